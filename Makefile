@@ -1,0 +1,71 @@
+# Weir. `make help` lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+CARGO ?= cargo
+BUILD := build
+IMAGE ?= weir-broker:dev
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: ## build in release and serve 127.0.0.1:9092 with the data in ./data
+	@$(CARGO) build --release -p broker -p cli
+	@exec target/release/weir-broker
+
+.PHONY: build
+build: ## the two binaries, in release: weir-broker and weir
+	$(CARGO) build --release -p broker -p cli -p oracle
+
+.PHONY: test
+test: test-rust test-clients ## all tests: unit, simulation, in-process broker, real clients
+
+.PHONY: test-rust
+test-rust: ## the tests that need nothing but Rust
+	$(CARGO) test --workspace
+
+.PHONY: test-clients
+test-clients: build ## real Kafka clients and tools against our broker, Apache Kafka as the oracle
+	broker/tests/clients/run
+
+.PHONY: ci
+ci: format clippy layers deny check-generated test ## exactly what CI runs
+
+.PHONY: format
+format: ## fail if a file is not formatted
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: ## lints, warnings denied
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: layers
+layers: ## arrows between crates only go down; cores are pure; files are small
+	@scripts/layers
+
+CARGO_DENY := $(BUILD)/tools/bin/cargo-deny
+$(CARGO_DENY):
+	$(CARGO) install cargo-deny --version 0.20.2 --locked --root $(BUILD)/tools
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## licences and banned crates
+	$(CARGO_DENY) --log-level error check licenses bans sources
+
+.PHONY: check-generated
+check-generated: ## fail if a generated file is stale
+	@scripts/generate --check
+
+.PHONY: generate
+generate: ## write the generated files again
+	@scripts/generate
+
+.PHONY: startup
+startup: ## measure start to first Metadata answer and idle memory, fail above the limits
+	@$(CARGO) build --release -p broker --bin weir-broker --example startup
+	@target/release/examples/startup
+
+.PHONY: image
+image: ## the container image, $(IMAGE)
+	scripts/image $(IMAGE)
