@@ -1,0 +1,28 @@
+//! Kafka's wire format, in the parts where a general codec is not enough, and the guard in front of that codec.
+//!
+//! It is: the first bytes of a frame ([`frame`]), a walk over every request body that bounds what decoding may cost
+//! ([`guard`]), record batches read and patched in place ([`record_batch`]), their codecs ([`compression`]), what a
+//! leader checks on a produced batch ([`validation`]), and the two messages of the data path, sliced and written by
+//! hand ([`produce_request`], [`produce_response`], [`fetch_response`]).
+//!
+//! It is not: a codec for the other messages. Those are the crate `kafka-protocol`'s, behind the guard.
+//!
+//! It promises: no bytes make it panic, what it allocates is bounded by the caller or by the bytes that are there, and
+//! record bytes are never copied unless a rule forces it.
+//!
+//! Start with [`record_batch`]; everything else moves batches about. [`samples`] makes valid messages for tests and fuzz
+//! runs; `tests/golden` holds what real clients sent.
+
+pub mod compression;
+pub mod fetch_response;
+pub mod frame;
+pub mod guard;
+pub mod hashes;
+pub mod produce_request;
+pub mod produce_response;
+pub mod record_batch;
+pub mod samples;
+pub mod validation;
+pub mod wire;
+
+mod response_writer;
