@@ -1,0 +1,104 @@
+//! What survives: flush plans, manifest entries, the clean close.
+
+use super::Log;
+use crate::{Disk, DiskFile, FlushPlan, ManifestEntry, StorageError, errors::During, names};
+use model::{LeaderEpoch, Offset};
+use std::io;
+
+impl<D: Disk> Log<D> {
+    /// Files to sync (on any thread, see [`FlushPlan::run`]) so that everything below the plan's offset survives the machine.
+    pub fn flush_plan(&self) -> Result<FlushPlan<D>, StorageError> {
+        let mut files = Vec::new();
+        let mut up_to = self.recovery_point;
+        let active_id = self.active().id;
+        for segment in self.view.segments.iter().rev() {
+            let extent = segment.extent();
+            if extent.next_offset <= self.recovery_point {
+                break;
+            }
+            up_to = up_to.max(extent.next_offset);
+            files.push(segment.open(&self.disk, &self.folder).during("open a segment to flush it")?);
+            if segment.lock().has_transaction_index {
+                let path = segment.path(&self.folder, names::TRANSACTION_INDEX);
+                files.extend(found(self.disk.open(&path)).during("open a transaction index to flush it")?);
+            }
+        }
+        Ok(FlushPlan { files, up_to, active_id, disk: self.disk.clone(), folder: self.folder.clone() })
+    }
+
+    /// The plan ran. It does not count if the log was truncated meanwhile: what is at its offsets now is not what was synced.
+    pub fn flushed(&mut self, plan: &FlushPlan<D>) {
+        if !self.view.segments.iter().rev().any(|segment| segment.id == plan.active_id) {
+            return;
+        }
+        self.recovery_point = self.recovery_point.max(plan.up_to.min(self.log_end()));
+    }
+
+    /// The log as the manifest should have it now. Good for [`crate::Start::Unclean`]; only [`Log::close`] makes a clean one.
+    pub fn checkpoint(&self) -> ManifestEntry {
+        let active = self.active();
+        let extent = active.extent();
+        ManifestEntry {
+            folder: self.folder.to_string(),
+            log_start: self.log_start(),
+            log_end: extent.next_offset,
+            recovery_point: self.recovery_point,
+            high_watermark: self.high_watermark(),
+            latest_epoch: self.latest_epoch().unwrap_or(LeaderEpoch::UNKNOWN),
+            active_base_offset: active.base_offset,
+            active_size: extent.size,
+            total_size: self.view.size_in_bytes(),
+            cleaned_up_to: self.cleaned_up_to,
+            clean: false,
+        }
+    }
+
+    /// Writes indexes and producer snapshot, gives back reserved space. Until the next append or other change, the entry is
+    /// good for [`crate::Start::Clean`]. It syncs nothing: the shell runs flush plans before, in parallel, as far as it has time;
+    /// a start after the loss of the machine uses the entry's recovery point.
+    pub fn close(&mut self) -> Result<ManifestEntry, StorageError> {
+        self.remove_remains()?;
+        if self.unsaved {
+            let active = self.active().clone();
+            self.trim(&active).during("trim the active segment")?;
+            self.write_index_files(&active)?;
+            self.write_snapshot(self.log_end())?;
+            self.remove_stray_snapshots()?;
+            self.unsaved = false;
+        }
+        self.dirty = false;
+        self.active().lock().file = None;
+        Ok(ManifestEntry { clean: true, ..self.checkpoint() })
+    }
+
+    /// Snapshots of earlier closes: neither at the base of a segment nor the newest.
+    fn remove_stray_snapshots(&mut self) -> Result<(), StorageError> {
+        let end = self.log_end();
+        let is_base = |offset: &Offset| self.view.segments.iter().any(|segment| segment.base_offset == *offset);
+        let stray: Vec<Offset> = self.snapshots.range(..end).filter(|offset| !is_base(offset)).copied().collect();
+        stray.into_iter().try_for_each(|offset| self.remove_snapshot(offset))
+    }
+
+    /// True if something changed since the log was opened cleanly or closed: its manifest entry is no longer a clean one.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+}
+
+impl<D: Disk> FlushPlan<D> {
+    /// Syncs the files, oldest last, and the folder.
+    pub fn run(&self) -> io::Result<()> {
+        for file in &self.files {
+            file.sync()?;
+        }
+        self.disk.sync_folder(&self.folder)
+    }
+}
+
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,40 @@
+//! File names of a log, as Kafka has them.
+
+use model::Offset;
+
+pub(crate) const LOG: &str = ".log";
+pub(crate) const INDEX: &str = ".index";
+pub(crate) const TIME_INDEX: &str = ".timeindex";
+pub(crate) const TRANSACTION_INDEX: &str = ".txnindex";
+pub(crate) const SNAPSHOT: &str = ".snapshot";
+pub(crate) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
+pub(crate) const PARTITION_METADATA: &str = "partition.metadata";
+/// Waits for its removal.
+pub(crate) const DELETED: &str = ".deleted";
+/// A compaction in progress; worthless after a crash.
+pub(crate) const CLEANED: &str = ".cleaned";
+/// A finished compaction on its way in; taken over after a crash.
+pub(crate) const SWAP: &str = ".swap";
+/// A small file being written.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// What belongs to one segment, the records last: whoever sees the records sees the rest.
+pub(crate) const SEGMENT_SUFFIXES: [&str; 4] = [INDEX, TIME_INDEX, TRANSACTION_INDEX, LOG];
+
+/// `00000000000000000042.log`
+pub(crate) fn file_name(offset: Offset, suffix: &str) -> String {
+    format!("{:020}{suffix}", offset.0)
+}
+
+pub(crate) fn path(folder: &str, offset: Offset, suffix: &str) -> String {
+    format!("{folder}/{:020}{suffix}", offset.0)
+}
+
+/// The offset of a name with exactly this suffix.
+pub(crate) fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(suffix)?;
+    if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().map(Offset)
+}
