@@ -1,0 +1,122 @@
+//! The only place that changes an image.
+
+use crate::{
+    image::{BrokerRegistration, ClusterImage, ConfigMap, TopicImage},
+    record::{ConfigChange, MetadataChange, MetadataRecord},
+};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Records that do not fit the image: the store holds something this controller never wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReplayError {
+    #[error("version {found} follows version {last}")]
+    VersionGap { last: u64, found: u64 },
+    #[error("a record names the unknown topic id {0}")]
+    UnknownTopic(String),
+    #[error("a record names partition {1} of topic '{0}', which has none")]
+    UnknownPartition(String, i32),
+    #[error("a record creates the topic '{0}', which exists")]
+    TopicExists(String),
+}
+
+impl ClusterImage {
+    /// Replays one committed change. After an error the image is of no use.
+    pub fn apply(&mut self, change: &MetadataChange) -> Result<(), ReplayError> {
+        if change.version != self.metadata_version.next() {
+            return Err(ReplayError::VersionGap { last: self.metadata_version.0, found: change.version.0 });
+        }
+        for record in &change.records {
+            self.apply_record(record)?;
+        }
+        self.metadata_version = change.version;
+        Ok(())
+    }
+
+    /// Does not touch the version.
+    pub(crate) fn apply_record(&mut self, record: &MetadataRecord) -> Result<(), ReplayError> {
+        match record {
+            MetadataRecord::ControllerEpochRaised(epoch) => self.controller_epoch = *epoch,
+            MetadataRecord::BrokerRegistered(registration) => self.apply_registration(registration),
+            MetadataRecord::TopicCreated { id, name, partitions } => {
+                if self.topic(name).is_some() || self.topic_by_id(*id).is_some() {
+                    return Err(ReplayError::TopicExists(name.to_string()));
+                }
+                let topic = TopicImage {
+                    id: *id,
+                    name: name.clone(),
+                    partitions: partitions.clone(),
+                    configs: ConfigMap::new(),
+                };
+                Arc::make_mut(&mut self.topics).insert(Arc::new(topic));
+            }
+            MetadataRecord::TopicDeleted { id } => {
+                let removed = Arc::make_mut(&mut self.topics).remove(*id);
+                removed.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+            }
+            MetadataRecord::PartitionsAdded { id, partitions } => {
+                self.update_topic(*id, |topic| topic.partitions.extend_from_slice(partitions))?;
+            }
+            MetadataRecord::PartitionChanged { id, partition, state } => self.update_topic(*id, |topic| {
+                let name = topic.name.clone();
+                let slot = usize::try_from(partition.0).ok().and_then(|index| topic.partitions.get_mut(index));
+                *slot.ok_or_else(|| ReplayError::UnknownPartition(name.to_string(), partition.0))? = state.clone();
+                Ok(())
+            })??,
+            MetadataRecord::TopicConfigChanged { id, changes } => {
+                self.update_topic(*id, |topic| apply_config(&mut topic.configs, changes))?;
+            }
+            MetadataRecord::BrokerConfigChanged { broker, changes } => {
+                let configs = Arc::make_mut(&mut self.broker_configs);
+                match broker {
+                    None => apply_config(&mut configs.cluster, changes),
+                    Some(id) => {
+                        let own = configs.per_broker.entry(*id).or_default();
+                        apply_config(own, changes);
+                        if own.is_empty() {
+                            configs.per_broker.remove(id);
+                        }
+                    }
+                }
+            }
+            MetadataRecord::ProducerIdsReserved { next } => self.next_producer_id = *next,
+        }
+        Ok(())
+    }
+
+    fn update_topic<R>(
+        &mut self,
+        id: model::TopicId,
+        change: impl FnOnce(&mut TopicImage) -> R,
+    ) -> Result<R, ReplayError> {
+        let result = Arc::make_mut(&mut self.topics).update(id, change);
+        result.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))
+    }
+
+    fn apply_registration(&mut self, registration: &BrokerRegistration) {
+        let broker = registration.id;
+        Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
+        if self.topics.iter().all(|topic| topic.partitions.iter().all(|partition| partition.leader != Some(broker))) {
+            return;
+        }
+        for topic in Arc::make_mut(&mut self.topics).iter_mut() {
+            if topic.partitions.iter().any(|partition| partition.leader == Some(broker)) {
+                for partition in &mut Arc::make_mut(topic).partitions {
+                    if partition.leader == Some(broker) {
+                        partition.leader_epoch = partition.leader_epoch.next();
+                        partition.partition_epoch = partition.partition_epoch.next();
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn apply_config(configs: &mut ConfigMap, changes: &[ConfigChange]) {
+    for change in changes {
+        match &change.value {
+            Some(value) => configs.insert(change.name.clone(), value.clone()),
+            None => configs.remove(&change.name),
+        };
+    }
+}

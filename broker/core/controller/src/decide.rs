@@ -1,0 +1,71 @@
+//! One file per kind of request: what it changes, and what to answer once that is stored.
+
+mod configs;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod election;
+mod producer_ids;
+mod reassignment;
+mod registration;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    driver::Settings,
+    image::ClusterImage,
+    record::{MetadataChange, MetadataRecord},
+    requests::{Reply, Request},
+};
+
+/// Changes that are decided and not stored yet, and the image they lead to: each decision sees those before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    image: ClusterImage,
+    records: Vec<MetadataRecord>,
+    changes: Vec<MetadataChange>,
+}
+
+impl Draft {
+    pub(crate) fn new(image: ClusterImage) -> Self {
+        Self { image, records: Vec::new(), changes: Vec::new() }
+    }
+
+    /// Decides one request. Nothing is true, and the reply may not leave, before the changes are stored.
+    pub(crate) fn decide(&mut self, settings: &Settings, request: &Request) -> Reply {
+        let reply = match request {
+            Request::RegisterBroker(request) => registration::decide(self, request),
+            Request::CreateTopics(request) => create_topics::decide(self, settings, request),
+            Request::DeleteTopics(request) => delete_topics::decide(self, settings, request),
+            Request::CreatePartitions(request) => create_partitions::decide(self, request),
+            Request::AlterConfigs(request) => configs::decide(self, request),
+            Request::ElectLeaders(request) => election::decide(self, request),
+            Request::ReassignPartitions(request) => reassignment::decide(self, request),
+            Request::AllocateProducerIds => producer_ids::decide(self),
+        };
+        if !self.records.is_empty() {
+            let version = self.image.metadata_version.next();
+            self.image.metadata_version = version;
+            self.changes.push(MetadataChange { version, records: std::mem::take(&mut self.records) });
+        }
+        reply
+    }
+
+    pub(crate) fn finish(self) -> (ClusterImage, Vec<MetadataChange>) {
+        (self.image, self.changes)
+    }
+
+    fn image(&self) -> &ClusterImage {
+        &self.image
+    }
+
+    fn add(&mut self, record: MetadataRecord) {
+        self.image.apply_record(&record).expect("a record fits the image it was decided on");
+        self.records.push(record);
+    }
+
+    /// Runs `decide` on the draft, or on a copy that is dropped when the request only asked for a check.
+    fn attempt<R>(&mut self, validate_only: bool, decide: impl FnOnce(&mut Self) -> R) -> R {
+        if validate_only { decide(&mut self.clone()) } else { decide(self) }
+    }
+}

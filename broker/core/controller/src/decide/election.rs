@@ -1,0 +1,88 @@
+//! Elections that a person asks for.
+
+use super::Draft;
+use crate::{
+    errors::ElectionError,
+    image::{ClusterImage, PartitionImage},
+    record::MetadataRecord,
+    requests::{ElectLeaders, Reply},
+};
+use model::{BrokerId, TopicPartition};
+
+pub(super) fn decide(draft: &mut Draft, request: &ElectLeaders) -> Reply {
+    let results = match &request.partitions {
+        Some(partitions) => {
+            partitions.iter().map(|partition| (partition.clone(), elect(draft, partition, request.unclean))).collect()
+        }
+        // "All" answers only where something was to do, as Kafka does: thousands of "not needed" help nobody.
+        None => all_partitions(draft.image())
+            .into_iter()
+            .map(|partition| {
+                let result = elect(draft, &partition, request.unclean);
+                (partition, result)
+            })
+            .filter(|(_, result)| *result != Err(ElectionError::NotNeeded))
+            .collect(),
+    };
+    Reply::LeadersElected(results)
+}
+
+fn all_partitions(image: &ClusterImage) -> Vec<TopicPartition> {
+    let of_topic = |topic: &std::sync::Arc<crate::TopicImage>| {
+        let name = topic.name.clone();
+        (0..topic.partitions.len()).map(move |index| TopicPartition {
+            topic: name.clone(),
+            partition: model::PartitionIndex(i32::try_from(index).unwrap_or(i32::MAX)),
+        })
+    };
+    image.topics.iter().flat_map(of_topic).collect()
+}
+
+fn elect(draft: &mut Draft, partition: &TopicPartition, unclean: bool) -> Result<(), ElectionError> {
+    let image = draft.image();
+    let topic = image.topic(&partition.topic).ok_or(ElectionError::UnknownPartition)?;
+    let current = topic.partition(partition.partition).ok_or(ElectionError::UnknownPartition)?;
+    let id = topic.id;
+    let state = if unclean { elect_any(image, current) } else { elect_preferred(image, current) }?;
+    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
+    Ok(())
+}
+
+/// The first replica of the list leads again, if it is in the ISR.
+fn elect_preferred(image: &ClusterImage, current: &PartitionImage) -> Result<PartitionImage, ElectionError> {
+    let preferred = current.replicas.first().copied();
+    if current.leader.is_some() && current.leader == preferred {
+        return Err(ElectionError::NotNeeded);
+    }
+    match preferred.filter(|id| current.isr.contains(id) && is_usable(image, *id)) {
+        Some(leader) => Ok(led_by(current, leader, current.isr.clone())),
+        None => Err(ElectionError::PreferredLeaderNotAvailable),
+    }
+}
+
+/// Only for a partition nobody leads: somebody of the ISR, else any usable replica, which then is the whole ISR.
+fn elect_any(image: &ClusterImage, current: &PartitionImage) -> Result<PartitionImage, ElectionError> {
+    if current.leader.is_some() {
+        return Err(ElectionError::NotNeeded);
+    }
+    let usable = || current.replicas.iter().copied().filter(|id| is_usable(image, *id));
+    if let Some(leader) = usable().find(|id| current.isr.contains(id)) {
+        return Ok(led_by(current, leader, current.isr.clone()));
+    }
+    let leader = usable().next().ok_or(ElectionError::EligibleLeadersNotAvailable)?;
+    Ok(led_by(current, leader, vec![leader]))
+}
+
+fn is_usable(image: &ClusterImage, broker: BrokerId) -> bool {
+    image.brokers.get(&broker).is_some_and(|broker| !broker.fenced)
+}
+
+fn led_by(current: &PartitionImage, leader: BrokerId, isr: Vec<BrokerId>) -> PartitionImage {
+    PartitionImage {
+        leader: Some(leader),
+        isr,
+        leader_epoch: current.leader_epoch.next(),
+        partition_epoch: current.partition_epoch.next(),
+        ..current.clone()
+    }
+}

@@ -1,0 +1,18 @@
+//! Producer ids in blocks: one committed record serves a thousand producers.
+
+use super::Draft;
+use crate::{
+    errors::ControllerError,
+    record::MetadataRecord,
+    requests::{PRODUCER_ID_BLOCK, ProducerIdBlock, Reply},
+};
+use model::ProducerId;
+
+pub(super) fn decide(draft: &mut Draft) -> Reply {
+    let first = draft.image().next_producer_id;
+    let Some(next) = first.0.checked_add(PRODUCER_ID_BLOCK) else {
+        return Reply::Refused(ControllerError::ProducerIdsExhausted);
+    };
+    draft.add(MetadataRecord::ProducerIdsReserved { next: ProducerId(next) });
+    Reply::ProducerIds(ProducerIdBlock { first, length: PRODUCER_ID_BLOCK })
+}

@@ -1,0 +1,129 @@
+//! Moving replicas. What a cluster of one can be asked: stay where you are, go where nobody is, cancel nothing.
+
+use super::Draft;
+use crate::{
+    errors::ReassignmentError,
+    image::PartitionImage,
+    record::MetadataRecord,
+    requests::{ReassignPartitions, Reply},
+};
+use model::{BrokerId, TopicPartition};
+use std::collections::BTreeSet;
+
+pub(super) fn decide(draft: &mut Draft, request: &ReassignPartitions) -> Reply {
+    let results = request.partitions.iter().map(|(partition, target)| {
+        let result = match target {
+            Some(target) => reassign(draft, partition, target, request.allow_replication_factor_change),
+            None => cancel(draft, partition),
+        };
+        (partition.clone(), result)
+    });
+    Reply::PartitionsReassigned(results.collect())
+}
+
+fn find<'a>(
+    draft: &'a Draft,
+    partition: &TopicPartition,
+) -> Result<(model::TopicId, &'a PartitionImage), ReassignmentError> {
+    let topic = draft.image().topic(&partition.topic).ok_or(ReassignmentError::UnknownPartition)?;
+    let current = topic.partition(partition.partition).ok_or(ReassignmentError::UnknownPartition)?;
+    Ok((topic.id, current))
+}
+
+/// Replicas become target ∪ current, and the rest leaves once every target is in the ISR. Where the target adds nobody
+/// that point is now.
+fn reassign(
+    draft: &mut Draft,
+    partition: &TopicPartition,
+    target: &[BrokerId],
+    allow_replication_factor_change: bool,
+) -> Result<(), ReassignmentError> {
+    let (id, current) = find(draft, partition)?;
+    check_target(draft, target)?;
+    let settled = settled_replicas(current);
+    if !allow_replication_factor_change && target.len() != settled.len() {
+        return Err(ReassignmentError::InvalidReplicationFactor(format!(
+            "the partition has {} replica(s), the target {}",
+            settled.len(),
+            target.len()
+        )));
+    }
+    let mut state = PartitionImage {
+        adding_replicas: target.iter().copied().filter(|id| !settled.contains(id)).collect(),
+        removing_replicas: settled.iter().copied().filter(|id| !target.contains(id)).collect(),
+        ..current.clone()
+    };
+    let complete = target.iter().all(|id| current.isr.contains(id));
+    if complete {
+        state.replicas = target.to_vec();
+        state.adding_replicas.clear();
+        state.removing_replicas.clear();
+        state.isr.retain(|id| target.contains(id));
+        if state.leader.is_some_and(|leader| !target.contains(&leader)) {
+            let eligible = |id: &BrokerId| draft.image().brokers.get(id).is_some_and(|broker| !broker.fenced);
+            state.leader = target.iter().copied().find(eligible);
+        }
+    } else {
+        let leaving = state.removing_replicas.iter().copied();
+        state.replicas = target.iter().copied().chain(leaving).collect();
+    }
+    if state == *current {
+        return Ok(());
+    }
+    // A replica that leaves, or another leader, ends the leader's epoch (KIP-841).
+    let left = current.replicas.iter().any(|id| !state.replicas.contains(id));
+    if state.leader != current.leader || left {
+        state.leader_epoch = current.leader_epoch.next();
+    }
+    state.partition_epoch = current.partition_epoch.next();
+    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
+    Ok(())
+}
+
+/// The replicas without a running reassignment.
+fn settled_replicas(current: &PartitionImage) -> Vec<BrokerId> {
+    current.replicas.iter().copied().filter(|id| !current.adding_replicas.contains(id)).collect()
+}
+
+fn check_target(draft: &Draft, target: &[BrokerId]) -> Result<(), ReassignmentError> {
+    let refuse = |reason: String| Err(ReassignmentError::InvalidAssignment(reason));
+    if target.is_empty() {
+        return refuse("the target names no broker".to_owned());
+    }
+    if target.iter().collect::<BTreeSet<_>>().len() != target.len() {
+        return refuse("the target names a broker twice".to_owned());
+    }
+    match target.iter().find(|id| !draft.image().brokers.contains_key(id)) {
+        Some(unknown) => refuse(format!("broker {unknown} of the target is not registered")),
+        None => Ok(()),
+    }
+}
+
+fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), ReassignmentError> {
+    let (id, current) = find(draft, partition)?;
+    if current.adding_replicas.is_empty() && current.removing_replicas.is_empty() {
+        return Err(ReassignmentError::NotInProgress);
+    }
+    let replicas = settled_replicas(current);
+    let isr: Vec<_> = current.isr.iter().copied().filter(|id| replicas.contains(id)).collect();
+    if isr.is_empty() {
+        return Err(ReassignmentError::InvalidAssignment(
+            "only added replicas are in sync: going back would lose data".to_owned(),
+        ));
+    }
+    let leader = current.leader.filter(|leader| isr.contains(leader)).or_else(|| isr.first().copied());
+    let left = current.replicas.len() != replicas.len();
+    let leader_epoch =
+        if leader != current.leader || left { current.leader_epoch.next() } else { current.leader_epoch };
+    let state = PartitionImage {
+        replicas,
+        isr,
+        leader,
+        leader_epoch,
+        partition_epoch: current.partition_epoch.next(),
+        adding_replicas: Vec::new(),
+        removing_replicas: Vec::new(),
+    };
+    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! A cluster of pure rules: every request is decided, committed and published at once.
+
+mod configs;
+mod elections;
+mod replay;
+mod topics;
+
+use crate::{
+    BrokerRegistration, ClusterImage, Controller, Effect, Endpoint, Event, MetadataChange, RequestId, Settings,
+    TopicError, record::MetadataRecord, requests::*,
+};
+use model::{BrokerEpoch, BrokerId, ClusterId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use std::sync::Arc;
+
+pub(super) struct Cluster {
+    controller: Controller,
+    requests: u64,
+    /// Everything committed so far.
+    pub(super) changes: Vec<MetadataChange>,
+}
+
+pub(super) fn settings() -> Settings {
+    Settings { num_partitions: 3, default_replication_factor: 1, delete_topic_enable: true }
+}
+
+impl Cluster {
+    pub(super) fn of(brokers: i32) -> Self {
+        Self::with(settings(), brokers)
+    }
+
+    pub(super) fn with(settings: Settings, brokers: i32) -> Self {
+        let empty = Arc::new(ClusterImage::empty(ClusterId::from("test")));
+        let mut cluster = Self { controller: Controller::new(settings, empty), requests: 0, changes: Vec::new() };
+        for id in 1..=brokers {
+            cluster.register(id);
+        }
+        cluster
+    }
+
+    pub(super) fn register(&mut self, id: i32) -> BrokerEpoch {
+        let endpoints = vec![Endpoint { listener: "PLAINTEXT".to_owned(), host: format!("b{id}"), port: 9092 }];
+        match self.ask(Request::RegisterBroker(RegisterBroker { id: BrokerId(id), rack: None, endpoints })) {
+            Reply::BrokerRegistered(epoch) => epoch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn ask(&mut self, request: Request) -> Reply {
+        self.requests += 1;
+        let mut effects = self.controller.handle(Event::Request { id: RequestId(self.requests), request });
+        if let [Effect::Commit(commit)] = &effects[..] {
+            assert_eq!(Some(commit.expected.0), self.changes.last().map(|c| c.version.0).or(Some(0)));
+            self.changes.extend(commit.changes.iter().cloned());
+            effects = self.controller.handle(Event::Committed);
+            assert!(matches!(effects.remove(0), Effect::Publish(_)), "published before it is answered");
+        }
+        match effects.pop() {
+            Some(Effect::Reply { id, reply }) if effects.is_empty() && id.0 == self.requests => reply,
+            other => panic!("one reply, not {other:?} after {effects:?}"),
+        }
+    }
+
+    pub(super) fn image(&self) -> &ClusterImage {
+        self.controller.committed()
+    }
+
+    pub(super) fn create(&mut self, topics: Vec<NewTopic>) -> Vec<Result<CreatedTopic, TopicError>> {
+        self.create_or_check(topics, false)
+    }
+
+    pub(super) fn create_or_check(
+        &mut self,
+        topics: Vec<NewTopic>,
+        validate_only: bool,
+    ) -> Vec<Result<CreatedTopic, TopicError>> {
+        match self.ask(Request::CreateTopics(CreateTopics { topics, validate_only })) {
+            Reply::TopicsCreated(results) => results.into_iter().map(|(_, result)| result).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A change that no request of a single broker leads to: a broker that is fenced, an ISR that shrank.
+    pub(super) fn force(&mut self, record: MetadataRecord) {
+        let mut image = self.image().clone();
+        let change = MetadataChange { version: image.metadata_version.next(), records: vec![record] };
+        image.apply(&change).unwrap();
+        self.changes.push(change);
+        self.controller = Controller::new(settings(), Arc::new(image));
+    }
+
+    pub(super) fn fence(&mut self, id: i32) {
+        let registration = self.image().brokers[&BrokerId(id)].clone();
+        self.force(MetadataRecord::BrokerRegistered(BrokerRegistration { fenced: true, ..registration }));
+    }
+}
+
+pub(super) fn topic(name: &str, partitions: i32, replication_factor: i16) -> NewTopic {
+    // A different id for every name, the same on every run.
+    let id = name.bytes().fold(1u128, |id, byte| id.wrapping_mul(257).wrapping_add(u128::from(byte)));
+    NewTopic {
+        name: TopicName::from(name),
+        id: TopicId(uuid::Uuid::from_u128(id)),
+        partitions,
+        replication_factor,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    }
+}
+
+pub(super) fn assigned(name: &str, assignments: &[(i32, &[i32])]) -> NewTopic {
+    let broker_ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
+    NewTopic {
+        assignments: assignments.iter().map(|(index, ids)| (PartitionIndex(*index), broker_ids(ids))).collect(),
+        ..topic(name, -1, -1)
+    }
+}
+
+pub(super) fn configured(name: &str, configs: &[(&str, &str)]) -> NewTopic {
+    let owned = configs.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())));
+    NewTopic { configs: owned.collect(), ..topic(name, 1, 1) }
+}
+
+pub(super) fn partition(topic: &str, index: i32) -> TopicPartition {
+    TopicPartition::new(topic, index)
+}

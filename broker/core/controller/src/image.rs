@@ -1,0 +1,247 @@
+//! What the cluster is right now: an immutable picture that readers share and the controller replaces.
+//!
+//! Parts that a change does not touch stay shared between the old picture and the new one, so publishing costs what
+//! changed, and a reader may compare topics by pointer.
+
+use model::{
+    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, LeaderEpoch, MetadataVersion, PartitionEpoch, PartitionIndex,
+    ProducerId, TopicId, TopicName, TopicPartition,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Keys and values as users gave them; keys are Kafka's configuration names.
+pub type ConfigMap = BTreeMap<String, String>;
+
+/// One version of the cluster's metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterImage {
+    pub cluster_id: ClusterId,
+    pub controller_epoch: ControllerEpoch,
+    /// Counts committed changes.
+    pub metadata_version: MetadataVersion,
+    /// The first producer id that was never handed out.
+    pub next_producer_id: ProducerId,
+    pub brokers: Arc<BTreeMap<BrokerId, BrokerRegistration>>,
+    pub broker_configs: Arc<BrokerConfigs>,
+    pub topics: Arc<TopicsImage>,
+}
+
+/// A broker as it registered last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerRegistration {
+    pub id: BrokerId,
+    /// Given at registration: the metadata version of that change.
+    pub epoch: BrokerEpoch,
+    pub rack: Option<String>,
+    /// `advertised.listeners`, in their order.
+    pub endpoints: Vec<Endpoint>,
+    /// A fenced broker leads nothing and takes no new replicas.
+    pub fenced: bool,
+}
+
+/// Where clients of one listener reach a broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    pub listener: String,
+    pub host: String,
+    pub port: u16,
+}
+
+/// Broker configuration set at run time, above the static file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerConfigs {
+    /// For every broker (Kafka's empty resource name).
+    pub cluster: ConfigMap,
+    pub per_broker: BTreeMap<BrokerId, ConfigMap>,
+}
+
+/// All topics, by name and by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Arc<TopicImage>>", into = "Vec<Arc<TopicImage>>")]
+pub struct TopicsImage {
+    by_name: BTreeMap<TopicName, Arc<TopicImage>>,
+    by_id: BTreeMap<TopicId, TopicName>,
+    /// Names holding `.` or `_`, written with `_` only: two topics may not share one (their metrics would).
+    by_collision_key: BTreeMap<String, TopicName>,
+    partition_count: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicImage {
+    pub id: TopicId,
+    pub name: TopicName,
+    /// The index in this list is the partition's index.
+    pub partitions: Vec<PartitionImage>,
+    /// Only what was set on this topic; see [`crate::topic_config`] for what is in force.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub configs: ConfigMap,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionImage {
+    /// The first one is the preferred leader.
+    pub replicas: Vec<BrokerId>,
+    pub isr: Vec<BrokerId>,
+    /// `None`: nobody leads, clients are told to wait.
+    pub leader: Option<BrokerId>,
+    pub leader_epoch: LeaderEpoch,
+    pub partition_epoch: PartitionEpoch,
+    /// Replicas a running reassignment adds; part of `replicas`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adding_replicas: Vec<BrokerId>,
+    /// Replicas a running reassignment removes at its end; part of `replicas`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removing_replicas: Vec<BrokerId>,
+}
+
+impl ClusterImage {
+    /// A cluster nobody has registered with yet.
+    pub fn empty(cluster_id: ClusterId) -> Self {
+        Self {
+            cluster_id,
+            controller_epoch: ControllerEpoch(0),
+            metadata_version: MetadataVersion(0),
+            next_producer_id: ProducerId(0),
+            brokers: Arc::default(),
+            broker_configs: Arc::default(),
+            topics: Arc::default(),
+        }
+    }
+
+    pub fn topic(&self, name: &str) -> Option<&Arc<TopicImage>> {
+        self.topics.get(name)
+    }
+
+    pub fn topic_by_id(&self, id: TopicId) -> Option<&Arc<TopicImage>> {
+        self.topics.get_by_id(id)
+    }
+
+    pub fn partition(&self, partition: &TopicPartition) -> Option<&PartitionImage> {
+        self.topic(&partition.topic)?.partition(partition.partition)
+    }
+
+    /// Brokers that may lead and take replicas.
+    pub fn usable_brokers(&self) -> impl Iterator<Item = &BrokerRegistration> {
+        self.brokers.values().filter(|broker| !broker.fenced)
+    }
+}
+
+impl TopicsImage {
+    pub fn get(&self, name: &str) -> Option<&Arc<TopicImage>> {
+        self.by_name.get(name)
+    }
+
+    pub fn get_by_id(&self, id: TopicId) -> Option<&Arc<TopicImage>> {
+        self.by_name.get(self.by_id.get(&id)?)
+    }
+
+    /// In the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<TopicImage>> {
+        self.by_name.values()
+    }
+
+    /// Topics whose name is `first` or later, in order.
+    pub fn iter_from<'a>(&'a self, first: &str) -> impl Iterator<Item = &'a Arc<TopicImage>> {
+        self.by_name.range::<str, _>((std::ops::Bound::Included(first), std::ops::Bound::Unbounded)).map(|(_, t)| t)
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    pub fn partition_count(&self) -> usize {
+        self.partition_count
+    }
+
+    /// The topic whose name differs from `name` only in `.` and `_`, if there is one.
+    pub fn colliding_with(&self, name: &str) -> Option<&TopicName> {
+        self.by_collision_key.get(&crate::topic_name::collision_key(name)?)
+    }
+
+    pub(crate) fn insert(&mut self, topic: Arc<TopicImage>) {
+        if let Some(key) = crate::topic_name::collision_key(&topic.name) {
+            self.by_collision_key.insert(key, topic.name.clone());
+        }
+        self.by_id.insert(topic.id, topic.name.clone());
+        self.partition_count += topic.partitions.len();
+        if let Some(old) = self.by_name.insert(topic.name.clone(), topic) {
+            self.partition_count -= old.partitions.len();
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: TopicId) -> Option<Arc<TopicImage>> {
+        let name = self.by_id.remove(&id)?;
+        if let Some(key) = crate::topic_name::collision_key(&name) {
+            self.by_collision_key.remove(&key);
+        }
+        let topic = self.by_name.remove(&name)?;
+        self.partition_count -= topic.partitions.len();
+        Some(topic)
+    }
+
+    /// Changes one topic in place; `None` when there is no such topic.
+    pub(crate) fn update<R>(&mut self, id: TopicId, change: impl FnOnce(&mut TopicImage) -> R) -> Option<R> {
+        let topic = self.by_name.get_mut(self.by_id.get(&id)?)?;
+        let before = topic.partitions.len();
+        let result = change(Arc::make_mut(topic));
+        self.partition_count = self.partition_count - before + topic.partitions.len();
+        Some(result)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Arc<TopicImage>> {
+        self.by_name.values_mut()
+    }
+}
+
+impl From<Vec<Arc<TopicImage>>> for TopicsImage {
+    fn from(topics: Vec<Arc<TopicImage>>) -> Self {
+        let mut image = Self::default();
+        for topic in topics {
+            image.insert(topic);
+        }
+        image
+    }
+}
+
+impl From<TopicsImage> for Vec<Arc<TopicImage>> {
+    fn from(image: TopicsImage) -> Self {
+        image.by_name.into_values().collect()
+    }
+}
+
+impl TopicImage {
+    pub fn partition(&self, index: PartitionIndex) -> Option<&PartitionImage> {
+        self.partitions.get(usize::try_from(index.0).ok()?)
+    }
+
+    pub fn is_internal(&self) -> bool {
+        crate::topic_name::is_internal(&self.name)
+    }
+
+    pub fn replication_factor(&self) -> usize {
+        self.partitions.first().map_or(0, |partition| partition.replicas.len())
+    }
+
+    /// Every partition with its index.
+    pub fn indexed_partitions(&self) -> impl Iterator<Item = (PartitionIndex, &PartitionImage)> {
+        (0..).map(PartitionIndex).zip(&self.partitions)
+    }
+}
+
+impl BrokerRegistration {
+    /// The endpoint of a listener, whose names compare without regard to case.
+    pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.listener.eq_ignore_ascii_case(listener))
+    }
+}
+
+impl BrokerConfigs {
+    pub fn of(&self, broker: BrokerId) -> Option<&ConfigMap> {
+        self.per_broker.get(&broker)
+    }
+}

@@ -1,0 +1,26 @@
+//! The cluster's controller: the rules that turn requests into committed metadata.
+//!
+//! It is: a pure state machine over one [`ClusterImage`]. [`Controller::handle`] takes an event and returns effects;
+//! it decides, the host does. It is not: storage, sockets or clocks. Ids that must be random are arguments.
+//!
+//! Promises: every accepted change becomes records first and gets one [`model::MetadataVersion`]; a reply or a
+//! published image leaves only after the store has confirmed the records; replaying the records gives the same image;
+//! every requested item gets exactly one result.
+//!
+//! Start with [`image`] (what is known), [`record`] (what can change), then [`driver`] (how) and [`topic_config`].
+
+mod apply;
+mod decide;
+pub mod driver;
+pub mod errors;
+pub mod image;
+pub mod placement;
+pub mod record;
+pub mod requests;
+pub mod topic_config;
+pub mod topic_name;
+
+pub use driver::{Controller, Effect, Event, RequestId, Settings};
+pub use errors::{ConfigError, ControllerError, ElectionError, ReassignmentError, TopicError};
+pub use image::{BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, TopicImage, TopicsImage};
+pub use record::{MetadataChange, MetadataRecord};

@@ -1,0 +1,79 @@
+//! Which brokers hold the replicas of new partitions.
+
+use crate::image::{ClusterImage, PartitionImage};
+use model::{BrokerId, LeaderEpoch, PartitionEpoch};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Replicas of `count` new partitions: leaders spread evenly, starting with the broker that leads least, the other
+/// replicas on racks the partition does not have yet while there are any. Callers have checked that `replicas` is at
+/// least 1 and at most the number of usable brokers.
+pub fn place(image: &ClusterImage, count: usize, replicas: usize) -> Vec<Vec<BrokerId>> {
+    let ring = rack_alternating(image);
+    if ring.is_empty() {
+        return Vec::new();
+    }
+    let first = least_leading(image, &ring);
+    (0..count).map(|partition| replicas_from(&ring, first + partition, replicas)).collect()
+}
+
+/// A new partition whose first usable replica leads.
+pub fn new_partition(image: &ClusterImage, replicas: Vec<BrokerId>) -> PartitionImage {
+    let usable: Vec<_> =
+        replicas.iter().copied().filter(|id| image.brokers.get(id).is_some_and(|broker| !broker.fenced)).collect();
+    PartitionImage {
+        leader: usable.first().copied(),
+        isr: if usable.is_empty() { replicas.clone() } else { usable },
+        replicas,
+        leader_epoch: LeaderEpoch(0),
+        partition_epoch: PartitionEpoch(0),
+        adding_replicas: Vec::new(),
+        removing_replicas: Vec::new(),
+    }
+}
+
+/// Brokers so ordered that neighbours are on different racks as far as possible.
+fn rack_alternating(image: &ClusterImage) -> Vec<(BrokerId, Option<&str>)> {
+    let mut racks = BTreeMap::<Option<&str>, Vec<BrokerId>>::new();
+    for broker in image.usable_brokers() {
+        racks.entry(broker.rack.as_deref()).or_default().push(broker.id);
+    }
+    let rounds = racks.values().map(Vec::len).max().unwrap_or(0);
+    let mut ring = Vec::new();
+    for round in 0..rounds {
+        for (rack, brokers) in &racks {
+            ring.extend(brokers.get(round).map(|broker| (*broker, *rack)));
+        }
+    }
+    ring
+}
+
+fn least_leading(image: &ClusterImage, ring: &[(BrokerId, Option<&str>)]) -> usize {
+    if ring.len() == 1 {
+        return 0;
+    }
+    let mut leads: BTreeMap<BrokerId, usize> = ring.iter().map(|(broker, _)| (*broker, 0)).collect();
+    for leader in image.topics.iter().flat_map(|topic| &topic.partitions).filter_map(|partition| partition.leader) {
+        if let Some(count) = leads.get_mut(&leader) {
+            *count += 1;
+        }
+    }
+    let least = ring.iter().enumerate().min_by_key(|(index, (broker, _))| (leads.get(broker).copied(), *index));
+    least.map_or(0, |(index, _)| index)
+}
+
+fn replicas_from(ring: &[(BrokerId, Option<&str>)], first: usize, replicas: usize) -> Vec<BrokerId> {
+    let in_turn = || (0..ring.len()).map(|step| &ring[(first + step) % ring.len()]);
+    let mut chosen = Vec::with_capacity(replicas);
+    let mut racks = BTreeSet::new();
+    for (broker, rack) in in_turn() {
+        if chosen.len() < replicas && racks.insert(*rack) {
+            chosen.push(*broker);
+        }
+    }
+    for (broker, _) in in_turn() {
+        if chosen.len() < replicas && !chosen.contains(broker) {
+            chosen.push(*broker);
+        }
+    }
+    chosen
+}
