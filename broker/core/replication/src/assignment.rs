@@ -1,0 +1,23 @@
+//! What the controller decided about one partition, as far as a replica needs it.
+
+use model::{BrokerId, LeaderEpoch};
+
+/// One partition's committed state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// `None` while no replica may lead.
+    pub leader: Option<BrokerId>,
+    pub leader_epoch: LeaderEpoch,
+    pub replicas: Vec<BrokerId>,
+    /// The committed in-sync replicas, the leader among them.
+    pub in_sync: Vec<BrokerId>,
+    /// `min.insync.replicas` of the topic.
+    pub min_in_sync: usize,
+}
+
+impl Assignment {
+    /// Asking for more in-sync replicas than a partition has would make it unwritable for ever.
+    pub fn effective_min_in_sync(&self) -> usize {
+        self.min_in_sync.min(self.replicas.len())
+    }
+}

@@ -1,0 +1,105 @@
+use super::*;
+use crate::NotEnoughReplicas;
+
+const ME: BrokerId = BrokerId(1);
+const OTHER: BrokerId = BrokerId(2);
+const THIRD: BrokerId = BrokerId(3);
+
+fn assignment(epoch: i32, in_sync: &[BrokerId], min_in_sync: usize) -> Assignment {
+    Assignment {
+        leader: Some(ME),
+        leader_epoch: LeaderEpoch(epoch),
+        replicas: vec![ME, OTHER, THIRD],
+        in_sync: in_sync.to_vec(),
+        min_in_sync,
+    }
+}
+
+fn leading(in_sync: &[BrokerId], min_in_sync: usize, log_end: i64, high_watermark: i64) -> Replica {
+    let mut replica = Replica::new(ME);
+    replica.assign(assignment(5, in_sync, min_in_sync), Offset(log_end), Offset(high_watermark));
+    replica
+}
+
+#[test]
+fn sole_replica_commits_what_it_holds() {
+    let mut replica = Replica::new(ME);
+    let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
+    assert_eq!(replica.assign(alone, Offset(10), Offset(7)), Some(Offset(10)));
+    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12)), Some(Offset(12)));
+    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12)), None);
+}
+
+#[test]
+fn high_watermark_is_the_lowest_log_end_of_the_in_sync_set() {
+    let mut replica = leading(&[ME, OTHER, THIRD], 2, 10, 4);
+    let leader = replica.leader_mut().unwrap();
+    assert_eq!(leader.follower_reached(OTHER, Offset(9)), None, "the third has not told its log end");
+    assert_eq!(leader.follower_reached(THIRD, Offset(8)), Some(Offset(8)));
+    assert_eq!(leader.follower_reached(THIRD, Offset(10)), Some(Offset(9)));
+    assert_eq!(leader.follower_reached(BrokerId(9), Offset(100)), None, "no replica");
+    assert_eq!(leader.high_watermark(), Offset(9));
+}
+
+#[test]
+fn high_watermark_stands_still_below_the_minimum() {
+    let mut replica = leading(&[ME], 2, 10, 4);
+    let leader = replica.leader_mut().unwrap();
+    assert_eq!(leader.log_end_moved(Offset(11)), None);
+    assert_eq!(leader.check_min_in_sync(), Err(NotEnoughReplicas { in_sync: 1, required: 2 }));
+    leader.follower_reached(OTHER, Offset(11));
+    let raised = replica.assign(assignment(5, &[ME, OTHER], 2), Offset(11), Offset(4));
+    assert_eq!(raised, Some(Offset(11)));
+}
+
+#[test]
+fn minimum_is_never_more_than_the_replicas_there_are() {
+    let mut replica = Replica::new(ME);
+    let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 3) };
+    replica.assign(alone, Offset(0), Offset(0));
+    assert_eq!(replica.leader().unwrap().check_min_in_sync(), Ok(()));
+}
+
+#[test]
+fn new_leader_does_not_know_the_latest_offset_before_its_epoch_is_committed() {
+    let mut replica = leading(&[ME, OTHER], 1, 10, 4);
+    assert!(!replica.leader().unwrap().high_watermark_is_known());
+    replica.leader_mut().unwrap().follower_reached(OTHER, Offset(10));
+    assert!(replica.leader().unwrap().high_watermark_is_known());
+}
+
+#[test]
+fn new_leadership_forgets_what_followers_had() {
+    let mut replica = leading(&[ME, OTHER], 1, 10, 4);
+    replica.leader_mut().unwrap().follower_reached(OTHER, Offset(9));
+    replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(9));
+    assert_eq!(replica.leader().unwrap().epoch_start(), Offset(10));
+    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(20)), None, "no follower fetched in this epoch yet");
+}
+
+#[test]
+fn stale_assignment_changes_nothing() {
+    let mut replica = leading(&[ME], 1, 0, 0);
+    let stale = Assignment { leader: Some(OTHER), ..assignment(4, &[OTHER], 1) };
+    replica.assign(stale, Offset(0), Offset(0));
+    assert!(replica.leader().is_ok());
+}
+
+#[test]
+fn follower_serves_nobody() {
+    let mut replica = leading(&[ME], 1, 0, 0);
+    replica.assign(Assignment { leader: Some(OTHER), ..assignment(6, &[OTHER], 1) }, Offset(0), Offset(0));
+    assert_eq!(replica.leader().unwrap_err(), NotServed::NotLeader);
+    assert_eq!(replica.leader_epoch(), LeaderEpoch(6));
+}
+
+#[test]
+fn requests_of_another_leader_epoch_are_refused() {
+    let check = |requested, leads| check_epoch(LeaderEpoch(requested), LeaderEpoch(5), leads);
+    assert_eq!(check(-1, true), Ok(()));
+    assert_eq!(check(5, true), Ok(()));
+    assert_eq!(check(4, true), Err(NotServed::FencedEpoch));
+    assert_eq!(check(6, true), Err(NotServed::UnknownEpoch));
+    assert_eq!(check(4, false), Err(NotServed::FencedEpoch));
+    assert_eq!(check(5, false), Err(NotServed::NotLeader));
+}
