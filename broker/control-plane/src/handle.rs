@@ -1,0 +1,92 @@
+//! The caller's side of a controller: one async call per decision.
+
+use controller::{
+    ControllerError,
+    errors::{ConfigError, ElectionError, ReassignmentError, TopicError},
+    requests::{
+        AlterConfigs, ConfigResource, CreatePartitions, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic,
+        ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker, Reply, Request,
+    },
+};
+use model::{BrokerEpoch, TopicName, TopicPartition};
+use tokio::sync::{mpsc, oneshot};
+
+/// One result per requested item; the outer error means that nothing was decided or stored.
+pub type Results<K, T, E> = Result<Vec<(K, Result<T, E>)>, ControllerError>;
+
+/// Calls waiting for the host at most; further callers wait for a place.
+pub(crate) const CALL_QUEUE: usize = 1024;
+
+/// Cheap to clone. Every call returns once its change is committed and published, or refused.
+#[derive(Debug, Clone)]
+pub struct ControllerHandle {
+    calls: mpsc::Sender<Call>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) reply: oneshot::Sender<Reply>,
+}
+
+macro_rules! call {
+    ($self:ident, $request:expr, $variant:path) => {
+        match $self.call($request).await? {
+            $variant(result) => Ok(result),
+            other => unreachable!("the controller answers a request with its own reply, not {other:?}"),
+        }
+    };
+}
+
+impl ControllerHandle {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Call>) {
+        let (calls, receiver) = mpsc::channel(CALL_QUEUE);
+        (Self { calls }, receiver)
+    }
+
+    /// Every partition the broker leads has a new leader epoch afterwards.
+    pub async fn register_broker(&self, request: RegisterBroker) -> Result<BrokerEpoch, ControllerError> {
+        call!(self, Request::RegisterBroker(request), Reply::BrokerRegistered)
+    }
+
+    pub async fn create_topics(&self, request: CreateTopics) -> Results<TopicName, CreatedTopic, TopicError> {
+        call!(self, Request::CreateTopics(request), Reply::TopicsCreated)
+    }
+
+    pub async fn delete_topics(&self, request: DeleteTopics) -> Result<Vec<DeletedTopic>, ControllerError> {
+        call!(self, Request::DeleteTopics(request), Reply::TopicsDeleted)
+    }
+
+    pub async fn create_partitions(&self, request: CreatePartitions) -> Results<TopicName, (), TopicError> {
+        call!(self, Request::CreatePartitions(request), Reply::PartitionsCreated)
+    }
+
+    pub async fn alter_configs(&self, request: AlterConfigs) -> Results<ConfigResource, (), ConfigError> {
+        call!(self, Request::AlterConfigs(request), Reply::ConfigsAltered)
+    }
+
+    pub async fn elect_leaders(&self, request: ElectLeaders) -> Results<TopicPartition, (), ElectionError> {
+        call!(self, Request::ElectLeaders(request), Reply::LeadersElected)
+    }
+
+    pub async fn reassign_partitions(
+        &self,
+        request: ReassignPartitions,
+    ) -> Results<TopicPartition, (), ReassignmentError> {
+        call!(self, Request::ReassignPartitions(request), Reply::PartitionsReassigned)
+    }
+
+    /// The next thousand ids, never given to anybody else.
+    pub async fn allocate_producer_ids(&self) -> Result<ProducerIdBlock, ControllerError> {
+        call!(self, Request::AllocateProducerIds, Reply::ProducerIds)
+    }
+
+    async fn call(&self, request: Request) -> Result<Reply, ControllerError> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(Call { request, reply }).await.map_err(|_| ControllerError::Stopped)?;
+        match answer.await.map_err(|_| ControllerError::Stopped)? {
+            Reply::Refused(error) => Err(error),
+            reply => Ok(reply),
+        }
+    }
+}
