@@ -1,0 +1,116 @@
+//! Leaders, replicas, log directories, producers.
+
+use super::{consume::filled, make_topic, text, topic_name};
+use crate::session::Session;
+use anyhow::{Context, Result};
+use kafka_protocol::messages::{
+    AlterPartitionReassignmentsRequest, BrokerId, DescribeLogDirsRequest, DescribeProducersRequest,
+    DescribeTransactionsRequest, ElectLeadersRequest, FindCoordinatorRequest, InitProducerIdRequest,
+    ListPartitionReassignmentsRequest, ListTransactionsRequest, TransactionalId,
+    alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic},
+    describe_log_dirs_request::DescribableLogDirTopic,
+    describe_producers_request::TopicRequest,
+    elect_leaders_request::TopicPartitions,
+    list_partition_reassignments_request::ListPartitionReassignmentsTopics,
+};
+
+pub(super) fn elections(session: &mut Session) -> Result<()> {
+    make_topic(session, "elected", 1, &[])?;
+    let electing = |topic: &str, partition, kind| {
+        let topic = TopicPartitions::default().with_topic(topic_name(topic)).with_partitions(vec![partition]);
+        ElectLeadersRequest::default()
+            .with_election_type(kind)
+            .with_topic_partitions(Some(vec![topic]))
+            .with_timeout_ms(5_000)
+    };
+    for version in 0..=2 {
+        session.ask("ElectLeaders", version, &electing("elected", 0, 0))?;
+        session.ask("ElectLeaders of an unknown partition", version, &electing("elected", 9, 0))?;
+        session.ask("ElectLeaders of an unknown topic", version, &electing("elected-unknown", 0, 0))?;
+    }
+    session.ask("ElectLeaders unclean", 2, &electing("elected", 0, 1))?;
+    session.ask("ElectLeaders of an unknown kind", 2, &electing("elected", 0, 9))?;
+    Ok(())
+}
+
+pub(super) fn reassignments(session: &mut Session) -> Result<()> {
+    make_topic(session, "moved", 1, &[])?;
+    let moving = |topic: &str, partition, brokers: Option<&[i32]>| {
+        let replicas = brokers.map(|brokers| brokers.iter().map(|id| BrokerId(*id)).collect());
+        let partition = ReassignablePartition::default().with_partition_index(partition).with_replicas(replicas);
+        let topic = ReassignableTopic::default().with_name(topic_name(topic)).with_partitions(vec![partition]);
+        AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000)
+    };
+    session.ask_all("to where it is", 0..=1, |_| moving("moved", 0, Some(&[1])))?;
+    session.ask("cancel where none runs", 0, &moving("moved", 0, None))?;
+    session.ask("to an unknown broker", 0, &moving("moved", 0, Some(&[9])))?;
+    session.ask("to a broker twice", 0, &moving("moved", 0, Some(&[1, 1])))?;
+    session.ask("to none", 0, &moving("moved", 0, Some(&[])))?;
+    session.ask("unknown partition", 0, &moving("moved", 9, Some(&[1])))?;
+    session.ask("unknown topic", 0, &moving("moved-unknown", 0, Some(&[1])))?;
+    session.ask(
+        "list all",
+        0,
+        &ListPartitionReassignmentsRequest::default().with_topics(None).with_timeout_ms(5_000),
+    )?;
+    let listed =
+        ListPartitionReassignmentsTopics::default().with_name(topic_name("moved")).with_partition_indexes(vec![0]);
+    session.ask(
+        "list some",
+        0,
+        &ListPartitionReassignmentsRequest::default().with_topics(Some(vec![listed])).with_timeout_ms(5_000),
+    )?;
+    Ok(())
+}
+
+pub(super) fn log_dirs(session: &mut Session) -> Result<()> {
+    filled(session, "stored")?;
+    let asked = || DescribableLogDirTopic::default().with_topic(topic_name("stored")).with_partitions(vec![0]);
+    session.ask_all("DescribeLogDirs of a partition", 1..=4, |_| {
+        DescribeLogDirsRequest::default().with_topics(Some(vec![asked()]))
+    })?;
+    session.ask_all("DescribeLogDirs of none", 1..=4, |_| DescribeLogDirsRequest::default().with_topics(Some(vec![])))
+}
+
+pub(super) fn producers_and_transactions(session: &mut Session) -> Result<()> {
+    filled(session, "producers")?;
+    let asking = |topic: &str, partitions: Vec<i32>| {
+        DescribeProducersRequest::default()
+            .with_topics(vec![TopicRequest::default().with_name(topic_name(topic)).with_partition_indexes(partitions)])
+    };
+    session.ask("DescribeProducers", 0, &asking("producers", vec![0, 1]))?;
+    session.ask("DescribeProducers of an unknown partition", 0, &asking("producers", vec![9]))?;
+    session.ask("DescribeProducers of an unknown topic", 0, &asking("producers-unknown", vec![0]))?;
+    session.ask_all("ListTransactions", 0..=2, |_| ListTransactionsRequest::default())?;
+    session.ask(
+        "ListTransactions with an unknown state",
+        0,
+        &ListTransactionsRequest::default().with_state_filters(vec![text("NoState")]),
+    )?;
+    let asked = vec![TransactionalId(text("nobody"))];
+    session.ask("DescribeTransactions", 0, &DescribeTransactionsRequest::default().with_transactional_ids(asked))?;
+    Ok(())
+}
+
+/// Whoever wants transactions must be told that there are none, and not be left waiting.
+pub(super) fn refused_transactions(session: &mut Session) -> Result<()> {
+    let finding = |version: i16| {
+        let request = FindCoordinatorRequest::default().with_key_type(1);
+        if version < 4 { request.with_key(text("tx")) } else { request.with_coordinator_keys(vec![text("tx")]) }
+    };
+    let initialising = InitProducerIdRequest::default()
+        .with_transactional_id(Some(TransactionalId(text("tx"))))
+        .with_transaction_timeout_ms(60_000);
+    let is_settling = |code| matches!(code, 14..=16);
+    for _ in 0..20_000 {
+        let found = session.call(3, &finding(3))?.context("find the coordinator")?;
+        let ready = !is_settling(found.error_code)
+            && session.call(4, &initialising)?.is_some_and(|answer| !is_settling(answer.error_code));
+        if ready {
+            break;
+        }
+    }
+    session.ask_all("FindCoordinator of a transactional id", 1..=6, finding)?;
+    session.ask("InitProducerId with a transactional id", 4, &initialising)?;
+    Ok(())
+}
