@@ -1,0 +1,97 @@
+//! A row of the API table and the three ways to register one.
+
+use super::{Dispatched, RequestContext, Response};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use kafka_protocol::{
+    messages::ApiKey,
+    protocol::{Encodable, Request},
+};
+use protocol::frame::encode_response;
+
+/// One Kafka API: what it is called, which versions are served and advertised, and who answers.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) key: ApiKey,
+    /// Lowest and highest version a request may have; any other closes the connection.
+    pub(crate) served: (i16, i16),
+    /// What ApiVersions says. Differs from `served` where clients draw conclusions from a version they never send.
+    pub(crate) advertised: (i16, i16),
+    pub(crate) handler: Handler,
+}
+
+/// How the requests of an API run on a connection.
+#[derive(Debug)]
+pub(crate) enum Handler {
+    /// Waits for all responses before it; the next request waits for its response.
+    Ordinary(fn(RequestContext, Bytes) -> BoxFuture<'static, Response>),
+    /// As `Ordinary`, but may wait long by design (Fetch, JoinGroup, SyncGroup): dropped when the client hangs up.
+    Parking(fn(RequestContext, Bytes) -> BoxFuture<'static, Response>),
+    /// Consecutive requests overlap; their responses leave in request order (Produce).
+    Overlapping(fn(RequestContext, Bytes) -> BoxFuture<'static, Dispatched>),
+}
+
+/// A row whose handler is `async fn handle(context: &RequestContext, request: XRequest) -> XResponse`.
+///
+/// `typed!(Ordinary, Metadata, metadata, MetadataRequest, 0..=13)`, or with a range of its own for ApiVersions:
+/// `typed!(Parking, JoinGroup, join_group, JoinGroupRequest, 2..=9, advertised 0..=9)`.
+macro_rules! typed {
+    ($kind:ident, $key:ident, $module:ident, $request:ident, $low:literal..=$high:literal) => {
+        $crate::api::row::typed!($kind, $key, $module, $request, $low..=$high, advertised $low..=$high)
+    };
+    ($kind:ident, $key:ident, $module:ident, $request:ident, $low:literal..=$high:literal, advertised $first:literal..=$last:literal) => {
+        $crate::api::Api {
+            key: kafka_protocol::messages::ApiKey::$key,
+            served: ($low, $high),
+            advertised: ($first, $last),
+            handler: $crate::api::Handler::$kind(|context, body| {
+                Box::pin(async move {
+                    use kafka_protocol::messages::{$request, ApiKey};
+                    let Some(request) = $crate::api::row::decode::<$request>(&context, body) else {
+                        return $crate::api::Response::Close;
+                    };
+                    let response = $crate::api::$module::handle(&context, request).await;
+                    $crate::api::row::encode(ApiKey::$key, &context, &response)
+                })
+            }),
+        }
+    };
+}
+
+/// A row whose handler takes the raw body and makes its own bytes: Produce (`async fn handle(context: RequestContext,
+/// body: Bytes) -> Dispatched`) and Fetch (the same `-> Response`). The body has passed the frame guard.
+macro_rules! raw {
+    ($kind:ident, $key:ident, $module:ident, $low:literal..=$high:literal, advertised $first:literal..=$last:literal) => {
+        $crate::api::Api {
+            key: kafka_protocol::messages::ApiKey::$key,
+            served: ($low, $high),
+            advertised: ($first, $last),
+            handler: $crate::api::Handler::$kind(|context, body| Box::pin($crate::api::$module::handle(context, body))),
+        }
+    };
+}
+
+pub(super) use raw;
+pub(super) use typed;
+
+/// None when the body does not decode: a client that broken cannot be answered.
+pub(super) fn decode<R: Request>(context: &RequestContext, mut body: Bytes) -> Option<R> {
+    match R::decode(&mut body, context.version) {
+        Ok(request) => Some(request),
+        Err(error) => {
+            tracing::debug!(api_key = R::KEY, version = context.version, error = %error, "request does not decode");
+            None
+        }
+    }
+}
+
+/// The whole frame.
+pub(super) fn encode<R: Encodable>(api: ApiKey, context: &RequestContext, response: &R) -> Response {
+    match encode_response(api as i16, context.version, context.correlation_id, response) {
+        Ok(frame) => Response::Bytes(frame),
+        Err(error) => {
+            tracing::error!(api_key = api as i16, version = context.version, error = %error, "response does not encode");
+            Response::Close
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Keys of our own. Environment: `WEIR_ADMIN_LISTEN` is `weir.admin.listen`, and so on.
+
+use super::*;
+
+definitions! {
+    shown;
+    String "weir.admin.listen" = "127.0.0.1:9644", NonEmpty, ReadOnly, Used:
+        "Address of the HTTP port with /livez, /readyz and /metrics, as HOST:PORT; none closes it.";
+    String "weir.cluster.id" = null, NonEmpty, ReadOnly, Used:
+        "Cluster id of a new data folder, as the variable CLUSTER_ID of Kafka's image; an existing folder must have the same.";
+    String "weir.log.format" = "text", OneOf(&["text", "json"]), ReadOnly, Used: "How log lines are written to standard error.";
+    String "weir.log.level" = "info", NonEmpty, ReadOnly, Used:
+        "What is logged: error, warn, info, debug or trace, also per module as in info,broker::server=debug.";
+    Boolean "weir.metrics.partitions" = "false", Any, ReadOnly, Used: "Whether /metrics has a series per partition.";
+}

@@ -1,0 +1,100 @@
+use super::*;
+use crate::config::value::Value;
+
+fn read(keys: &[(&str, &str)]) -> Result<Listeners, ListenerProblem> {
+    let parse = |(key, text): &(&str, &str)| {
+        let definition = crate::config::Definition::find(key).expect("is a key");
+        (definition.name, definition.parse(text).expect("has its type"))
+    };
+    Listeners::read(&Values(keys.iter().map(parse).collect::<std::collections::BTreeMap<_, Value>>()), "box", false)
+}
+
+fn bound(listeners: &Listeners) -> Vec<String> {
+    listeners.listeners.iter().map(ToString::to_string).collect()
+}
+
+fn told(listeners: &Listeners) -> Vec<String> {
+    listeners.advertised.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn clients_are_told_the_host_name_where_a_listener_has_no_host() {
+    let listeners = read(&[("listeners", "PLAINTEXT://:9092")]).expect("is good");
+    assert_eq!(told(&listeners), ["PLAINTEXT://box:9092"]);
+    let listeners = read(&[("listeners", "PLAINTEXT://0.0.0.0:9092")]).expect("is good");
+    assert_eq!(told(&listeners), ["PLAINTEXT://box:9092"]);
+    let listeners = read(&[("listeners", "plaintext://[::1]:9092")]).expect("is good");
+    assert_eq!(
+        (bound(&listeners), told(&listeners)),
+        (vec!["PLAINTEXT://[::1]:9092".to_owned()], vec!["PLAINTEXT://[::1]:9092".to_owned()])
+    );
+}
+
+#[test]
+fn each_listener_tells_its_own_address_in_whatever_order_they_are_given() {
+    let listeners = read(&[
+        ("listeners", "CONTROLLER://:29093,PLAINTEXT_HOST://:9092,PLAINTEXT://:19092"),
+        ("advertised.listeners", "PLAINTEXT://broker:19092,PLAINTEXT_HOST://localhost:9092"),
+        ("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PLAINTEXT_HOST:PLAINTEXT"),
+        ("controller.listener.names", "CONTROLLER"),
+        ("inter.broker.listener.name", "PLAINTEXT"),
+    ])
+    .expect("is good");
+    assert_eq!(bound(&listeners), ["PLAINTEXT_HOST://:9092", "PLAINTEXT://:19092"]);
+    assert_eq!(told(&listeners), ["PLAINTEXT_HOST://localhost:9092", "PLAINTEXT://broker:19092"]);
+}
+
+#[test]
+fn the_listener_of_the_controller_is_not_opened_even_where_only_its_role_says_so() {
+    let listeners =
+        read(&[("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093"), ("process.roles", "broker,controller")]);
+    assert_eq!(bound(&listeners.expect("is good")), ["PLAINTEXT://:9092"]);
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_its_reason() {
+    for (keys, key, reason) in [
+        (&[("listeners", "localhost:9092")][..], "listeners", "\"localhost:9092\" is not of the form NAME://HOST:PORT"),
+        (&[("listeners", "A://h")], "listeners", "\"A://h\" is not of the form NAME://HOST:PORT"),
+        (&[("listeners", "PLAINTEXT://:99999")], "listeners", "\"PLAINTEXT://:99999\" needs a port from 0 to 65535"),
+        (
+            &[("listeners", "PLAINTEXT://a:1,PLAINTEXT://b:2")],
+            "listeners",
+            "each listener needs a name of its own, PLAINTEXT is there twice",
+        ),
+        (&[("listeners", "SSL://:9093")], "listeners", "listener SSL asks for SSL; only PLAINTEXT is served so far"),
+        (
+            &[("listeners", "DOCKER://:9093")],
+            "listener.security.protocol.map",
+            "listener DOCKER has no protocol, add DOCKER:PLAINTEXT",
+        ),
+        (
+            &[("listeners", "CONTROLLER://:9093"), ("controller.listener.names", "CONTROLLER")],
+            "listeners",
+            "there must be a listener for clients, not only for the controller",
+        ),
+        (
+            &[("advertised.listeners", "PLAINTEXT://0.0.0.0:9092")],
+            "advertised.listeners",
+            "clients cannot connect to 0.0.0.0, name a host they can reach",
+        ),
+        (&[("advertised.listeners", "DOCKER://a:9092")], "advertised.listeners", "DOCKER is not one of PLAINTEXT"),
+        (&[("inter.broker.listener.name", "DOCKER")], "inter.broker.listener.name", "DOCKER is not one of PLAINTEXT"),
+        (
+            &[("max.connections.per.ip.overrides", "10.0.0.1")],
+            "max.connections.per.ip.overrides",
+            "allowed is ADDRESS:COUNT, comma separated",
+        ),
+    ] {
+        let problem = read(keys).expect_err("is refused");
+        assert_eq!((problem.key, problem.reason.as_str()), (key, reason), "{keys:?}");
+    }
+}
+
+#[test]
+fn two_listeners_need_two_addresses_unless_the_system_picks_the_port() {
+    let map = ("listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT");
+    assert!(read(&[("listeners", "A://h:1,B://h:1"), map]).is_err());
+    assert!(read(&[("listeners", "A://h:0,B://h:0"), map]).is_ok());
+    assert!(read(&[("listeners", "A://h:1,B://i:1"), map]).is_ok());
+}

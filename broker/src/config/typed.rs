@@ -1,0 +1,271 @@
+//! One struct per subsystem. The defaults are in the table of definitions and nowhere else.
+
+use super::{
+    listeners::{AdvertisedListener, Listener, ListenerName, Listeners},
+    values::Values,
+};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Sockets, connections, and how much a request may weigh.
+#[derive(Debug, Clone)]
+pub struct NetworkConfig {
+    /// `listeners`, without the controller's. Never empty.
+    pub listeners: Vec<Listener>,
+    /// `advertised.listeners`, one per listener, in the same order.
+    pub advertised: Vec<AdvertisedListener>,
+    /// `socket.request.max.bytes`: a larger frame closes the connection.
+    pub request_max_bytes: u32,
+    /// `socket.send.buffer.bytes`, `socket.receive.buffer.bytes`; `None` (-1) leaves them to the system.
+    pub send_buffer_bytes: Option<u32>,
+    pub receive_buffer_bytes: Option<u32>,
+    /// `socket.listen.backlog.size`.
+    pub listen_backlog: u32,
+    /// `connections.max.idle.ms`; `None` (negative) never closes an idle connection.
+    pub max_idle_ms: Option<u64>,
+    /// `max.connections`, `max.connections.per.ip`, `max.connection.creation.rate` (per second).
+    pub max_connections: u32,
+    pub max_connections_per_ip: u32,
+    pub max_connections_per_ip_overrides: Vec<(String, u32)>,
+    pub max_connection_creation_rate: u32,
+    /// `queued.max.request.bytes`; `None` derives the budget from the memory the process may use.
+    pub queued_max_request_bytes: Option<u64>,
+    /// `request.timeout.ms`.
+    pub request_timeout_ms: u32,
+}
+
+impl NetworkConfig {
+    pub(super) fn read(values: &Values, listeners: Listeners) -> Self {
+        Self {
+            listeners: listeners.listeners,
+            advertised: listeners.advertised,
+            request_max_bytes: values.number("socket.request.max.bytes"),
+            send_buffer_bytes: values.number_unless_negative("socket.send.buffer.bytes"),
+            receive_buffer_bytes: values.number_unless_negative("socket.receive.buffer.bytes"),
+            listen_backlog: values.number("socket.listen.backlog.size"),
+            max_idle_ms: values.number_unless_negative("connections.max.idle.ms"),
+            max_connections: values.number("max.connections"),
+            max_connections_per_ip: values.number("max.connections.per.ip"),
+            max_connections_per_ip_overrides: listeners.max_connections_per_ip_overrides,
+            max_connection_creation_rate: values.number("max.connection.creation.rate"),
+            queued_max_request_bytes: values.number_unless_negative("queued.max.request.bytes"),
+            request_timeout_ms: values.number("request.timeout.ms"),
+        }
+    }
+
+    /// What a client that came in by this listener is told as the address of this broker.
+    pub fn advertised_for(&self, listener: &ListenerName) -> Option<&AdvertisedListener> {
+        self.advertised.iter().find(|advertised| advertised.name == *listener)
+    }
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        let values = Values::default();
+        let listeners = Listeners::read(&values, "localhost", false).expect("a test reads the defaults of the table");
+        Self::read(&values, listeners)
+    }
+}
+
+/// Creating and deleting topics.
+#[derive(Debug, Clone)]
+pub struct TopicConfig {
+    /// `num.partitions`.
+    pub num_partitions: u32,
+    /// `default.replication.factor`.
+    pub default_replication_factor: u16,
+    /// `auto.create.topics.enable`.
+    pub auto_create: bool,
+    /// `delete.topic.enable`.
+    pub delete_enable: bool,
+    /// `max.request.partition.size.limit`: partitions in one DescribeTopicPartitions answer.
+    pub max_request_partition_size_limit: u32,
+}
+
+impl TopicConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            num_partitions: values.number("num.partitions"),
+            default_replication_factor: values.number("default.replication.factor"),
+            auto_create: values.boolean("auto.create.topics.enable"),
+            delete_enable: values.boolean("delete.topic.enable"),
+            max_request_partition_size_limit: values.number("max.request.partition.size.limit"),
+        }
+    }
+}
+
+impl Default for TopicConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
+/// The log layer of the whole broker. What a topic can override (retention, segments, compaction, …) is not here: it is
+/// resolved per topic from the topic's keys and the broker keys that stand in for them.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// `log.retention.check.interval.ms`.
+    pub retention_check_interval_ms: u64,
+    /// `log.flush.offset.checkpoint.interval.ms`.
+    pub recovery_point_checkpoint_interval_ms: u64,
+    /// `log.initial.task.delay.ms`.
+    pub initial_task_delay_ms: u64,
+}
+
+impl LogConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            retention_check_interval_ms: values.number("log.retention.check.interval.ms"),
+            recovery_point_checkpoint_interval_ms: values.number("log.flush.offset.checkpoint.interval.ms"),
+            initial_task_delay_ms: values.number("log.initial.task.delay.ms"),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
+/// Log compaction.
+#[derive(Debug, Clone)]
+pub struct CleanerConfig {
+    /// `log.cleaner.dedupe.buffer.size`, over all threads.
+    pub dedupe_buffer_bytes: u64,
+    /// `log.cleaner.backoff.ms`: between two looks for something to clean.
+    pub backoff_ms: u64,
+}
+
+impl CleanerConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            dedupe_buffer_bytes: values.number("log.cleaner.dedupe.buffer.size"),
+            backoff_ms: values.number("log.cleaner.backoff.ms"),
+        }
+    }
+}
+
+impl Default for CleanerConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
+/// Fetch, its sessions, and long polling.
+#[derive(Debug, Clone)]
+pub struct FetchConfig {
+    /// `fetch.max.bytes`: upper bound of any Fetch answer.
+    pub max_bytes: u32,
+    /// `max.incremental.fetch.session.cache.slots`; 0 keeps no sessions.
+    pub session_cache_slots: u32,
+}
+
+impl FetchConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            max_bytes: values.number("fetch.max.bytes"),
+            session_cache_slots: values.number("max.incremental.fetch.session.cache.slots"),
+        }
+    }
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
+/// Classic consumer groups.
+#[derive(Debug, Clone)]
+pub struct GroupConfig {
+    /// `group.min.session.timeout.ms`, `group.max.session.timeout.ms`.
+    pub min_session_timeout_ms: u32,
+    pub max_session_timeout_ms: u32,
+    /// `group.initial.rebalance.delay.ms`.
+    pub initial_rebalance_delay_ms: u32,
+    /// `group.max.size`.
+    pub max_size: u32,
+}
+
+impl GroupConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            min_session_timeout_ms: values.number("group.min.session.timeout.ms"),
+            max_session_timeout_ms: values.number("group.max.session.timeout.ms"),
+            initial_rebalance_delay_ms: values.number("group.initial.rebalance.delay.ms"),
+            max_size: values.number("group.max.size"),
+        }
+    }
+}
+
+impl Default for GroupConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
+/// Committed offsets and the topic that keeps them.
+#[derive(Debug, Clone)]
+pub struct OffsetsConfig {
+    /// `offsets.topic.num.partitions`, `offsets.topic.segment.bytes`.
+    pub topic_num_partitions: u32,
+    pub topic_segment_bytes: u32,
+    /// `offsets.topic.replication.factor`; a cluster with fewer brokers uses what it has.
+    pub topic_replication_factor: u16,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub retention_check_interval_ms: u64,
+    /// `offset.metadata.max.bytes`.
+    pub metadata_max_bytes: u32,
+    /// `offsets.commit.timeout.ms`.
+    pub commit_timeout_ms: u32,
+    /// `offsets.load.buffer.size`.
+    pub load_buffer_bytes: u32,
+}
+
+impl OffsetsConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            topic_num_partitions: values.number("offsets.topic.num.partitions"),
+            topic_segment_bytes: values.number("offsets.topic.segment.bytes"),
+            topic_replication_factor: values.number("offsets.topic.replication.factor"),
+            retention_ms: values.number::<i64>("offsets.retention.minutes") * MINUTE_MS,
+            retention_check_interval_ms: values.number("offsets.retention.check.interval.ms"),
+            metadata_max_bytes: values.number("offset.metadata.max.bytes"),
+            commit_timeout_ms: values.number("offsets.commit.timeout.ms"),
+            load_buffer_bytes: values.number("offsets.load.buffer.size"),
+        }
+    }
+}
+
+impl Default for OffsetsConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
+/// Idempotent producers.
+#[derive(Debug, Clone)]
+pub struct ProducerConfig {
+    /// `producer.id.expiration.ms`.
+    pub id_expiration_ms: i64,
+    /// `producer.id.expiration.check.interval.ms`.
+    pub id_expiration_check_interval_ms: u64,
+}
+
+impl ProducerConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            id_expiration_ms: values.number("producer.id.expiration.ms"),
+            id_expiration_check_interval_ms: values.number("producer.id.expiration.check.interval.ms"),
+        }
+    }
+}
+
+impl Default for ProducerConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}

@@ -1,0 +1,83 @@
+//! The controller of a broker that is alone: the same host and rules as a cluster's, over a file in the data folder.
+
+use super::{ControllerHandle, metadata_file::MetadataFile};
+use crate::{config::BrokerConfig, metadata_cache::MetadataCache, partitions::Partitions};
+use ::control_plane::{Host, Publisher};
+use anyhow::Context;
+use controller::{ClusterImage, Endpoint, Settings, requests::RegisterBroker};
+use model::{BrokerEpoch, ClusterId};
+use std::sync::Arc;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// The running controller of this broker.
+#[derive(Debug)]
+pub(crate) struct Standalone {
+    handle: ControllerHandle,
+    stop: oneshot::Sender<()>,
+    host: JoinHandle<MetadataFile>,
+}
+
+/// Brings committed images to this broker's own partitions, then to whoever asks for metadata.
+struct OwnBroker {
+    metadata: MetadataCache,
+    partitions: Partitions,
+}
+
+impl Publisher for OwnBroker {
+    async fn publish(&mut self, image: Arc<ClusterImage>) {
+        let before = self.metadata.current();
+        self.partitions.apply(&before, &image).await;
+        self.metadata.publish(image);
+    }
+}
+
+impl Standalone {
+    /// Reads the metadata and starts deciding. `metadata` stays empty until [`Standalone::register`].
+    pub(crate) async fn start(
+        config: &BrokerConfig,
+        cluster_id: &ClusterId,
+        metadata: MetadataCache,
+        partitions: Partitions,
+    ) -> anyhow::Result<Self> {
+        let (data_dir, id) = (config.data_dir.clone(), cluster_id.clone());
+        let store = tokio::task::spawn_blocking(move || MetadataFile::open(&data_dir, &id))
+            .await
+            .context("open the metadata")?
+            .context("open the metadata")?;
+        let publisher = OwnBroker { metadata, partitions };
+        let (host, handle) = Host::start(store, publisher, settings(config)).await.context("load the metadata")?;
+        let (stop, stopped) = oneshot::channel();
+        Ok(Self { handle, stop, host: tokio::spawn(host.run(stopped)) })
+    }
+
+    pub(crate) fn handle(&self) -> ControllerHandle {
+        self.handle.clone()
+    }
+
+    /// Tells the controller that this broker is up and where clients reach it. Once this returns, every partition has
+    /// its new leader epoch and is served. `config.network.advertised` must hold the real ports.
+    pub(crate) async fn register(&self, config: &BrokerConfig) -> anyhow::Result<BrokerEpoch> {
+        let endpoints = config.network.advertised.iter().map(|advertised| Endpoint {
+            listener: advertised.name.to_string(),
+            host: advertised.host.clone(),
+            port: advertised.port,
+        });
+        let request = RegisterBroker { id: config.node_id, rack: config.rack.clone(), endpoints: endpoints.collect() };
+        self.handle.register_broker(request).await.context("register with the controller")
+    }
+
+    /// Finishes what is being committed. Callers that come later are told that the controller has stopped.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        // A host that ended on its own has dropped its side.
+        let _ = self.stop.send(());
+        self.host.await.context("stop the controller").map(drop)
+    }
+}
+
+fn settings(config: &BrokerConfig) -> Settings {
+    Settings {
+        num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
+        default_replication_factor: i16::try_from(config.topics.default_replication_factor).unwrap_or(i16::MAX),
+        delete_topic_enable: config.topics.delete_enable,
+    }
+}

@@ -1,0 +1,102 @@
+//! Reading a partition of the offsets topic back into a coordinator.
+
+use super::shard::Command;
+use crate::partitions::{Isolation, Partition, ReadError, ReadRequest};
+use group_coordinator::{GroupConfig, GroupCoordinator, Loaded};
+use model::LeaderEpoch;
+use protocol::record_batch::BatchError;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, mpsc};
+
+/// A partition that cannot be read now is tried again after this long; it may be the disk's mood.
+const RETRY: Duration = Duration::from_secs(5);
+/// A partition that is still being recovered or has just changed hands is looked at again after this long.
+const RECHECK: Duration = Duration::from_millis(20);
+/// Decoding this much takes about a millisecond or two of a worker that also serves connections.
+const CHUNK_BYTES: u32 = 256 << 10;
+
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error("read: {0}")]
+    Read(#[from] ReadError),
+    #[error("decode: {0}")]
+    Batch(#[from] BatchError),
+    #[error("nothing can be read at {at}, before the end at {end}")]
+    Short { at: i64, end: i64 },
+    #[error("the partition is not led here yet")]
+    NotReady,
+}
+
+/// `None` if the partition was taken away meanwhile.
+pub(super) async fn load(
+    partition: &Arc<Partition>,
+    leader_epoch: LeaderEpoch,
+    config: &GroupConfig,
+    loads: &Semaphore,
+    chunk_bytes: u32,
+    commands: &mpsc::Receiver<Command>,
+) -> Option<GroupCoordinator> {
+    let offsets = partition.offsets();
+    if partition.check(leader_epoch).is_ok() && offsets.log_start == offsets.log_end {
+        // Nothing was ever written: no file is touched.
+        return Some(GroupCoordinator::new(config.clone()));
+    }
+    let _turn = loads.acquire().await.ok()?;
+    while !commands.is_closed() {
+        let mut loaded = Loaded::default();
+        match read_all(partition, leader_epoch, config, chunk_bytes.min(CHUNK_BYTES), &mut loaded).await {
+            Ok(coordinator) => {
+                report(partition, &loaded);
+                return Some(coordinator);
+            }
+            Err(LoadError::NotReady) => tokio::time::sleep(RECHECK).await,
+            Err(error) => {
+                tracing::error!(partition = %partition.id(), %error, "group coordinator cannot load its partition");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+    None
+}
+
+async fn read_all(
+    partition: &Arc<Partition>,
+    leader_epoch: LeaderEpoch,
+    config: &GroupConfig,
+    max_bytes: u32,
+    loaded: &mut Loaded,
+) -> Result<GroupCoordinator, LoadError> {
+    let mut coordinator = GroupCoordinator::new(config.clone());
+    // The first read opens the log, and recovers it; only then are its positions certain.
+    let request = |from| ReadRequest { from, max_bytes, isolation: Isolation::ReadUncommitted };
+    partition.read(request(partition.offsets().log_start)).await.ok();
+    let offsets = partition.offsets();
+    // What the log holds counts once this broker leads it and it is committed: a coordinator that knows only a part
+    // would answer with offsets that were long overtaken.
+    if partition.check(leader_epoch).is_err() || offsets.high_watermark < offsets.log_end {
+        return Err(LoadError::NotReady);
+    }
+    let mut from = offsets.log_start;
+    while from < offsets.log_end {
+        let read = partition.read(request(from)).await?;
+        if read.batches.is_empty() || read.next_offset <= from {
+            return Err(LoadError::Short { at: from.0, end: offsets.log_end.0 });
+        }
+        coordinator.load(&read.batches, loaded)?;
+        from = read.next_offset;
+    }
+    Ok(coordinator)
+}
+
+fn report(partition: &Partition, loaded: &Loaded) {
+    let Loaded { records, skipped, broken, first_broken } = loaded;
+    if let Some((offset, error)) = first_broken {
+        let (partition, offset) = (partition.id(), offset.0);
+        tracing::error!(%partition, offset, broken, %error, "group coordinator left out broken records");
+    }
+    if *skipped > 0 {
+        // Groups of newer kinds than the classic one: KIP-848, KIP-932.
+        tracing::warn!(partition = %partition.id(), skipped, "group coordinator skipped records of other kinds");
+    }
+    tracing::debug!(partition = %partition.id(), records, "group coordinator loaded");
+}

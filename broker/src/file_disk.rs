@@ -1,0 +1,262 @@
+//! The only real disk: a data folder over plain files, page cache and all.
+//!
+//! Writes and cached reads run on the thread that asks (they are memory copies); whoever may have to wait for the device
+//! goes through the disk pool of [`crate::partitions`]. Descriptors handed out again and again are kept in a bounded,
+//! least-recently-used set, so that sealed segments cost no descriptor each.
+
+mod open_files;
+
+use open_files::OpenFiles;
+use partition_log::disk::{Disk, DiskFile, FileEntry};
+use rustix::{
+    fs::FallocateFlags,
+    io::{Errno, ReadWriteFlags},
+};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, IoSlice, IoSliceMut},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Linux refuses more pieces in one call.
+const MAX_PIECES: usize = 1024;
+
+/// One data folder. Clones share the set of open files.
+#[derive(Debug, Clone)]
+pub(crate) struct FileDisk {
+    root: Arc<Path>,
+    open: Arc<OpenFiles>,
+    /// Makes every write fail as on a full disk.
+    #[cfg(test)]
+    pub(crate) full: Arc<AtomicBool>,
+}
+
+/// An open file. Clones are one descriptor.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenFile {
+    file: Arc<File>,
+    #[cfg(test)]
+    full: Arc<AtomicBool>,
+}
+
+impl FileDisk {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            root: root.into(),
+            open: Arc::new(OpenFiles::within_process_limit()),
+            #[cfg(test)]
+            full: Arc::default(),
+        }
+    }
+
+    fn handle(&self, file: Arc<File>) -> OpenFile {
+        OpenFile {
+            file,
+            #[cfg(test)]
+            full: Arc::clone(&self.full),
+        }
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The folders directly under the data folder.
+    pub(crate) fn folders(&self) -> io::Result<Vec<String>> {
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                folders.push(name);
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Length of a file, without opening it.
+    pub(crate) fn length_of(&self, path: &str) -> Option<u64> {
+        fs::metadata(self.path(path)).ok().map(|metadata| metadata.len())
+    }
+
+    /// Renames a whole folder; open handles of its files stay usable, cached ones are forgotten.
+    pub(crate) fn rename_folder(&self, from: &str, to: &str) -> io::Result<()> {
+        self.open.forget_folder(from);
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    /// Removes a folder with all its files; fine if it is gone already.
+    pub(crate) fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        self.open.forget_folder(folder);
+        match fs::remove_dir_all(self.path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+}
+
+impl Disk for FileDisk {
+    type File = OpenFile;
+
+    fn open(&self, path: &str) -> io::Result<OpenFile> {
+        if let Some(file) = self.open.get(path) {
+            return Ok(self.handle(file));
+        }
+        let file = Arc::new(OpenOptions::new().read(true).write(true).open(self.path(path))?);
+        self.open.keep(path, &file);
+        Ok(self.handle(file))
+    }
+
+    fn create(&self, path: &str) -> io::Result<OpenFile> {
+        self.open.forget(path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        Ok(self.handle(Arc::new(options.open(self.path(path))?)))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<FileEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(self.path(folder))? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_file()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                entries.push(FileEntry { name, length: metadata.len() });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn create_folder(&self, folder: &str) -> io::Result<()> {
+        match fs::create_dir(self.path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.open.forget(from);
+        self.open.forget(to);
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.open.forget(path);
+        fs::remove_file(self.path(path))
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        File::open(self.path(folder))?.sync_all()
+    }
+}
+
+impl OpenFile {
+    /// For the kernel to send from.
+    pub(crate) fn shared(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Fills the buffer only if that needs no device: `false` says that the bytes, or some of them, are not cached.
+    pub(crate) fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<bool> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let mut rest = [IoSliceMut::new(&mut buffer[filled..])];
+            match rustix::io::preadv2(&self.file, &mut rest, position + filled as u64, ReadWriteFlags::NOWAIT) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => filled += read,
+                Err(Errno::INTR) => {}
+                // Some file systems know no NOWAIT: their reads go the slow way.
+                Err(Errno::AGAIN | Errno::OPNOTSUPP) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl DiskFile for OpenFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read_at(&mut buffer[filled..], position + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&self, mut position: u64, pieces: &[IoSlice<'_>]) -> io::Result<()> {
+        #[cfg(test)]
+        if self.full.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        for chunk in pieces.chunks(MAX_PIECES) {
+            let length: usize = chunk.iter().map(|piece| piece.len()).sum();
+            let written = write_once(&self.file, chunk, position)?;
+            if written < length {
+                write_rest(&self.file, chunk, position, written)?;
+            }
+            position += length as u64;
+        }
+        Ok(())
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        // Setting the same length frees nothing on ext4; one byte more and back does.
+        if self.length()? == length {
+            self.file.set_len(length + 1)?;
+        }
+        self.file.set_len(length)
+    }
+
+    fn preallocate(&self, position: u64, length: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, position, length) {
+            Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+fn write_once(file: &File, pieces: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+    loop {
+        match rustix::io::pwritev(file, pieces, position) {
+            Ok(written) => return Ok(written),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// After a short write (a disk nearly full, a signal) the rest goes piece by piece.
+fn write_rest(file: &File, pieces: &[IoSlice<'_>], position: u64, mut written: usize) -> io::Result<()> {
+    let mut start = 0;
+    for piece in pieces {
+        let end = start + piece.len();
+        if written < end {
+            file.write_all_at(&piece[written - start..], position + written as u64)?;
+            written = end;
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+use std::sync::atomic::AtomicBool;
+#[cfg(test)]
+mod tests;

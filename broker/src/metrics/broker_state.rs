@@ -1,0 +1,153 @@
+//! What is read from the broker at a scrape: its partitions, the cluster's metadata, its disk.
+
+use super::{
+    Collect,
+    exposition::{Exposition, Kind},
+    partition_series,
+};
+use crate::{
+    Broker,
+    partitions::{Partition, State},
+};
+use controller::ClusterImage;
+use std::sync::{Arc, Weak};
+
+/// Weak, because the broker owns the metrics that own this.
+#[derive(Debug)]
+pub(crate) struct BrokerState(pub(crate) Weak<Broker>);
+
+impl Collect for BrokerState {
+    fn collect(&self, exposition: &mut Exposition) {
+        let Some(broker) = self.0.upgrade() else { return };
+        let image = broker.metadata.current();
+        collect_cluster(exposition, &image);
+        let partitions = broker.partitions.all();
+        collect_replicas(exposition, &image, &broker, &partitions);
+        collect_what_a_single_broker_never_does(exposition);
+        collect_disk(exposition, &broker);
+        collect_fetch_sessions(exposition, &broker);
+        if broker.config.partition_metrics {
+            partition_series::collect(exposition, &image, &partitions);
+        }
+    }
+}
+
+fn gauges(exposition: &mut Exposition, prefix: &str, values: &[(&str, &str, usize)]) {
+    for (name, help, value) in values {
+        exposition.single(&format!("{prefix}_{name}"), Kind::Gauge, help, *value as f64);
+    }
+}
+
+fn collect_cluster(exposition: &mut Exposition, image: &ClusterImage) {
+    let partitions = || image.topics.iter().flat_map(|topic| &topic.partitions);
+    let usable = image.usable_brokers().count();
+    gauges(
+        exposition,
+        "kafka_controller_kafkacontroller",
+        &[
+            ("activecontrollercount", "Whether the controller is here", 1),
+            ("activebrokercount", "Brokers that may lead", usable),
+            ("fencedbrokercount", "Brokers that may not", image.brokers.len() - usable),
+            ("globaltopiccount", "Topics", image.topics.iter().count()),
+            ("globalpartitioncount", "Partitions", partitions().count()),
+            (
+                "offlinepartitionscount",
+                "Partitions without leader",
+                partitions().filter(|p| p.leader.is_none()).count(),
+            ),
+            (
+                "preferredreplicaimbalancecount",
+                "Partitions whose leader is not the preferred one",
+                partitions().filter(|partition| partition.leader.as_ref() != partition.replicas.first()).count(),
+            ),
+        ],
+    );
+}
+
+fn collect_replicas(exposition: &mut Exposition, image: &ClusterImage, broker: &Broker, held: &[Arc<Partition>]) {
+    let me = broker.config.node_id;
+    let in_image = |partition: &Arc<Partition>| image.partition(partition.id());
+    let led = || held.iter().filter(|partition| partition.leader() == Some(me));
+    let under_replicated = led().filter(|p| in_image(p).is_some_and(|image| image.isr.len() < image.replicas.len()));
+    let reassigning =
+        led().filter(|p| in_image(p).is_some_and(|p| !p.adding_replicas.is_empty() || !p.removing_replicas.is_empty()));
+    let min_isr = |partition: &Arc<Partition>, compare: fn(&i64, &i64) -> bool| {
+        let in_sync = in_image(partition).map_or(0, |image| image.isr.len() as i64);
+        compare(&in_sync, &i64::from(partition.settings().min_insync_replicas))
+    };
+    gauges(
+        exposition,
+        "kafka_server_replicamanager",
+        &[
+            ("partitioncount", "Replicas on this broker", held.len()),
+            ("leadercount", "Replicas on this broker that lead", led().count()),
+            ("underreplicatedpartitions", "Partitions led here with replicas out of sync", under_replicated.count()),
+            ("reassigningpartitions", "Partitions led here that are being moved", reassigning.count()),
+            (
+                "underminisrpartitioncount",
+                "Partitions led here that take no acks=all",
+                led().filter(|p| min_isr(p, i64::lt)).count(),
+            ),
+            (
+                "atminisrpartitioncount",
+                "Partitions led here that can lose no replica",
+                led().filter(|p| min_isr(p, i64::eq)).count(),
+            ),
+            (
+                "offlinereplicacount",
+                "Replicas whose disk failed",
+                held.iter().filter(|p| p.state() == State::Failed).count(),
+            ),
+        ],
+    );
+}
+
+/// Dashboards and alerts ask for these all the same. The one replica of a partition is its leader and all of its in-sync
+/// set, so that the set never changes and nobody outside it is ever elected.
+fn collect_what_a_single_broker_never_does(exposition: &mut Exposition) {
+    for (name, help) in [
+        (
+            "kafka_controller_controllerstats_uncleanleaderelections_total",
+            "Leaders elected from outside the in-sync set",
+        ),
+        ("kafka_server_replicamanager_isrshrinks_total", "Replicas taken out of an in-sync set"),
+        ("kafka_server_replicamanager_isrexpands_total", "Replicas taken into an in-sync set"),
+        ("kafka_server_replicamanager_failedisrupdates_total", "Changes of an in-sync set that were refused"),
+    ] {
+        exposition.single(name, Kind::Counter, help, 0.0);
+    }
+}
+
+fn collect_disk(exposition: &mut Exposition, broker: &Broker) {
+    let found = rustix::fs::statvfs(&broker.config.data_dir);
+    gauges(
+        exposition,
+        "kafka_log_logmanager",
+        &[("offlinelogdirectorycount", "Whether the data folder cannot be reached", usize::from(found.is_err()))],
+    );
+    if let Ok(volume) = found {
+        let bytes = |blocks: u64| blocks as f64 * volume.f_frsize as f64;
+        exposition.single(
+            "weir_data_volume_size_bytes",
+            Kind::Gauge,
+            "Size of the volume of the data",
+            bytes(volume.f_blocks),
+        );
+        exposition.single("weir_data_volume_free_bytes", Kind::Gauge, "Space left on it", bytes(volume.f_bavail));
+    }
+}
+
+fn collect_fetch_sessions(exposition: &mut Exposition, broker: &Broker) {
+    let (sessions, partitions, evictions) = broker.fetch_sessions.counts();
+    const PREFIX: &str = "kafka_server_fetchsessioncache";
+    gauges(
+        exposition,
+        PREFIX,
+        &[
+            ("numincrementalfetchsessions", "Fetch sessions that are remembered", sessions),
+            ("numincrementalfetchpartitionscached", "Partitions in them", partitions),
+        ],
+    );
+    let name = format!("{PREFIX}_incrementalfetchsessionevictions_total");
+    exposition.single(&name, Kind::Counter, "Fetch sessions that made room for others", evictions as f64);
+}

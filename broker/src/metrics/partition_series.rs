@@ -1,0 +1,78 @@
+//! One series per partition and name: only on request, for there may be very many. The names are those of Kafka's own
+//! metrics and of kafka-exporter, which reads the same through the client API.
+
+use super::exposition::{Exposition, Kind};
+use crate::partitions::Partition;
+use controller::{ClusterImage, PartitionImage};
+use std::sync::Arc;
+
+/// What there is to say about one partition at a time.
+struct Seen<'a> {
+    partition: &'a Partition,
+    image: &'a PartitionImage,
+    index: String,
+}
+
+pub(super) fn collect(exposition: &mut Exposition, image: &ClusterImage, held: &[Arc<Partition>]) {
+    let seen: Vec<Seen<'_>> = held
+        .iter()
+        .filter_map(|partition| {
+            let image = image.partition(partition.id())?;
+            Some(Seen { partition, image, index: partition.id().partition.to_string() })
+        })
+        .collect();
+    for (name, help, value) in FAMILIES {
+        exposition.family(name, Kind::Gauge, help);
+        for seen in &seen {
+            exposition.sample(&[("topic", &seen.partition.id().topic), ("partition", &seen.index)], value(seen) as f64);
+        }
+    }
+    exposition.family("kafka_topic_partitions", Kind::Gauge, "Partitions of a topic");
+    for topic in image.topics.iter() {
+        exposition.sample(&[("topic", &topic.name)], topic.partitions.len() as f64);
+    }
+}
+
+type Value = fn(&Seen<'_>) -> i64;
+
+const FAMILIES: &[(&str, &str, Value)] = &[
+    ("kafka_log_log_size", "Bytes on disk", |seen| seen.partition.size()),
+    ("kafka_log_log_logstartoffset", "Offset of the oldest record", |seen| seen.partition.offsets().log_start.0),
+    ("kafka_log_log_logendoffset", "Offset of the next record", |seen| seen.partition.offsets().log_end.0),
+    ("kafka_cluster_partition_underreplicated", "Whether a replica is out of sync", |seen| is(seen.out_of_sync())),
+    ("kafka_cluster_partition_underminisr", "Whether acks=all is refused", |seen| is(seen.in_sync() < seen.min_isr())),
+    ("kafka_cluster_partition_atminisr", "Whether no replica may be lost", |seen| is(seen.in_sync() == seen.min_isr())),
+    ("kafka_cluster_partition_replicascount", "Replicas", |seen| seen.image.replicas.len() as i64),
+    ("kafka_cluster_partition_insyncreplicascount", "Replicas in sync", |seen| seen.in_sync()),
+    ("kafka_topic_partition_current_offset", "End of what consumers see", |seen| {
+        seen.partition.offsets().high_watermark.0
+    }),
+    ("kafka_topic_partition_oldest_offset", "Offset of the oldest record", |seen| seen.partition.offsets().log_start.0),
+    ("kafka_topic_partition_replicas", "Replicas", |seen| seen.image.replicas.len() as i64),
+    ("kafka_topic_partition_in_sync_replica", "Replicas in sync", |seen| seen.in_sync()),
+    ("kafka_topic_partition_leader", "Broker that leads, or -1", |seen| seen.image.leader.map_or(-1, |id| id.0.into())),
+    ("kafka_topic_partition_leader_is_preferred", "Whether the preferred replica leads", |seen| {
+        is(seen.image.leader.as_ref() == seen.image.replicas.first())
+    }),
+    ("kafka_topic_partition_under_replicated_partition", "Whether a replica is out of sync", |seen| {
+        is(seen.out_of_sync())
+    }),
+];
+
+fn is(fact: bool) -> i64 {
+    i64::from(fact)
+}
+
+impl Seen<'_> {
+    fn in_sync(&self) -> i64 {
+        self.image.isr.len() as i64
+    }
+
+    fn min_isr(&self) -> i64 {
+        self.partition.settings().min_insync_replicas.into()
+    }
+
+    fn out_of_sync(&self) -> bool {
+        self.image.isr.len() < self.image.replicas.len()
+    }
+}

@@ -1,0 +1,280 @@
+//! The partitions this broker holds: a registry, and one writer at a time per partition.
+//!
+//! Find a [`Partition`] with [`Partitions::get`] or through its [`Topic`], append with [`Partition::append`] (or
+//! [`Partition::append_and_wait`]), read with [`Partition::view`] (or [`Partition::read`]). Logs open at their first use
+//! and are closed again when nobody used them for a while; an idle partition is memory only.
+
+mod append;
+mod apply;
+mod disk_pool;
+mod flush;
+mod maintenance;
+mod manifest_file;
+mod opening;
+mod partition;
+mod queue;
+mod read;
+mod records;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod writer;
+
+pub(crate) use append::{AppendError, AppendRequest, AppendSink, Appended, RequiredAcks};
+pub(crate) use disk_pool::DiskPool;
+pub(crate) use partition::{LogView, Offsets, Partition, State, Unavailable};
+pub(crate) use read::{Isolation, ReadError, ReadRequest};
+pub(crate) use records::DeleteRecordsError;
+pub(crate) use watch::{Change, Ticket, Watcher};
+
+use crate::{
+    clock::Clock,
+    config::BrokerConfig,
+    file_disk::FileDisk,
+    metrics::{Metrics, TopicMetrics},
+};
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use controller::{image::ConfigMap, topic_config::TopicConfig};
+use flush::Flusher;
+use manifest_file::{Known, ManifestFile};
+use model::{BrokerId, PartitionIndex, TopicId, TopicName};
+use opening::Closed;
+use parking_lot::{Mutex, RwLock};
+use partition_log::Crash;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, task::JoinHandle};
+
+/// How long a stop waits for the device: people wait for it.
+const PATIENCE_FOR_DEVICE: Duration = Duration::from_millis(400);
+
+/// Cheap to clone; all clones are one registry.
+#[derive(Debug, Clone)]
+pub(crate) struct Partitions {
+    host: Arc<Host>,
+}
+
+/// What all partitions share.
+#[derive(Debug)]
+struct Host {
+    me: BrokerId,
+    disk: FileDisk,
+    pool: DiskPool,
+    clock: Clock,
+    runtime: Handle,
+    metrics: Metrics,
+    static_configs: ConfigMap,
+    log_settings: settings::BrokerLogSettings,
+    /// What the disk told at the start. Gone once the first image was applied: later partitions are new.
+    known: Mutex<Option<Known>>,
+    manifest: ManifestFile,
+    flusher: Arc<Flusher>,
+    topics: RwLock<Topics>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: HashMap<TopicName, Arc<Topic>>,
+    by_id: HashMap<TopicId, Arc<Topic>>,
+}
+
+/// What the partitions of one topic share.
+pub(crate) struct Topic {
+    id: TopicId,
+    name: TopicName,
+    internal: bool,
+    settings: ArcSwap<TopicConfig>,
+    pub(crate) metrics: Arc<TopicMetrics>,
+    /// By index; `None` where another broker holds the replica.
+    partitions: RwLock<Vec<Option<Arc<Partition>>>>,
+}
+
+impl Partitions {
+    /// Reads what the data folder tells about partitions; none is served before the first [`Partitions::apply`].
+    /// Must run inside the runtime that is to serve them.
+    pub(crate) fn open(config: &BrokerConfig, clock: Clock, metrics: Metrics) -> anyhow::Result<Self> {
+        let disk = FileDisk::new(&config.data_dir);
+        let known = Known::read(&disk)?;
+        let pool = DiskPool::new();
+        let static_configs = config.static_values().clone();
+        let log_settings = settings::BrokerLogSettings { producer_id_expiration_ms: config.producers.id_expiration_ms };
+        let doomed = known.doomed_folders().cloned().collect();
+        let manifest = ManifestFile::new(disk.clone(), pool.clone(), known.entries());
+        let host = Arc::new(Host {
+            me: config.node_id,
+            disk,
+            pool,
+            clock,
+            runtime: Handle::current(),
+            metrics,
+            static_configs,
+            log_settings,
+            known: Mutex::new(Some(known)),
+            manifest,
+            flusher: Arc::default(),
+            topics: RwLock::default(),
+            tasks: Mutex::default(),
+        });
+        host.remove_folders_after(doomed, Duration::ZERO);
+        let flush = host.runtime.spawn(flush::flush_groups(Arc::downgrade(&host)));
+        host.tasks.lock().push(flush);
+        maintenance::start(&host, config);
+        Ok(Self { host })
+    }
+
+    /// The partition if this broker holds a replica of it. Two shared locks, no allocation.
+    pub(crate) fn get(&self, topic: &str, index: PartitionIndex) -> Option<Arc<Partition>> {
+        self.host.topics.read().by_name.get(topic)?.get(index)
+    }
+
+    /// For requests that name many partitions of a topic: look the topic up once.
+    pub(crate) fn topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.host.topics.read().by_name.get(name).cloned()
+    }
+
+    pub(crate) fn topic_by_id(&self, id: TopicId) -> Option<Arc<Topic>> {
+        self.host.topics.read().by_id.get(&id).cloned()
+    }
+
+    /// Every partition held, in order of topic name and index; for sweeps and reports, not for requests.
+    pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
+        self.host.all()
+    }
+
+    /// Topics of which partitions are held, in order of name.
+    pub(crate) fn topics(&self) -> Vec<Arc<Topic>> {
+        self.host.topics()
+    }
+
+    /// Makes the positions that moved since the last checkpoint durable.
+    pub(crate) async fn checkpoint(&self) -> std::io::Result<()> {
+        self.host.checkpoint().await
+    }
+
+    /// For reads that may have to wait for the device.
+    pub(crate) fn disk_pool(&self) -> &DiskPool {
+        &self.host.pool
+    }
+
+    /// Resolves when no log is in doubt any more. Partitions serve as soon as each is recovered, not only then.
+    pub(crate) async fn recovered(&self) {
+        for partition in self.all() {
+            if partition.state() == State::Recovering {
+                partition.ensure_open().await;
+            }
+        }
+        if let Err(error) = self.host.manifest.mark_boot().await {
+            tracing::warn!(%error, "cannot note that all logs are recovered, the next crash takes longer to recover from");
+        }
+    }
+
+    /// Closes every log and leaves the mark of a clean stop. No append may follow.
+    pub(crate) async fn shutdown(&self) -> anyhow::Result<()> {
+        for task in std::mem::take(&mut *self.host.tasks.lock()) {
+            task.abort();
+        }
+        self.flush_all(PATIENCE_FOR_DEVICE).await;
+        let open: Vec<_> = self.all().into_iter().filter(|partition| partition.view().is_some()).collect();
+        let closed = open.iter().map(|partition| async move {
+            let closed = partition.exclusive(queue::Need::Device, |partition, writer| {
+                partition.close_log(writer);
+                !writer.is_open()
+            });
+            closed.await.unwrap_or(false)
+        });
+        let all_closed = futures_util::future::join_all(closed).await.into_iter().all(|closed| closed);
+        self.host.manifest.checkpoint().await.context("write the partition manifest")?;
+        let in_doubt = self.all().iter().any(|partition| partition.state() != State::Serving);
+        if all_closed && !in_doubt {
+            self.host.manifest.mark_clean().await.context("mark the clean stop")?;
+        }
+        self.host.pool.close();
+        Ok(())
+    }
+}
+
+impl Partitions {
+    /// As far as the device keeps up: the manifest says of each log how much of it is safe.
+    async fn flush_all(&self, patience: Duration) {
+        let open = self.all().into_iter().filter(|partition| partition.view().is_some());
+        // Out of time is no error: the next start checks what is not on the device, if the machine went down meanwhile.
+        tokio::time::timeout(patience, futures_util::future::join_all(open.map(Partition::flush))).await.ok();
+    }
+}
+
+impl Host {
+    fn topics(&self) -> Vec<Arc<Topic>> {
+        let mut topics: Vec<Arc<Topic>> = self.topics.read().by_name.values().cloned().collect();
+        topics.sort_by(|one, other| one.name.cmp(&other.name));
+        topics
+    }
+
+    fn all(&self) -> Vec<Arc<Partition>> {
+        self.topics().iter().flat_map(|topic| topic.held()).collect()
+    }
+
+    /// What the disk has of a partition that is about to be served.
+    fn known_at_start(&self, folder: &str) -> (Closed, State) {
+        if let Some(known) = &*self.known.lock() {
+            return known.state_of(folder);
+        }
+        // A partition made later is new, unless somebody put a folder there for it.
+        if self.disk.path(folder).exists() {
+            return (Closed::Unclean(None, Crash::Machine), State::Recovering);
+        }
+        (Closed::New, State::Serving)
+    }
+
+    fn remove_folders_after(&self, folders: Vec<String>, delay: Duration) {
+        if folders.is_empty() {
+            return;
+        }
+        let (disk, pool) = (self.disk.clone(), self.pool.clone());
+        self.runtime.spawn(async move {
+            tokio::time::sleep(delay).await;
+            pool.spawn(move || {
+                for folder in folders {
+                    if let Err(error) = disk.remove_folder(&folder) {
+                        tracing::warn!(%folder, %error, "deleted partition stays on disk until the next start");
+                    }
+                }
+            });
+        });
+    }
+}
+
+impl Topic {
+    pub(crate) fn id(&self) -> TopicId {
+        self.id
+    }
+
+    pub(crate) fn name(&self) -> &TopicName {
+        &self.name
+    }
+
+    /// The configuration in force.
+    pub(crate) fn settings(&self) -> Arc<TopicConfig> {
+        self.settings.load_full()
+    }
+
+    /// Only coordinators write to it.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.internal
+    }
+
+    pub(crate) fn get(&self, index: PartitionIndex) -> Option<Arc<Partition>> {
+        self.partitions.read().get(usize::try_from(index.0).ok()?)?.clone()
+    }
+
+    pub(crate) fn held(&self) -> Vec<Arc<Partition>> {
+        self.partitions.read().iter().flatten().cloned().collect()
+    }
+}
+
+impl std::fmt::Debug for Topic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Topic").field("name", &self.name).field("id", &self.id).finish_non_exhaustive()
+    }
+}

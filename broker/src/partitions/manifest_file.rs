@@ -1,0 +1,198 @@
+//! The manifest: one small file that spares a clean start from looking at any partition.
+//!
+//! ```text
+//! <data-dir>/partitions.manifest   every partition ever written to, as of the last checkpoint
+//! <data-dir>/partitions.clean      exists between a clean stop and the next start; the boot of the stop
+//! <data-dir>/partitions.boot       the boot of the machine in which everything was last known to be recovered
+//! ```
+
+use super::{
+    disk_pool::DiskPool,
+    opening::{Closed, is_unchanged},
+    partition::{Partition, State},
+    queue::Need,
+};
+use crate::file_disk::FileDisk;
+use anyhow::Context;
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use partition_log::{
+    Crash, Disk, Manifest, ManifestEntry,
+    disk::{read_whole, write_atomically},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::{Arc, atomic::Ordering},
+};
+
+const MANIFEST: &str = "partitions.manifest";
+const CLEAN: &str = "partitions.clean";
+const BOOT: &str = "partitions.boot";
+const ROOT: &str = ".";
+/// 100,000 partitions with the longest names fit.
+const MAX_BYTES: u64 = 64 << 20;
+const MAX_BOOT_ID: u64 = 4096;
+const KERNEL_BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What the disk told at the start.
+#[derive(Debug)]
+pub(super) struct Known {
+    entries: BTreeMap<String, ManifestEntry>,
+    folders: BTreeSet<String>,
+    clean: bool,
+    /// The machine did not go down since the clean stop, so what was written is there, flushed or not.
+    pages_are_there: bool,
+    crash: Crash,
+    disk: FileDisk,
+}
+
+#[derive(Debug)]
+pub(super) struct ManifestFile {
+    disk: FileDisk,
+    pool: DiskPool,
+    entries: Mutex<BTreeMap<String, ManifestEntry>>,
+    /// Partitions that moved since the last checkpoint.
+    touched: Mutex<Touched>,
+    writing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Touched {
+    partitions: Vec<Arc<Partition>>,
+    removed: bool,
+}
+
+impl Known {
+    /// Reads the manifest and lists the data folder; takes the mark of a clean stop away, for the folder is in use now.
+    pub(super) fn read(disk: &FileDisk) -> anyhow::Result<Self> {
+        let stopped_in = read_whole(disk, CLEAN, MAX_BOOT_ID);
+        let clean = match disk.remove(CLEAN) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error).context("remove the mark of a clean stop"),
+        };
+        if clean {
+            disk.sync_folder(ROOT).context("sync the data folder")?;
+        }
+        let entries = match read_whole(disk, MANIFEST, MAX_BYTES) {
+            Ok(bytes) => decode(&bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).context("read the partition manifest"),
+        };
+        let folders = disk.folders().context("list the data folder")?.into_iter().collect();
+        let is_this = |last: io::Result<Vec<u8>>| boot_id().is_some_and(|boot| last.is_ok_and(|last| last == boot));
+        let crash = if is_this(read_whole(disk, BOOT, MAX_BOOT_ID)) { Crash::Process } else { Crash::Machine };
+        let pages_are_there = is_this(stopped_in);
+        Ok(Self { entries, folders, clean, pages_are_there, crash, disk: disk.clone() })
+    }
+
+    /// What to make of a partition: only one whose positions are not certain has to be recovered before it serves.
+    pub(super) fn state_of(&self, folder: &str) -> (Closed, State) {
+        let entry = self.entries.get(folder).cloned().map(Box::new);
+        match entry {
+            None if !self.folders.contains(folder) => (Closed::New, State::Serving),
+            Some(entry) if self.clean && entry.clean && self.survived(&entry) => (Closed::Clean(entry), State::Serving),
+            Some(entry) if !self.survived(&entry) => (Closed::Unclean(Some(entry), Crash::Machine), State::Recovering),
+            Some(entry) if is_unchanged(&self.disk, &entry) => {
+                let closed = if entry.clean { Closed::Clean(entry) } else { Closed::Unclean(Some(entry), self.crash) };
+                (closed, State::Serving)
+            }
+            entry => (Closed::Unclean(entry, self.crash), State::Recovering),
+        }
+    }
+
+    /// Whatever the machine went through meanwhile, all of the log is there.
+    fn survived(&self, entry: &ManifestEntry) -> bool {
+        let pages_are_there = if self.clean { self.pages_are_there } else { self.crash == Crash::Process };
+        pages_are_there || entry.recovery_point >= entry.log_end
+    }
+
+    /// Folders whose deletion a stop interrupted.
+    pub(super) fn doomed_folders(&self) -> impl Iterator<Item = &String> {
+        self.folders.iter().filter(|folder| folder.ends_with("-delete"))
+    }
+
+    pub(super) fn entries(&self) -> BTreeMap<String, ManifestEntry> {
+        self.entries.clone()
+    }
+}
+
+impl ManifestFile {
+    pub(super) fn new(disk: FileDisk, pool: DiskPool, entries: BTreeMap<String, ManifestEntry>) -> Self {
+        let (touched, writing) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { disk, pool, entries: Mutex::new(entries), touched, writing }
+    }
+
+    /// The partition moved: the next checkpoint asks it where it is.
+    pub(super) fn touch(&self, partition: &Arc<Partition>) {
+        if !partition.touched.swap(true, Ordering::AcqRel) {
+            self.touched.lock().partitions.push(Arc::clone(partition));
+        }
+    }
+
+    pub(super) fn remove(&self, folder: &str) {
+        let removed = self.entries.lock().remove(folder).is_some();
+        self.touched.lock().removed |= removed;
+    }
+
+    /// Writes the manifest if anything moved. Durable when it returns.
+    pub(super) async fn checkpoint(&self) -> io::Result<()> {
+        let _one_at_a_time = self.writing.lock().await;
+        let touched = std::mem::take(&mut *self.touched.lock());
+        if touched.partitions.is_empty() && !touched.removed {
+            return Ok(());
+        }
+        let asked = touched.partitions.into_iter().map(|partition| async move {
+            partition.touched.store(false, Ordering::Release);
+            let entry = partition.exclusive(Need::Nothing, |_, writer| writer.manifest_entry()).await.flatten();
+            (partition, entry)
+        });
+        for (partition, entry) in join_all(asked).await {
+            if partition.state() != State::Deleted
+                && let Some(entry) = entry
+            {
+                self.entries.lock().insert(entry.folder.clone(), entry);
+            }
+        }
+        let manifest = Manifest { entries: self.entries.lock().values().cloned().collect() };
+        self.write(MANIFEST, manifest.encode()).await
+    }
+
+    /// Everything is closed and in the manifest: the next start may believe it.
+    pub(super) async fn mark_clean(&self) -> io::Result<()> {
+        self.write(CLEAN, boot_id().unwrap_or_default()).await
+    }
+
+    /// Every log that a crash had left in doubt is recovered: what the next start finds is at worst a crash of this process.
+    pub(super) async fn mark_boot(&self) -> io::Result<()> {
+        match boot_id() {
+            Some(boot) => self.write(BOOT, boot).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&self, name: &'static str, content: Vec<u8>) -> io::Result<()> {
+        let disk = self.disk.clone();
+        let written = self.pool.run(move || write_atomically(&disk, ROOT, name, &content, true)).await;
+        written.unwrap_or_else(|| Err(io::Error::other("the disk threads have ended")))
+    }
+}
+
+fn decode(bytes: &[u8]) -> anyhow::Result<BTreeMap<String, ManifestEntry>> {
+    let manifest = match Manifest::decode(bytes) {
+        Ok(manifest) => manifest,
+        Err(partition_log::manifest::ManifestError::Damaged) => {
+            // Written atomically, so this is a failing disk; every log can be recovered without it.
+            tracing::error!("partition manifest is damaged, every log will be recovered");
+            Manifest::default()
+        }
+        Err(error) => return Err(error).context("read the partition manifest"),
+    };
+    Ok(manifest.entries.into_iter().map(|entry| (entry.folder.clone(), entry)).collect())
+}
+
+/// Names this boot of the machine; `None` where the kernel has no such name, and then a crash may have been the machine's.
+fn boot_id() -> Option<Vec<u8>> {
+    std::fs::read(KERNEL_BOOT_ID).ok()
+}

@@ -1,0 +1,237 @@
+//! Opening a log at its first use, closing an idle one, and what a partition knows in between.
+
+use super::{
+    append::AppendError,
+    partition::{Log, Offsets, Partition, State},
+    queue::Need,
+    settings::log_config,
+    watch::Change,
+    writer::{FlushState, LogState, Writer},
+};
+use crate::file_disk::FileDisk;
+use model::Offset;
+use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
+use replication::{Assignment, NotServed};
+use std::sync::{Arc, atomic::Ordering};
+
+/// A log without open files.
+#[derive(Debug)]
+pub(super) enum Closed {
+    /// Nothing was ever written; there is no folder.
+    New,
+    /// Closed in order, and nothing happened since.
+    Clean(Box<ManifestEntry>),
+    /// To be recovered when it opens, from the newest entry known.
+    Unclean(Option<Box<ManifestEntry>>, Crash),
+}
+
+impl Closed {
+    pub(super) fn entry(&self) -> Option<&ManifestEntry> {
+        match self {
+            Self::New => None,
+            Self::Clean(entry) => Some(entry),
+            Self::Unclean(entry, _) => entry.as_deref(),
+        }
+    }
+
+    pub(super) fn positions(&self) -> Offsets {
+        let zero = Offset::ZERO;
+        self.entry().map_or(
+            Offsets { log_start: zero, last_stable: zero, high_watermark: zero, log_end: zero },
+            |entry| Offsets {
+                log_start: entry.log_start,
+                last_stable: entry.high_watermark,
+                high_watermark: entry.high_watermark,
+                log_end: entry.log_end,
+            },
+        )
+    }
+
+    pub(super) fn size(&self) -> i64 {
+        self.entry().map_or(0, |entry| i64::try_from(entry.total_size).unwrap_or(i64::MAX))
+    }
+
+    fn start(&self) -> Start<'_> {
+        match self {
+            Self::New => Start::New,
+            Self::Clean(entry) => Start::Clean(entry),
+            Self::Unclean(entry, crash) => Start::Unclean { entry: entry.as_deref(), crash: *crash },
+        }
+    }
+}
+
+impl Writer {
+    /// The log as the manifest should have it; `None` if nothing was ever written.
+    pub(super) fn manifest_entry(&self) -> Option<ManifestEntry> {
+        match &self.log {
+            LogState::Open(log) => Some(log.checkpoint()),
+            LogState::Closed(closed) => closed.entry().cloned(),
+        }
+    }
+}
+
+impl Partition {
+    /// On the disk pool. Leaves the log closed, and the partition failed, if it cannot be opened.
+    pub(super) fn open_if_closed(self: &Arc<Self>, writer: &mut Writer) {
+        self.last_use.store(self.host.clock.wall().as_ms(), Ordering::Relaxed);
+        if writer.is_open() || self.state() == State::Deleted {
+            return;
+        }
+        match self.open_log(writer) {
+            Ok(log) => {
+                let log_end = log.view().log_end();
+                writer.flush.durable_end = log.checkpoint().recovery_point;
+                writer.log = LogState::Open(Box::new(log));
+                self.start_leader_epoch(writer);
+                writer.advance(log_end);
+                self.set_state(State::Serving);
+                self.host.manifest.touch(self);
+            }
+            Err(error) => {
+                self.storage_failed("open log", &error);
+                self.set_state(State::Failed);
+                self.watchers.tell(Change::State);
+            }
+        }
+    }
+
+    fn open_log(&self, writer: &Writer) -> Result<Log, OpenError> {
+        let LogState::Closed(closed) = &writer.log else { unreachable!("only a closed log is opened") };
+        let folder = self.folder();
+        let jitter = i64::try_from(self.host.clock.random_u64() % 1000).unwrap_or(0);
+        let config = log_config(&self.topic.settings.load(), self.host.log_settings, jitter);
+        let now = self.host.clock.wall();
+        let open = |start| Log::open(self.host.disk.clone(), &folder, self.topic.id, config.clone(), start, now);
+        let opened = match open(closed.start()) {
+            // Left behind by a topic of the same name whose deletion a crash interrupted. Kept, out of the way.
+            Err(error @ OpenError::ForeignTopic { .. }) if closed.entry().is_none() => {
+                let aside = format!("{folder}.{:032x}-stray", self.host.clock.random_uuid().as_u128());
+                tracing::warn!(%folder, %error, moved_to = %aside, "folder of another topic in the way");
+                let moved = self.host.disk.rename_folder(&folder, &aside);
+                moved.map_err(|source| OpenError::Io { folder: folder.clone(), action: "move aside", source })?;
+                open(Start::New)
+            }
+            opened => opened,
+        };
+        let (log, report) = opened?;
+        self.log_report(&report);
+        Ok(log)
+    }
+
+    fn log_report(&self, report: &OpenReport) {
+        let (topic, partition) = (&self.id.topic, self.id.partition);
+        for corrupt in &report.corrupt {
+            tracing::error!(%topic, %partition, %corrupt, "damaged batch found, records around it are served");
+        }
+        if report.truncated_bytes > 0 || report.rebuilt_indexes > 0 {
+            let OpenReport { scanned_bytes, truncated_bytes, rebuilt_indexes, .. } = report;
+            tracing::info!(%topic, %partition, scanned_bytes, truncated_bytes, rebuilt_indexes, "log recovered");
+        }
+    }
+
+    /// Every open log of a leader knows its epoch: batches carry it, and truncation asks for it. A full disk cannot take it
+    /// but must still be read from: the first append, which has to write it too, tries again before it writes a record.
+    fn start_leader_epoch(&self, writer: &mut Writer) {
+        let (epoch, leads) = (writer.replica.leader_epoch(), writer.replica.leader().is_ok());
+        if let Some(log) = writer.log()
+            && leads
+            && log.view().latest_epoch().is_none_or(|latest| latest < epoch)
+            && let Err(error) = log.start_leader_epoch(epoch)
+        {
+            self.storage_failed("start leader epoch", &error);
+        }
+    }
+
+    /// Takes over what the controller decided.
+    pub(super) fn assign(self: &Arc<Self>, writer: &mut Writer, assignment: Assignment) {
+        let (epoch, leader) = (assignment.leader_epoch, assignment.leader);
+        if epoch < writer.replica.leader_epoch() || self.state() == State::Deleted {
+            return;
+        }
+        let positions = self.offsets();
+        let log_end = writer.log().map_or(positions.log_end, |log| log.view().log_end());
+        writer.replica.assign(assignment, log_end, positions.high_watermark);
+        writer.advance(log_end);
+        self.start_leader_epoch(writer);
+        let changed = self.leader_epoch() != epoch || self.leader() != leader;
+        self.set_leader(leader, epoch);
+        if !self.leads() {
+            writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
+        }
+        if changed {
+            self.publish(writer);
+            self.watchers.tell(Change::State);
+        }
+    }
+
+    /// The log cannot be believed any more: it is read anew at once, with what `crash` may have done to it.
+    pub(super) fn distrust(self: &Arc<Self>, writer: &mut Writer, crash: Crash) {
+        let entry = writer.manifest_entry().map(Box::new);
+        writer.log = LogState::Closed(Closed::Unclean(entry, crash));
+        writer.flush = FlushState::default();
+        self.view.store(None);
+        self.set_state(State::Failed);
+        writer.refuse_parked(AppendError::Storage);
+        self.watchers.tell(Change::State);
+        self.queue_job(Need::Log, |_, _| {});
+    }
+
+    /// Closes the log, if it is open, so that the next start or use need not scan it. On the disk pool.
+    pub(super) fn close_log(self: &Arc<Self>, writer: &mut Writer) {
+        self.publish(writer);
+        let Some(log) = writer.log() else { return };
+        match log.close() {
+            Ok(entry) => {
+                let closed = Closed::Clean(Box::new(entry));
+                self.closed_size.store(closed.size(), Ordering::Release);
+                writer.log = LogState::Closed(closed);
+                self.view.store(None);
+                self.host.manifest.touch(self);
+            }
+            // It stays open and goes on; if the process ends now, the next one recovers it.
+            Err(error) => self.storage_failed("close log", &error),
+        }
+    }
+
+    /// Fails everything that waits and moves the folder away, so that a topic of the same name can be made at once.
+    pub(super) fn delete(self: &Arc<Self>, writer: &mut Writer) -> Option<String> {
+        self.set_state(State::Deleted);
+        self.set_leader(None, self.leader_epoch());
+        writer.refuse_parked(AppendError::Deleted);
+        let wrote = writer.is_open() || !matches!(writer.log, LogState::Closed(Closed::New));
+        writer.log = LogState::Closed(Closed::New);
+        self.view.store(None);
+        self.watchers.tell(Change::State);
+        if !wrote {
+            return None;
+        }
+        let folder = self.folder();
+        let doomed = format!("{folder}.{:032x}-delete", self.host.clock.random_uuid().as_u128());
+        match self.host.disk.rename_folder(&folder, &doomed) {
+            Ok(()) => Some(doomed),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.storage_failed("move deleted folder", &error);
+                None
+            }
+        }
+    }
+
+    /// Where the log is, in Kafka's form.
+    pub(super) fn folder(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// Opens the log unless it is open, as the writer. `false` if it cannot be opened.
+    pub(crate) async fn ensure_open(self: &Arc<Self>) -> bool {
+        self.view.load().is_some() || self.exclusive(Need::Log, |_, writer| writer.is_open()).await.unwrap_or(false)
+    }
+}
+
+/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. Opens nothing: a
+/// start must not leave a descriptor per partition behind.
+pub(super) fn is_unchanged(disk: &FileDisk, entry: &ManifestEntry) -> bool {
+    let length = |base: Offset| disk.length_of(&format!("{}/{:020}.log", entry.folder, base.0));
+    let succeeded = entry.log_end != entry.active_base_offset && length(entry.log_end).is_some();
+    length(entry.active_base_offset) == Some(entry.active_size) && !succeeded
+}

@@ -1,0 +1,129 @@
+use super::*;
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+};
+
+#[tokio::test]
+async fn clean_start_opens_no_log() {
+    let mut broker = Fixture::start().await;
+    broker.topic("orders", 2, &[]).await;
+    broker.append("orders", 0, &["a", "b"]).await;
+    broker.restart().await;
+    let partition = broker.partition("orders", 0);
+    assert!(partition.view().is_none());
+    assert_eq!(partition.state(), State::Serving);
+    assert_eq!(partition.offsets().high_watermark, model::Offset(2));
+    assert!(partition.size() > 0);
+    assert_eq!(broker.values("orders", 0).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn killed_broker_keeps_what_it_acknowledged() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 2, &[]).await;
+    broker.append("orders", 0, &["a", "b"]).await;
+    broker.append("orders", 1, &["c"]).await;
+    let crashed = broker.after_a_crash().await;
+    crashed.broker().partitions.recovered().await;
+    assert_eq!(crashed.values("orders", 0).await, ["a", "b"]);
+    assert_eq!(crashed.values("orders", 1).await, ["c"]);
+    assert_eq!(crashed.append("orders", 0, &["d"]).await, 2);
+}
+
+#[tokio::test]
+async fn torn_tail_is_cut_to_the_last_whole_batch() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    broker.append("orders", 0, &["a"]).await;
+    let mut left = broker.left_behind();
+    let mut log = OpenOptions::new().append(true).open(left.first_segment("orders", 0)).unwrap();
+    log.write_all(&batch(&["torn"])[..40]).unwrap();
+    left.start_again(&[]).await;
+    left.broker().partitions.recovered().await;
+    assert_eq!(left.values("orders", 0).await, ["a"]);
+    assert_eq!(left.append("orders", 0, &["b"]).await, 1);
+}
+
+#[tokio::test]
+async fn only_partitions_in_doubt_are_recovered() {
+    let mut broker = Fixture::start().await;
+    broker.topic("orders", 2, &[]).await;
+    broker.append("orders", 0, &["a"]).await;
+    broker.append("orders", 1, &["b"]).await;
+    broker.restart().await;
+    broker.append("orders", 1, &["c"]).await;
+    let crashed = broker.after_a_crash().await;
+    assert_eq!(crashed.partition("orders", 0).state(), State::Serving);
+    assert!(crashed.partition("orders", 0).view().is_none(), "nothing happened to it since the clean stop");
+    crashed.broker().partitions.recovered().await;
+    assert_eq!(crashed.values("orders", 1).await, ["b", "c"]);
+    assert_eq!(crashed.values("orders", 0).await, ["a"]);
+}
+
+#[tokio::test]
+async fn crash_after_a_checkpoint_loses_nothing() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    broker.append("orders", 0, &["a"]).await;
+    broker.broker().partitions.checkpoint().await.unwrap();
+    broker.append("orders", 0, &["b"]).await;
+    let crashed = broker.after_a_crash().await;
+    crashed.broker().partitions.recovered().await;
+    assert_eq!(crashed.values("orders", 0).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn damaged_batch_is_never_served() {
+    let mut broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    broker.append("orders", 0, &["good"]).await;
+    broker.append("orders", 0, &["flipped"]).await;
+    broker.append("orders", 0, &["after"]).await;
+    let path = broker.first_segment("orders", 0);
+    broker.stop().await;
+    let mut bytes = fs::read(&path).unwrap();
+    let position = bytes.windows(7).position(|window| window == b"flipped").unwrap();
+    bytes[position] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    broker.start_again(&[]).await;
+    assert_eq!(broker.values("orders", 0).await, ["good"]);
+    let damaged = broker.fetch_one("orders", 0, 1).await;
+    assert_eq!(damaged.error_code, Code::CorruptMessage.code());
+    assert!(damaged.records.unwrap_or_default().is_empty());
+}
+
+#[tokio::test]
+async fn folder_whose_deletion_was_interrupted_goes_at_the_next_start() {
+    let mut broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    broker.stop().await;
+    let doomed = broker.folder.path().join("gone-0.0123456789abcdef-delete");
+    fs::create_dir(&doomed).unwrap();
+    broker.start_again(&[]).await;
+    broker.broker().partitions.disk_pool().run(|| ()).await;
+    while doomed.exists() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn folder_of_another_topic_is_moved_aside() {
+    let mut broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    broker.append("orders", 0, &["a"]).await;
+    broker.stop().await;
+    let (ours, theirs) = (broker.folder.path().join("orders-0"), broker.folder.path().join("other-0"));
+    fs::create_dir(&theirs).unwrap();
+    for file in fs::read_dir(&ours).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), theirs.join(file.file_name())).unwrap();
+    }
+    broker.start_again(&[]).await;
+    broker.topic("other", 1, &[]).await;
+    assert_eq!(broker.append("other", 0, &["mine"]).await, 0);
+    assert_eq!(broker.values("other", 0).await, ["mine"]);
+    let strays = fs::read_dir(broker.folder.path()).unwrap();
+    let strays = strays.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with("-stray"));
+    assert_eq!(strays.count(), 1);
+}

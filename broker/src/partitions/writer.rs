@@ -1,0 +1,275 @@
+//! What only the one writer of a partition touches: the log, the replica's role, and the appends that wait.
+
+use super::{
+    append::{AppendError, AppendRequest, AppendSink, Appended, RequiredAcks},
+    opening::Closed,
+    partition::{Log, Partition, State},
+    watch::Change,
+};
+use model::Offset;
+use partition_log::{AppendOutcome, PreparedBatch};
+use replication::{Leader, Replica};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// A log that grew this much since its last flush is flushed in the background, so that a later flush, or the kernel's
+/// own write-back, never has a gigabyte to write at once.
+const FLUSH_EVERY_BYTES: usize = 8 << 20;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) log: LogState,
+    pub(super) replica: Replica,
+    /// Appends with `acks=all`, in the order of their records: they wait for the high watermark.
+    awaiting_commit: VecDeque<Parked>,
+    /// All other appends, in the order of their records: with `flush.messages` they wait for the device.
+    awaiting_device: VecDeque<Parked>,
+    /// Bytes that consumers have not been told of.
+    unannounced_bytes: usize,
+    pub(super) flush: FlushState,
+}
+
+#[derive(Debug)]
+pub(super) enum LogState {
+    Closed(Closed),
+    Open(Box<Log>),
+}
+
+/// Where this log stands with the device.
+#[derive(Debug, Default)]
+pub(super) struct FlushState {
+    /// Everything below survives the loss of the machine.
+    pub(super) durable_end: Offset,
+    pub(super) bytes: usize,
+    /// A flush is asked for and has not begun.
+    pub(super) requested: bool,
+    /// Records at and above `durable_end` may not be seen or acknowledged before the next flush (`flush.messages`).
+    pub(super) holds_back: bool,
+}
+
+struct Parked {
+    target: Offset,
+    appended: Appended,
+    sink: Arc<dyn AppendSink>,
+    index: u32,
+}
+
+impl Writer {
+    pub(super) fn new(replica: Replica, closed: Closed) -> Self {
+        Self {
+            log: LogState::Closed(closed),
+            replica,
+            awaiting_commit: VecDeque::new(),
+            awaiting_device: VecDeque::new(),
+            unannounced_bytes: 0,
+            flush: FlushState::default(),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.log, LogState::Open(_))
+    }
+
+    pub(super) fn log(&mut self) -> Option<&mut Log> {
+        match &mut self.log {
+            LogState::Open(log) => Some(log),
+            LogState::Closed(_) => None,
+        }
+    }
+
+    /// Tells the replica which records may count: with `flush.messages` reached, only those on the device.
+    pub(super) fn advance(&mut self, log_end: Offset) {
+        let safe_end = if self.flush.holds_back { self.flush.durable_end } else { log_end };
+        if let Ok(leader) = self.replica.leader_mut()
+            && let Some(high_watermark) = leader.log_end_moved(safe_end)
+            && let LogState::Open(log) = &mut self.log
+        {
+            log.high_watermark_advanced(high_watermark);
+        }
+    }
+
+    /// Answers everything that waits, the same.
+    pub(super) fn refuse_parked(&mut self, error: AppendError) {
+        for parked in self.awaiting_commit.drain(..).chain(self.awaiting_device.drain(..)) {
+            parked.sink.appended(parked.index, Err(error));
+        }
+    }
+
+    /// Answers what has reached what it waits for. A duplicate whose target lies lower waits for those before it.
+    fn release_parked(&mut self, log_end: Offset) {
+        let safe_end = if self.flush.holds_back { self.flush.durable_end } else { log_end };
+        let Ok(leader) = self.replica.leader() else {
+            return self.refuse_parked(AppendError::NotServed(replication::NotServed::NotLeader));
+        };
+        let high_watermark = leader.high_watermark();
+        while let Some(parked) = self.awaiting_commit.pop_front_if(|parked| parked.target <= high_watermark) {
+            // The in-sync set may have shrunk since the append was let in.
+            let in_sync = leader.check_min_in_sync().map_err(|_| AppendError::NotEnoughReplicasAfterAppend);
+            parked.sink.appended(parked.index, in_sync.map(|()| parked.appended));
+        }
+        while let Some(parked) = self.awaiting_device.pop_front_if(|parked| parked.target <= safe_end) {
+            parked.sink.appended(parked.index, Ok(parked.appended));
+        }
+    }
+}
+
+impl Partition {
+    /// Appends a group with one write, or one per segment where the log rolls in between. Answers refusals now,
+    /// everything else from [`Partition::publish`] on.
+    pub(super) fn write_group(self: &Arc<Self>, writer: &mut Writer, mut group: Vec<AppendRequest>) {
+        if self.state() == State::Deleted {
+            return refuse(group, AppendError::Deleted);
+        }
+        match writer.replica.leader() {
+            Err(error) => return refuse(group, AppendError::NotServed(error)),
+            Ok(leader) => refuse_unreplicated(leader, &mut group),
+        }
+        let mut batches: Vec<PreparedBatch> = group.iter().map(|request| request.batch.clone()).collect();
+        while !group.is_empty() {
+            let epoch = writer.replica.leader_epoch();
+            let Some(log) = writer.log() else { return refuse(group, AppendError::Storage) };
+            let appended = log.append_as_leader(&batches, epoch, self.host.clock.wall());
+            let (log_start, log_end) = (log.log_start(), log.log_end());
+            let outcomes = match appended {
+                Ok(outcomes) => outcomes,
+                Err(error) => {
+                    self.storage_failed("append", &error);
+                    return refuse(group, AppendError::Storage);
+                }
+            };
+            self.storage_works();
+            let rest = group.split_off(outcomes.len());
+            batches.drain(..outcomes.len());
+            let bytes = self.count(&group, &outcomes);
+            self.after_append(writer, bytes, log_end);
+            park(writer, group, outcomes, log_start);
+            group = rest;
+        }
+    }
+
+    fn count(&self, group: &[AppendRequest], outcomes: &[AppendOutcome]) -> usize {
+        let (mut bytes, mut records) = (0, 0);
+        for (request, outcome) in group.iter().zip(outcomes) {
+            if matches!(outcome, AppendOutcome::Appended { .. }) {
+                bytes += request.batch.size();
+                records += u64::try_from(request.batch.header().record_count).unwrap_or(0);
+            }
+        }
+        self.topic.metrics.bytes_in.add(bytes as u64);
+        self.topic.metrics.messages_in.add(records);
+        bytes
+    }
+
+    fn after_append(self: &Arc<Self>, writer: &mut Writer, bytes: usize, log_end: Offset) {
+        writer.unannounced_bytes += bytes;
+        writer.flush.bytes += bytes;
+        let settings = self.topic.settings.load();
+        let unflushed = log_end.0 - writer.flush.durable_end.0;
+        writer.flush.holds_back |= unflushed >= settings.flush_messages;
+        if writer.flush.holds_back || writer.flush.bytes >= FLUSH_EVERY_BYTES {
+            self.request_flush(writer);
+        } else if settings.flush_ms != i64::MAX && bytes > 0 && writer.flush.bytes == bytes {
+            self.request_flush_later(settings.flush_ms);
+        }
+        writer.advance(log_end);
+    }
+
+    /// Makes what the writer did visible to everybody else: view, positions, waiters, answers. Called after every step.
+    pub(super) fn publish(self: &Arc<Self>, writer: &mut Writer) {
+        let log_start_before = self.log_start.load(Ordering::Acquire);
+        let high_watermark_before = self.high_watermark.load(Ordering::Acquire);
+        let log_end_before = self.log_end.load(Ordering::Acquire);
+        let mut log_end = Offset(log_end_before);
+        let mut unstable = None;
+        if let LogState::Open(log) = &writer.log {
+            let view = log.view();
+            if !self.view.load().as_ref().is_some_and(|published| Arc::ptr_eq(published, view)) {
+                self.view.store(Some(Arc::clone(view)));
+            }
+            log_end = view.log_end();
+            unstable = log.first_unstable_offset();
+            self.log_start.store(view.log_start().0, Ordering::Release);
+            self.log_end.store(log_end.0, Ordering::Release);
+        }
+        if let Ok(leader) = writer.replica.leader() {
+            let high_watermark = leader.high_watermark();
+            let stable = unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark));
+            self.high_watermark.store(high_watermark.0, Ordering::Release);
+            self.last_stable.store(stable.0, Ordering::Release);
+            self.latest_is_known.store(leader.high_watermark_is_known(), Ordering::Release);
+            if high_watermark.0 > high_watermark_before {
+                self.watchers.tell(Change::Committed { bytes: std::mem::take(&mut writer.unannounced_bytes) });
+            }
+        }
+        if self.log_start.load(Ordering::Acquire) > log_start_before {
+            self.watchers.tell(Change::LogStart);
+            self.host.manifest.touch(self);
+        }
+        if log_end.0 != log_end_before {
+            self.host.manifest.touch(self);
+        }
+        writer.release_parked(log_end);
+    }
+
+    fn storage_works(&self) {
+        if self.storage_trouble.load(Ordering::Relaxed) && self.storage_trouble.swap(false, Ordering::Relaxed) {
+            tracing::info!(topic = %self.id.topic, partition = %self.id.partition, "storage works again");
+        }
+    }
+
+    /// Said once, until it works again: every append to a full disk fails alike.
+    pub(super) fn storage_failed(&self, action: &'static str, error: &dyn std::error::Error) {
+        self.host.metrics.log().storage_errors.add(1);
+        if !self.storage_trouble.swap(true, Ordering::Relaxed) {
+            let cause = error.source().map(ToString::to_string);
+            tracing::error!(topic = %self.id.topic, partition = %self.id.partition, action, %error, cause, "storage failed");
+        }
+    }
+}
+
+/// `acks=all` with too few in-sync replicas is refused before anything is written.
+fn refuse_unreplicated(leader: &Leader, group: &mut Vec<AppendRequest>) {
+    if leader.check_min_in_sync().is_err() {
+        for refused in group.extract_if(.., |request| request.acks == RequiredAcks::All) {
+            refused.sink.appended(refused.index, Err(AppendError::NotEnoughReplicas));
+        }
+    }
+}
+
+fn refuse(group: Vec<AppendRequest>, error: AppendError) {
+    for request in group {
+        request.sink.appended(request.index, Err(error));
+    }
+}
+
+/// Every success waits in order; most of them only until the positions are published, in the same step.
+fn park(writer: &mut Writer, group: Vec<AppendRequest>, outcomes: Vec<AppendOutcome>, log_start: Offset) {
+    for (request, outcome) in group.into_iter().zip(outcomes) {
+        let (base_offset, last_offset, log_append_time) = match outcome {
+            AppendOutcome::Appended { base_offset, last_offset, log_append_time } => {
+                (base_offset, last_offset, log_append_time)
+            }
+            // Kafka answers a duplicate with the timestamp it was stored with.
+            AppendOutcome::Duplicate { base_offset, last_offset, timestamp } => (base_offset, last_offset, timestamp),
+            AppendOutcome::Refused(error) => {
+                request.sink.appended(request.index, Err(error.into()));
+                continue;
+            }
+        };
+        let target = last_offset.next();
+        let appended = Appended { base_offset, next_offset: target, log_append_time, log_start };
+        let queue = match request.acks {
+            RequiredAcks::All => &mut writer.awaiting_commit,
+            RequiredAcks::None | RequiredAcks::Leader => &mut writer.awaiting_device,
+        };
+        queue.push_back(Parked { target, appended, sink: request.sink, index: request.index });
+    }
+}
+
+impl std::fmt::Debug for Parked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parked").field("target", &self.target).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! When a connection has waited long enough. One timer per connection, moved only when it has to fire earlier.
+
+use super::{super::PARKED_GRACE, End};
+use crate::config::NetworkConfig;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// While memory for large frames is scarce, a frame must come at this rate after a first grace period: a client that
+/// holds memory without filling it would stop all others.
+const SLOWEST_BYTES_PER_SECOND: u64 = 64 << 10;
+const SLOWEST_GRACE: Duration = Duration::from_secs(10);
+/// Memory may become scarce while a client that holds a frame is silent, so such a connection looks again this often.
+const SCARCITY_CHECK: Duration = Duration::from_secs(1);
+/// Stands for "never".
+const FAR: Duration = Duration::from_secs(86_400);
+
+pub(super) struct Timing {
+    max_idle: Option<Duration>,
+    /// A frame once begun has to go on: a client that gives up on requests after `request.timeout.ms` is gone by then.
+    stall_limit: Duration,
+    last_activity: Instant,
+    frame_began: Instant,
+    stop_at: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+    is_armed: bool,
+}
+
+/// What the connection is doing, as far as the clock cares.
+pub(super) struct State {
+    /// Requests are in progress, or wait for memory: however long that takes is not the client's doing.
+    pub(super) is_busy: bool,
+    pub(super) is_parked: bool,
+    pub(super) is_inside_frame: bool,
+    /// A frame that came in part holds memory of its own.
+    pub(super) is_holding_frame: bool,
+    /// The length of a frame that holds memory others wait for.
+    pub(super) contended_frame: Option<usize>,
+}
+
+impl Timing {
+    pub(super) fn new(network: &NetworkConfig) -> Self {
+        let now = Instant::now();
+        let max_idle = network.max_idle_ms.map(|ms| Duration::from_millis(ms).min(FAR));
+        Self {
+            max_idle,
+            stall_limit: Duration::from_millis(network.request_timeout_ms.into()),
+            last_activity: now,
+            frame_began: now,
+            stop_at: None,
+            timer: Box::pin(sleep_until(now + max_idle.unwrap_or(FAR))),
+            is_armed: false,
+        }
+    }
+
+    /// Bytes moved or a request began; returns when.
+    pub(super) fn active(&mut self) -> Instant {
+        self.last_activity = Instant::now();
+        self.last_activity
+    }
+
+    pub(super) fn frame_begins(&mut self) {
+        self.frame_began = Instant::now();
+    }
+
+    pub(super) fn server_stops(&mut self) {
+        self.stop_at = Some(Instant::now() + PARKED_GRACE);
+    }
+
+    pub(super) fn poll(&mut self, state: &State, context: &mut Context<'_>) -> Result<(), End> {
+        let (deadline, end) = self.deadline(state);
+        let wake = if state.is_holding_frame { deadline.min(Instant::now() + SCARCITY_CHECK) } else { deadline };
+        if wake < self.timer.deadline() {
+            self.timer.as_mut().reset(wake);
+            self.is_armed = false;
+        }
+        while !self.is_armed || self.timer.is_elapsed() {
+            self.is_armed = true;
+            if let Poll::Ready(()) = self.timer.as_mut().poll(context) {
+                if Instant::now() >= deadline {
+                    return Err(end);
+                }
+                self.timer.as_mut().reset(wake);
+                self.is_armed = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn deadline(&self, state: &State) -> (Instant, End) {
+        let never = (Instant::now() + FAR, End::Idle);
+        if let Some(stop_at) = self.stop_at
+            && state.is_parked
+        {
+            return (stop_at, End::Stopped);
+        }
+        if state.is_busy {
+            return never;
+        }
+        if state.is_inside_frame {
+            let stalled = self.last_activity + self.stall_limit;
+            let too_slow = state.contended_frame.map(|length| {
+                self.frame_began + SLOWEST_GRACE + Duration::from_secs(length as u64 / SLOWEST_BYTES_PER_SECOND)
+            });
+            return (too_slow.map_or(stalled, |limit| limit.min(stalled)), End::Stalled);
+        }
+        self.max_idle.map_or(never, |idle| (self.last_activity + idle, End::Idle))
+    }
+}

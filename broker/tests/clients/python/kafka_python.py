@@ -1,0 +1,98 @@
+"""kafka-python: a client written in Python alone."""
+import os
+import threading
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+
+from harness import check, equal, fresh, until
+
+BOOTSTRAP = os.environ["BOOTSTRAP"]
+admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+
+
+def topic_with(partitions):
+    topic = fresh("topic")
+    admin.create_topics([NewTopic(name=topic, num_partitions=partitions, replication_factor=1)])
+    return topic
+
+
+def consume(consumer, count, seconds=60):
+    messages = []
+    until(seconds, lambda: len(messages) >= count,
+          lambda: messages.extend(m for batch in consumer.poll(200).values() for m in batch), f"{count} messages")
+    return messages
+
+
+for codec in [None, "gzip", "snappy", "lz4", "zstd"]:
+    @check(f"kafka-python: {codec or 'none'} round trip with keys and headers")
+    def _(codec=codec):
+        topic = topic_with(1)
+        producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, compression_type=codec, linger_ms=20, acks="all")
+        futures = [producer.send(topic, key=b"k%d" % i, value=b"v%d" % i, headers=[("h", b"%d" % i)]) for i in range(1000)]
+        equal([f.get(30).offset for f in futures], list(range(1000)))
+        producer.close()
+        consumer = KafkaConsumer(topic, bootstrap_servers=BOOTSTRAP, auto_offset_reset="earliest", group_id=fresh("g"))
+        seen = consume(consumer, 1000)
+        equal([(m.key, m.value, list(m.headers)) for m in seen], [(b"k%d" % i, b"v%d" % i, [("h", b"%d" % i)]) for i in range(1000)])
+        consumer.close()
+
+
+class Member(threading.Thread):
+    """A consumer in a thread of its own, as its library wants it: joining blocks the thread that polls."""
+
+    def __init__(self, topic, group):
+        super().__init__(daemon=True)
+        self.topic, self.group, self.owned = topic, group, 0
+        self.leaving, self.turn = threading.Event(), threading.Event()
+        self.start()
+
+    def run(self):
+        consumer = KafkaConsumer(self.topic, bootstrap_servers=BOOTSTRAP, group_id=self.group, session_timeout_ms=6000, heartbeat_interval_ms=300)
+        while not self.leaving.is_set():
+            consumer.poll(100)
+            self.owned = len(consumer.assignment())
+        consumer.close()
+
+    def leave(self):
+        self.leaving.set()
+        self.join()
+
+
+@check("kafka-python: two members share the partitions of a topic")
+def _():
+    topic = topic_with(4)
+    group = fresh("g")
+    members = [Member(topic, group) for _ in range(2)]
+    until(60, lambda: [m.owned for m in members] == [2, 2], lambda: members[0].turn.wait(0.1), "2 and 2")
+    members[1].leave()
+    until(60, lambda: members[0].owned == 4, lambda: members[0].turn.wait(0.1), "all 4")
+    members[0].leave()
+
+
+@check("kafka-python: committed offsets, positions and seeks")
+def _():
+    topic = topic_with(1)
+    group = fresh("g")
+    where = TopicPartition(topic, 0)
+    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP)
+    for i in range(10):
+        producer.send(topic, b"%d" % i)
+    producer.close()
+    consumer = KafkaConsumer(bootstrap_servers=BOOTSTRAP, group_id=group, enable_auto_commit=False)
+    consumer.assign([where])
+    consumer.seek(where, 4)
+    equal(consume(consumer, 6)[0].value, b"4")
+    consumer.commit()
+    equal(consumer.committed(where), 10)
+    equal((consumer.beginning_offsets([where])[where], consumer.end_offsets([where])[where]), (0, 10))
+    consumer.close()
+
+
+@check("kafka-python: topics are described and deleted")
+def _():
+    topic = topic_with(2)
+    described = admin.describe_topics([topic])[0]
+    equal(len(described["partitions"]), 2)
+    admin.delete_topics([topic])
+    assert topic not in admin.list_topics()
