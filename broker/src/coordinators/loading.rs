@@ -36,8 +36,8 @@ pub(super) async fn load(
     chunk_bytes: u32,
     commands: &mpsc::Receiver<Command>,
 ) -> Option<GroupCoordinator> {
-    let offsets = partition.offsets();
-    if partition.check(leader_epoch).is_ok() && offsets.log_start == offsets.log_end {
+    // In this order: positions seen before the check may be those of a log that was not recovered yet.
+    if partition.check(leader_epoch).is_ok() && is_empty(partition) {
         // Nothing was ever written: no file is touched.
         return Some(GroupCoordinator::new(config.clone()));
     }
@@ -57,6 +57,11 @@ pub(super) async fn load(
         }
     }
     None
+}
+
+fn is_empty(partition: &Partition) -> bool {
+    let offsets = partition.offsets();
+    offsets.log_start == offsets.log_end
 }
 
 async fn read_all(

@@ -84,6 +84,8 @@ impl Partition {
                 writer.log = LogState::Open(Box::new(log));
                 self.start_leader_epoch(writer);
                 writer.advance(log_end);
+                // Whoever sees it serve must see its positions.
+                self.publish(writer);
                 self.set_state(State::Serving);
                 self.host.manifest.touch(self);
             }
@@ -154,12 +156,13 @@ impl Partition {
         writer.advance(log_end);
         self.start_leader_epoch(writer);
         let changed = self.leader_epoch() != epoch || self.leader() != leader;
+        // Whoever sees the leader must see its positions.
+        self.publish(writer);
         self.set_leader(leader, epoch);
         if !self.leads() {
             writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
         }
         if changed {
-            self.publish(writer);
             self.watchers.tell(Change::State);
         }
     }

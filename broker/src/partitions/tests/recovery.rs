@@ -1,4 +1,5 @@
 use super::*;
+use model::LeaderEpoch;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -29,6 +30,29 @@ async fn killed_broker_keeps_what_it_acknowledged() {
     assert_eq!(crashed.values("orders", 0).await, ["a", "b"]);
     assert_eq!(crashed.values("orders", 1).await, ["c"]);
     assert_eq!(crashed.append("orders", 0, &["d"]).await, 2);
+}
+
+#[tokio::test]
+async fn whoever_sees_a_recovered_partition_served_sees_its_records() {
+    const PARTITIONS: i32 = 200;
+    let broker = Fixture::start().await;
+    broker.topic("orders", PARTITIONS, &[]).await;
+    for index in 0..PARTITIONS {
+        broker.append("orders", index, &["a"]).await;
+    }
+    let crashed = broker.after_a_crash().await;
+    // The threads of the disk pool recover meanwhile; this one looks as often as it can.
+    let mut waiting: Vec<_> = (0..PARTITIONS).map(|index| crashed.partition("orders", index)).collect();
+    while !waiting.is_empty() {
+        waiting.retain(|partition| {
+            if partition.check(LeaderEpoch::UNKNOWN).is_err() {
+                return true;
+            }
+            let offsets = partition.offsets();
+            assert_eq!((offsets.high_watermark.0, offsets.log_end.0), (1, 1), "{}", partition.id());
+            false
+        });
+    }
 }
 
 #[tokio::test]
