@@ -66,6 +66,19 @@ startup: ## measure start to first Metadata answer and idle memory, fail above t
 	@$(CARGO) build --release -p broker --bin weir-broker --example startup
 	@target/release/examples/startup
 
+# What a part of a run is given: make bench ROWS=P1,S1/empty PEER=none PASSES=3 BENCH_ARGS="--address HOST:PORT"
+BENCH_BROKER := target/release/weir-broker
+.PHONY: bench
+bench: ## measure our broker, the machine's floor and Apache Kafka in one run; ROWS=P1,S1 PEER=none for a part
+	@$(CARGO) build --release -p broker --bin weir-broker -p bench --bin bench
+	@target/release/bench run --broker $(BENCH_BROKER) $(if $(ROWS),--rows $(ROWS)) $(if $(PEER),--peer $(PEER)) \
+	  $(if $(PASSES),--passes $(PASSES)) $(BENCH_ARGS)
+
+.PHONY: bench-guard
+bench-guard: ## fail if CPU per request or record, divided by the floor's, rose by more than 10 %
+	@$(CARGO) build --release -p broker --bin weir-broker -p bench --bin bench
+	@target/release/bench guard --broker $(BENCH_BROKER) $(BENCH_ARGS)
+
 .PHONY: image
 image: ## the container image, $(IMAGE)
 	scripts/image $(IMAGE)

@@ -1,0 +1,119 @@
+//! What is asked of a broker around a measurement: topics made and removed, and whether it is there at all.
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use kafka_protocol::{
+    messages::{
+        CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, MetadataResponse, TopicName,
+        create_topics_request::{CreatableTopic, CreatableTopicConfig},
+        metadata_request::MetadataRequestTopic,
+    },
+    protocol::{Decodable, Request, StrBytes},
+};
+use protocol::frame::{FramePrefix, encode_request, response_header_version};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+const CREATE_TOPICS: i16 = 5;
+const DELETE_TOPICS: i16 = 5;
+const METADATA: i16 = 8;
+/// Ten thousand partitions take Kafka a while.
+const PATIENCE: Duration = Duration::from_secs(120);
+const LARGEST_ANSWER: usize = 64 << 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(crate) struct Admin {
+    stream: TcpStream,
+    correlation_id: i32,
+}
+
+impl Admin {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, correlation_id: 0 })
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    pub(crate) fn call<Q: Request>(&mut self, version: i16, request: &Q) -> Result<Q::Response> {
+        self.correlation_id += 1;
+        let prefix = FramePrefix { api_key: Q::KEY, api_version: version, correlation_id: self.correlation_id };
+        self.stream.write_all(&encode_request(prefix, Some("bench"), request)?)?;
+        let mut size = [0; 4];
+        self.stream.read_exact(&mut size).with_context(|| format!("wait for the answer to key {}", Q::KEY))?;
+        let size = u32::from_be_bytes(size) as usize;
+        ensure!((4..=LARGEST_ANSWER).contains(&size), "an answer of {size} bytes");
+        let mut answer = vec![0; size];
+        self.stream.read_exact(&mut answer)?;
+        let header = if response_header_version(Q::KEY, version)? >= 1 { 5 } else { 4 };
+        let mut body = Bytes::from(answer).slice(header..);
+        Q::Response::decode(&mut body, version).with_context(|| format!("decode the answer to key {}", Q::KEY))
+    }
+
+    /// Makes a topic and waits until all of its partitions have a leader.
+    pub(crate) fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<()> {
+        let text = |text: &str| StrBytes::from_string(text.into());
+        let configs = configs
+            .iter()
+            .map(|(key, value)| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value))));
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(text(name)))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1)
+            .with_configs(configs.collect());
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX));
+        let answer = self.call(CREATE_TOPICS, &request)?;
+        let error = answer.topics.first().map_or(0, |topic| topic.error_code);
+        ensure!(error == 0, "the broker refused topic {name} with error {error}");
+        let began = Instant::now();
+        while !self.is_led(name, partitions)? {
+            ensure!(began.elapsed() < PATIENCE, "topic {name} got no leaders");
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_topic(&mut self, name: &str) -> Result<()> {
+        let name = TopicName(StrBytes::from_string(name.into()));
+        let request = DeleteTopicsRequest::default()
+            .with_topic_names(vec![name.clone()])
+            .with_timeout_ms(i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX));
+        match self.call(DELETE_TOPICS, &request)?.responses.first() {
+            Some(response) if response.error_code != 0 => {
+                bail!("the broker kept topic {} with error {}", name.as_str(), response.error_code)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_led(&mut self, name: &str, partitions: i32) -> Result<bool> {
+        let topic = MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.into()))));
+        let answer = self.metadata(Some(vec![topic]))?;
+        let led = |topic: &kafka_protocol::messages::metadata_response::MetadataResponseTopic| {
+            let partitions_led = topic.partitions.iter().filter(|p| p.error_code == 0 && p.leader_id.0 >= 0).count();
+            topic.error_code == 0 && usize::try_from(partitions) == Ok(partitions_led)
+        };
+        Ok(answer.topics.iter().all(led))
+    }
+
+    pub(crate) fn metadata(&mut self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse> {
+        self.call(METADATA, &MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false))
+    }
+}
+
+/// Whether a broker answers there, and says that it is one.
+pub(crate) fn answers(address: SocketAddr) -> bool {
+    let asked = Admin::connect(address).and_then(|mut admin| admin.metadata(Some(Vec::new())));
+    asked.is_ok_and(|answer| !answer.brokers.is_empty())
+}

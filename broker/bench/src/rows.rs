@@ -1,0 +1,133 @@
+//! What `make bench` runs: rows of one or more cases. A row is chosen by its id, a case by its whole name.
+
+mod consume;
+mod produce;
+mod start;
+
+use crate::{
+    admin::Admin,
+    figures::Figures,
+    measure::Window,
+    systems::{Kind, Program},
+};
+use anyhow::{Result, ensure};
+use std::{cell::Cell, net::SocketAddr, path::PathBuf};
+
+/// One thing that is measured.
+pub(crate) struct Case {
+    /// `ROW/what`.
+    pub(crate) name: String,
+    /// For the reader of the table.
+    pub(crate) about: String,
+    /// Which systems can do it.
+    pub(crate) on: &'static [Kind],
+    pub(crate) run: Measurement,
+}
+
+type Measurement = Box<dyn Fn(&Subject) -> Result<Figures>>;
+
+impl Case {
+    fn new(
+        name: impl Into<String>,
+        about: impl Into<String>,
+        on: &'static [Kind],
+        run: impl Fn(&Subject) -> Result<Figures> + 'static,
+    ) -> Self {
+        Self { name: name.into(), about: about.into(), on, run: Box::new(run) }
+    }
+}
+
+/// A system as a case sees it.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) kind: Kind,
+    pub(crate) address: SocketAddr,
+    /// Of its process, if it runs on this machine.
+    pub(crate) pid: Option<u32>,
+    /// All processes of this run.
+    pub(crate) pids: Vec<u32>,
+    /// How to start another of it; none where somebody else runs it.
+    pub(crate) program: Option<Program>,
+    /// For what a case starts itself.
+    pub(crate) spare_address: SocketAddr,
+    pub(crate) spare_folder: PathBuf,
+    pub(crate) window: Window,
+    pub(crate) topics_made: Cell<u32>,
+}
+
+const ALL: &[Kind] = &Kind::ALL;
+const BROKERS: &[Kind] = &[Kind::Ours, Kind::Kafka];
+
+/// Every case, in the order in which they run.
+pub(crate) fn cases() -> Vec<Case> {
+    [produce::cases(), consume::cases(), start::cases()].into_iter().flatten().collect()
+}
+
+/// Those of `cases` that `chosen` names by row or by whole name; all where it is empty.
+pub(crate) fn choose(cases: Vec<Case>, chosen: &[String]) -> Result<Vec<Case>> {
+    let row = |case: &Case| case.name.split('/').next().map(str::to_owned);
+    for name in chosen {
+        let known = cases.iter().any(|case| case.name == *name || row(case).as_ref() == Some(name));
+        ensure!(known, "no row is called {name}; `bench rows` lists them");
+    }
+    let wanted = |case: &Case| {
+        chosen.is_empty() || chosen.contains(&case.name) || row(case).is_some_and(|row| chosen.contains(&row))
+    };
+    Ok(cases.into_iter().filter(wanted).collect())
+}
+
+/// A topic for one pass; gone after it.
+pub(crate) struct Topic<'a> {
+    pub(crate) name: String,
+    subject: &'a Subject,
+}
+
+impl<'a> Topic<'a> {
+    /// On the floor, where there are no topics, everything is forgotten instead.
+    pub(crate) fn create(subject: &'a Subject, partitions: i32, configs: &[(&str, &str)]) -> Result<Self> {
+        let number = subject.topics_made.get() + 1;
+        subject.topics_made.set(number);
+        let name = format!("bench-{}-{number}", std::process::id());
+        if subject.kind == Kind::Floor {
+            crate::floor::forget(subject.address)?;
+        } else {
+            Admin::connect(subject.address)?.create_topic(&name, partitions, configs)?;
+        }
+        Ok(Self { name, subject })
+    }
+
+    pub(crate) fn delete(self) -> Result<()> {
+        if self.subject.kind == Kind::Floor {
+            return crate::floor::forget(self.subject.address);
+        }
+        Admin::connect(self.subject.address)?.delete_topic(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(chosen: &[&str]) -> Result<Vec<String>> {
+        let chosen: Vec<_> = chosen.iter().map(|name| (*name).to_owned()).collect();
+        Ok(choose(cases(), &chosen)?.into_iter().map(|case| case.name).collect())
+    }
+
+    #[test]
+    fn a_row_chooses_all_of_its_cases_and_a_name_one() {
+        assert_eq!(names(&[]).unwrap().len(), cases().len());
+        let row = names(&["P5"]).unwrap();
+        assert!(row.len() > 1 && row.iter().all(|name| name.starts_with("P5/")));
+        assert_eq!(names(&["P5/16"]).unwrap(), ["P5/16"]);
+        assert!(names(&["P5", "P99"]).is_err());
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = cases().into_iter().map(|case| case.name).collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,79 @@
+//! What is measured: our broker, the floor, Apache Kafka, or a broker that somebody else runs.
+
+mod kafka;
+mod server;
+
+pub(crate) use kafka::fetch as fetch_kafka;
+pub(crate) use server::Server;
+
+use crate::admin;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::{
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Ours,
+    Floor,
+    Kafka,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Ours, Self::Floor, Self::Kafka];
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Floor => "floor",
+            Self::Kafka => "Kafka",
+        }
+    }
+}
+
+/// How a system is started.
+#[derive(Debug, Clone)]
+pub(crate) enum Program {
+    Weir { binary: PathBuf },
+    Floor,
+    Kafka { classpath: String },
+}
+
+impl Program {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Weir { .. } => Kind::Ours,
+            Self::Floor => Kind::Floor,
+            Self::Kafka { .. } => Kind::Kafka,
+        }
+    }
+
+    fn command(&self, address: SocketAddr, folder: &Path) -> Result<Command> {
+        match self {
+            Self::Weir { binary } => {
+                let mut command = Command::new(binary);
+                let listen = address.to_string();
+                command.env_clear().args(["--listen", &listen, "--admin-listen", "none", "--data-dir"]).arg(folder);
+                Ok(command)
+            }
+            Self::Floor => {
+                let mut command = Command::new(std::env::current_exe().context("find this program")?);
+                command.args(["floor", "--listen", &address.to_string(), "--data-dir"]).arg(folder);
+                Ok(command)
+            }
+            Self::Kafka { classpath } => kafka::command(classpath, address, folder),
+        }
+    }
+
+    /// Whether it does its work already.
+    fn is_ready(&self, address: SocketAddr) -> bool {
+        match self {
+            Self::Floor => TcpStream::connect(address).is_ok(),
+            Self::Weir { .. } | Self::Kafka { .. } => admin::answers(address),
+        }
+    }
+}
