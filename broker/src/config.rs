@@ -26,7 +26,8 @@ pub use layers::{FlagValue, Origin, Setting, Sources};
 pub use listeners::{AdvertisedListener, Listener, ListenerName};
 pub use load::{ConfigError, LoadedConfig, Notice, load};
 pub use typed::{
-    CleanerConfig, FetchConfig, GroupConfig, LogConfig, NetworkConfig, OffsetsConfig, ProducerConfig, TopicConfig,
+    CleanerConfig, CompressedBatchValidation, FetchConfig, GroupConfig, LogConfig, NetworkConfig, OffsetsConfig,
+    ProducerConfig, TopicConfig,
 };
 pub use value::{Refusal, Value};
 
@@ -52,6 +53,8 @@ pub struct BrokerConfig {
     pub admin_listen: Option<String>,
     /// `weir.metrics.partitions`: whether `/metrics` has series per partition.
     pub partition_metrics: bool,
+    /// `weir.compressed.batch.validation`.
+    pub compressed_batch_validation: CompressedBatchValidation,
     pub network: NetworkConfig,
     pub topics: TopicConfig,
     pub log: LogConfig,

@@ -9,6 +9,7 @@ mod group_edges;
 mod groups;
 mod limits;
 mod offsets;
+mod payloads;
 mod placement;
 mod produce;
 mod rebalances;
@@ -43,6 +44,7 @@ scripts! {
     topics::metadata, topics::create_topics, topics::refused_topics, topics::create_partitions, topics::delete_topics, topics::auto_creation,
     configs::topic_configs, configs::altered_configs, configs::altered_defaults, configs::refused_configs,
     produce::accepted_batches, produce::refused_batches, produce::idempotence, produce::unacknowledged, produce::stored_batches, produce::producer_ids,
+    payloads::forged_batches, payloads::forged_lengths, payloads::inner_offsets, payloads::max_timestamps,
     consume::fetch, consume::fetch_sessions, consume::refused_fetches,
     offsets::list_offsets, offsets::leader_epochs, offsets::delete_records,
     groups::find_coordinator, groups::membership, groups::refused_members, groups::committed_offsets, groups::described_groups, groups::deleted_groups,

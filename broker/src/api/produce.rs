@@ -4,6 +4,7 @@
 //! waiting for the partitions' answers. So consecutive requests of a connection append in order and wait side by side.
 
 mod answers;
+mod checks;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -15,10 +16,7 @@ use crate::{
 };
 use answers::Answers;
 use bytes::Bytes;
-use controller::{
-    topic_config::{CompressionType, TimestampType, TopicConfig},
-    topic_name,
-};
+use controller::topic_name;
 use kafka_protocol::ResponseError as Code;
 use model::{LeaderEpoch, PartitionIndex, TopicId, TopicName};
 use partition_log::PreparedBatch;
@@ -27,15 +25,13 @@ use protocol::{
     produce_request::{ProducePartition, ProduceRequest, TopicReference},
     produce_response::{PartitionResult, RecordError, TopicResult},
     record_batch,
-    validation::{Origin, ProduceError, ProduceRules, RecordIssue, RecordProblem, TopicCompression, validate},
+    validation::{ProduceError, ProduceRules, RecordIssue, RecordProblem},
 };
 pub(super) use response::leader_endpoints;
 use response::respond;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
-/// What a compressed batch may unpack to where a rule needs what is inside.
-const DECOMPRESSED_LIMIT: usize = 64 << 20;
 /// zstd came with this version (KIP-110); older clients could not read what they see come back.
 const FIRST_VERSION_WITH_ZSTD: i16 = 7;
 
@@ -79,7 +75,7 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
         answers: Arc::default(),
     };
     let mut accepted = Vec::with_capacity(request.partition_count);
-    let unknown = pending.check(&request, acks.is_some(), &mut accepted);
+    let unknown = pending.check(&request, acks.is_some(), &mut accepted).await;
     pending.answers.expect(accepted.len());
     for (index, (partition, batch)) in (0..).zip(accepted) {
         let sink = Arc::clone(&pending.answers);
@@ -109,13 +105,15 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
 impl Pending {
     /// Answers what is refused at once; the rest goes to `accepted`, in the order of `awaited`. Returns the topics to
     /// create.
-    fn check(
+    async fn check(
         &mut self,
         request: &ProduceRequest,
         acks_are_valid: bool,
         accepted: &mut Vec<(Arc<Partition>, PreparedBatch)>,
     ) -> BTreeSet<TopicName> {
-        let creates = self.context.broker.config.topics.auto_create && acks_are_valid;
+        let config = &self.context.broker.config;
+        let creates = config.topics.auto_create && acks_are_valid;
+        let validation = config.compressed_batch_validation;
         let mut unknown = BTreeSet::new();
         let mut transactional = false;
         for asked in request.topics() {
@@ -123,14 +121,14 @@ impl Pending {
             if topic.is_none() && creates && topic_name::validate(&name).is_ok() && !topic_name::is_internal(&name) {
                 unknown.insert(name.clone());
             }
-            let rules = topic.as_ref().map(|topic| rules(&topic.settings()));
+            let rules = topic.as_ref().map(|topic| checks::rules(&topic.settings(), validation));
             let mut partitions = Vec::with_capacity(asked.partition_count);
             for produced in asked.partitions() {
                 let index = produced.index;
                 transactional |= produced.records.as_deref().is_some_and(is_transactional);
                 let checked = match (&topic, &rules) {
                     _ if !acks_are_valid => Err(failed(index, Code::InvalidRequiredAcks)),
-                    (Some(topic), Some(rules)) => self.check_partition(topic, rules, produced),
+                    (Some(topic), Some(rules)) => self.check_partition(topic, rules, produced).await,
                     _ if name.is_empty() => Err(failed(index, Code::UnknownTopicId)),
                     _ => Err(failed(index, Code::UnknownTopicOrPartition)),
                 };
@@ -184,7 +182,7 @@ impl Pending {
         }
     }
 
-    fn check_partition(
+    async fn check_partition(
         &self,
         topic: &Topic,
         rules: &ProduceRules,
@@ -199,15 +197,15 @@ impl Pending {
             return Err(failed(index, Code::UnknownTopicOrPartition));
         };
         match partition.check(LeaderEpoch::UNKNOWN) {
-            // A failed log is tried again by each append: that is how it heals.
-            Ok(()) | Err(Unavailable::Storage) => {}
+            // A failed log is tried again by each append: that is how it heals. One in recovery takes what was queued meanwhile.
+            Ok(()) | Err(Unavailable::Storage | Unavailable::Recovering) => {}
             Err(error) => {
                 let refused = PartitionResult::failed(index, error_codes::unavailable(error), None);
                 return Err(response::with_leader(refused, &partition));
             }
         }
         let records = produced.records.unwrap_or_default();
-        let batch = self.check_batch(rules, &records).map_err(|error| {
+        let batch = self.check_batch(rules, &records).await.map_err(|error| {
             count_refusal(topic, &error, records.len());
             let refused = refused_batch(topic.name(), index, &error);
             response::with_log_start(refused, &partition, error.is_found_in_records())
@@ -215,8 +213,8 @@ impl Pending {
         Ok((partition, batch))
     }
 
-    fn check_batch(&self, rules: &ProduceRules, records: &Bytes) -> Result<PreparedBatch, Refused> {
-        let valid = validate(records, Origin::Client, rules, self.context.broker.clock.wall())?;
+    async fn check_batch(&self, rules: &ProduceRules, records: &Bytes) -> Result<PreparedBatch, Refused> {
+        let valid = checks::check(&self.context.broker, rules, records).await.ok_or(Refused::Unchecked)??;
         let codec = valid.header.attributes.compression();
         if codec == Ok(Compression::Zstd) && self.context.version < FIRST_VERSION_WITH_ZSTD {
             return Err(Refused::Codec);
@@ -231,6 +229,8 @@ enum Refused {
     Invalid(#[from] ProduceError),
     #[error("produce requests before version 7 may not use zstd")]
     Codec,
+    #[error("there is nobody to check the batch")]
+    Unchecked,
 }
 
 impl Refused {
@@ -260,6 +260,8 @@ fn failed(index: i32, code: Code) -> PartitionResult {
 fn refused_batch(topic: &TopicName, index: i32, refused: &Refused) -> PartitionResult {
     let error = match refused {
         Refused::Codec => return failed(index, Code::UnsupportedCompressionType),
+        // Without a thread for it, or on the way out: the client comes again.
+        Refused::Unchecked => return failed(index, Code::RequestTimedOut),
         Refused::Invalid(error) => error,
     };
     if let ProduceError::Corrupt(record_batch::BatchError::Magic(magic)) = error {
@@ -316,32 +318,6 @@ fn count_refusal(topic: &Topic, refused: &Refused, bytes: usize) {
         Refused::Invalid(ProduceError::BaseOffset(_) | ProduceError::Sequence(_)) => {
             metrics.invalid_offset_or_sequence_records.add(1);
         }
-        Refused::Invalid(_) | Refused::Codec => {}
-    }
-}
-
-fn rules(config: &TopicConfig) -> ProduceRules {
-    let fixed = |codec, level| TopicCompression::Fixed { codec, level };
-    ProduceRules {
-        compacted: config.cleanup_policy.compact,
-        compression: match config.compression_type {
-            CompressionType::Producer => TopicCompression::Producer,
-            CompressionType::Uncompressed => fixed(Compression::None, None),
-            CompressionType::Gzip => {
-                fixed(Compression::Gzip, Some(config.compression_gzip_level).filter(|level| *level >= 0))
-            }
-            CompressionType::Snappy => fixed(Compression::Snappy, None),
-            CompressionType::Lz4 => fixed(Compression::Lz4, Some(config.compression_lz4_level)),
-            CompressionType::Zstd => fixed(Compression::Zstd, Some(config.compression_zstd_level)),
-        },
-        timestamp_type: match config.message_timestamp_type {
-            TimestampType::CreateTime => record_batch::TimestampType::CreateTime,
-            TimestampType::LogAppendTime => record_batch::TimestampType::LogAppendTime,
-        },
-        timestamp_before_max_ms: config.message_timestamp_before_max_ms,
-        timestamp_after_max_ms: config.message_timestamp_after_max_ms,
-        max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(usize::MAX),
-        strict: false,
-        decompressed_limit: DECOMPRESSED_LIMIT,
+        Refused::Invalid(_) | Refused::Codec | Refused::Unchecked => {}
     }
 }

@@ -1,8 +1,8 @@
 //! From sources to a checked [`BrokerConfig`], or to all that is wrong with them.
 
 use super::{
-    BrokerConfig, CleanerConfig, FetchConfig, GroupConfig, LogConfig, NetworkConfig, OffsetsConfig, ProducerConfig,
-    TopicConfig,
+    BrokerConfig, CleanerConfig, CompressedBatchValidation, FetchConfig, GroupConfig, LogConfig, NetworkConfig,
+    OffsetsConfig, ProducerConfig, TopicConfig,
     definitions::{Definition, Effect},
     layers::{self, Origin, Setting, Sources},
     listeners::Listeners,
@@ -155,6 +155,7 @@ fn build(values: &Values, listeners: Listeners, settings: &BTreeMap<String, Sett
         rack: values.text("broker.rack").filter(|rack| !rack.is_empty()),
         admin_listen: values.text("weir.admin.listen").filter(|address| address != "none"),
         partition_metrics: values.boolean("weir.metrics.partitions"),
+        compressed_batch_validation: CompressedBatchValidation::read(values),
         network: NetworkConfig::read(values, listeners),
         topics: TopicConfig::read(values),
         log: LogConfig::read(values),

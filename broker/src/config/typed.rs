@@ -269,3 +269,19 @@ impl Default for ProducerConfig {
         Self::read(&Values::default())
     }
 }
+
+/// What is looked at of a compressed batch that a client sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompressedBatchValidation {
+    Records,
+    Checksum,
+}
+
+impl CompressedBatchValidation {
+    pub(super) fn read(values: &Values) -> Self {
+        match values.text("weir.compressed.batch.validation").as_deref() {
+            Some("checksum") => Self::Checksum,
+            _ => Self::Records,
+        }
+    }
+}

@@ -3,8 +3,11 @@
 mod snappy;
 #[cfg(test)]
 mod tests;
+mod unpacker;
 
-use std::io::{Read, Write};
+pub use unpacker::Unpacker;
+
+use std::io::Write;
 use thiserror::Error;
 
 /// How the records of a batch are packed; the number is the attribute bits 0–2.
@@ -65,20 +68,17 @@ impl Compression {
     }
 }
 
-/// Appends what `input` unpacks to. Stops with [`CompressionError::TooLarge`] once more than `limit` bytes came out,
-/// whatever the input claims: memory is bounded by the limit, not by the sender.
+/// Appends what `input` unpacks to, at most `limit` bytes: memory is bounded by the limit, not by the sender.
 pub fn decompress(codec: Compression, input: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), CompressionError> {
-    match codec {
-        Compression::None => copy_capped(codec, input, out, limit),
-        // Java's reader takes several members one after the other, so does this one.
-        Compression::Gzip => copy_capped(codec, flate2::bufread::MultiGzDecoder::new(input), out, limit),
-        Compression::Snappy => snappy::decompress(input, out, limit),
-        Compression::Lz4 => copy_capped(codec, lz4_flex::frame::FrameDecoder::new(input), out, limit),
-        Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(input).map_err(|e| corrupt(codec, e))?;
-            // The window is memory too: 128 MiB is what the format's own tools accept without being asked.
-            decoder.window_log_max(27).map_err(|e| corrupt(codec, e))?;
-            copy_capped(codec, decoder, out, limit)
+    const STEP: usize = 32 << 10;
+    let mut unpacker = Unpacker::new(codec, input, limit)?;
+    loop {
+        let start = out.len();
+        out.resize(start + STEP, 0);
+        let read = unpacker.read(&mut out[start..]);
+        out.truncate(start + read.as_ref().map_or(0, |read| *read));
+        if read? == 0 {
+            return Ok(());
         }
     }
 }
@@ -114,16 +114,6 @@ pub fn compress(
             let level = level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL);
             zstd::stream::copy_encode(input, out, level).map_err(|e| failed(codec, e))?;
         }
-    }
-    Ok(())
-}
-
-fn copy_capped(codec: Compression, source: impl Read, out: &mut Vec<u8>, limit: usize) -> Result<(), CompressionError> {
-    let before = out.len();
-    let cap = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    source.take(cap).read_to_end(out).map_err(|e| corrupt(codec, e))?;
-    if out.len() - before > limit {
-        return Err(CompressionError::TooLarge { limit });
     }
     Ok(())
 }

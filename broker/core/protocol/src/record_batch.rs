@@ -19,6 +19,7 @@ mod batches;
 mod builder;
 mod control;
 mod header;
+mod outline;
 mod patch;
 mod record;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use batches::{BatchView, Batches};
 pub use builder::{BatchBuilder, BatchOptions, HeaderData, RecordData, build_batch, empty_batch};
 pub use control::{ControlRecord, MarkerKind, control_batch};
 pub use header::{Attributes, BatchHeader, CRC_START, HEADER_SIZE, LENGTH_START, LOG_OVERHEAD, MAGIC, TimestampType};
+pub use outline::{Outlines, RecordOutline};
 pub use patch::{crc32c, set_base_offset, set_partition_leader_epoch, with_crc, with_log_append_time};
 pub use record::{Headers, Record, RecordHeader, Records};
 

@@ -1,9 +1,8 @@
 //! What a leader checks on a batch before it gets an offset.
 //!
-//! Uncompressed records are walked. Compressed ones are taken by header and checksum alone unless a rule needs what is
-//! inside: a compacted topic (keys), a timestamp limit the header cannot settle, another codec on the topic, or
-//! [`ProduceRules::strict`]. This is the largest difference in cost to Kafka, which unpacks everything; the price is
-//! that a malformed interior is found by the consumer.
+//! Records are walked, those of compressed batches as they come out of their codec. With
+//! [`ProduceRules::trust_checksum`] a compressed batch is taken by header and checksum alone unless a rule needs what is
+//! inside: a compacted topic (keys), a timestamp limit the header cannot settle, or another codec on the topic.
 
 mod error;
 mod rebuild;
@@ -53,9 +52,10 @@ pub struct ProduceRules {
     pub timestamp_before_max_ms: i64,
     pub timestamp_after_max_ms: i64,
     pub max_message_bytes: usize,
-    /// Unpack and walk every compressed batch, as Kafka does.
-    pub strict: bool,
-    /// What a compressed batch may unpack to where it must be unpacked.
+    /// Take compressed batches by header and checksum where no rule needs what is inside. A producer that lies there
+    /// reaches consumers.
+    pub trust_checksum: bool,
+    /// What a compressed batch may unpack to.
     pub decompressed_limit: usize,
 }
 
@@ -68,7 +68,7 @@ impl Default for ProduceRules {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             max_message_bytes: 1_048_588,
-            strict: false,
+            trust_checksum: false,
             decompressed_limit: 64 << 20,
         }
     }
@@ -122,8 +122,7 @@ pub fn validate(
     if !must_walk(&header, rules, target != codec, now) {
         return Ok(stamped(header, bytes, None, rules, now));
     }
-    let mut scratch = Vec::new();
-    let walked = Walk::over(&batch, &mut scratch, rules, now)?;
+    let walked = Walk::over(&batch, rules, now)?;
     if target != codec || !walked.offsets_in_order {
         let rebuilt = rebuild::rebuild(&batch, target, rules)?;
         check_size(rebuilt.len(), rules)?;
@@ -190,7 +189,7 @@ fn check_header(header: &BatchHeader) -> Result<(), ProduceError> {
 }
 
 fn must_walk(header: &BatchHeader, rules: &ProduceRules, recompress: bool, now: WallTime) -> bool {
-    if !header.attributes.is_compressed() || rules.compacted || rules.strict || recompress {
+    if !rules.trust_checksum || !header.attributes.is_compressed() || rules.compacted || recompress {
         return true;
     }
     // Every record of a batch that claims to be stamped is to blame, one by one.

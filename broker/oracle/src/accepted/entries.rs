@@ -94,6 +94,32 @@ pub(crate) const ENTRIES: &[Entry] = &[
         why: "the same for clients that did not ask for the coordinator",
     },
     Entry {
+        script: "forged_lengths",
+        label: "Produce record",
+        fields: &["error_code", "base_offset"],
+        ours: "",
+        peer: "",
+        why: "inside a compressed batch Kafka does not hold the length of a record against its fields, and consumers fail \
+              on what it took; ours are refused as Kafka refuses them where they are not compressed",
+    },
+    Entry {
+        script: "forged_lengths",
+        label: "Produce",
+        fields: &["error_code"],
+        ours: "87",
+        peer: "-1",
+        why: "what does not unpack is the producer's fault, INVALID_RECORD; Kafka stumbles over it and blames itself",
+    },
+    Entry {
+        script: "inner_offsets",
+        label: "Produce",
+        fields: &["error_code", "base_offset"],
+        ours: "0",
+        peer: "-1",
+        why: "offsets inside that are not 0, 1, 2 are written anew; Kafka means to do the same but reads compressed records \
+              without their keys and values and then misses them",
+    },
+    Entry {
         script: "auto_creation",
         label: "Metadata after Produce",
         fields: &["topic"],

@@ -14,7 +14,7 @@ use protocol::{
     record_batch::{BatchOptions, HEADER_SIZE, MarkerKind, RecordData, build_batch, control_batch},
 };
 
-fn producing(topic: &str, partition: i32, acks: i16, records: Option<Bytes>) -> ProduceRequest {
+pub(super) fn producing(topic: &str, partition: i32, acks: i16, records: Option<Bytes>) -> ProduceRequest {
     let data = PartitionProduceData::default().with_index(partition).with_records(records);
     let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
     ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic])

@@ -1,13 +1,16 @@
 use crate::api::{
     Response,
-    fixture::{Fixture, batch, batch_with, produce_request, wire_name},
+    fixture::{Fixture, batch, batch_with, produce_request, until, wire_name},
 };
 use kafka_protocol::{
     ResponseError as Code,
     messages::produce_request::{PartitionProduceData, TopicProduceData},
 };
 use model::{ProducerEpoch, ProducerId, Sequence};
-use protocol::{compression::Compression, record_batch::BatchOptions};
+use protocol::{
+    compression::Compression,
+    record_batch::{BatchHeader, BatchOptions, HEADER_SIZE, with_crc},
+};
 use std::sync::Arc;
 
 fn idempotent(sequence: i32) -> BatchOptions {
@@ -148,6 +151,52 @@ async fn too_large_a_batch_is_refused() {
     assert_eq!(broker.append("small", 0, &["fits"]).await, 0);
 }
 
+/// Four good records in a batch that says five.
+fn miscounted(compression: Compression) -> bytes::Bytes {
+    let batch = batch_with(&BatchOptions { compression, ..BatchOptions::default() }, &["a", "b", "c", "d"]);
+    let header = BatchHeader::read(&batch).unwrap();
+    let header = BatchHeader { record_count: 5, last_offset_delta: 4, ..header };
+    [&with_crc(&header, &batch[HEADER_SIZE..]).encode()[..], &batch[HEADER_SIZE..]].concat().into()
+}
+
+#[tokio::test]
+async fn lie_inside_a_compressed_batch_is_refused() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    for codec in Compression::ALL {
+        assert_eq!(broker.produce("orders", 0, miscounted(codec)).await.error_code, Code::InvalidRecord.code());
+    }
+    assert_eq!(broker.append("orders", 0, &["first"]).await, 0);
+}
+
+#[tokio::test]
+async fn checksum_is_enough_where_the_broker_is_told_so() {
+    let broker = Fixture::start_with(&[("weir.compressed.batch.validation", "checksum")]).await;
+    broker.topic("orders", 1, &[]).await;
+    broker.topic("table", 1, &[("cleanup.policy", "compact")]).await;
+    assert_eq!(broker.produce("orders", 0, miscounted(Compression::Zstd)).await.error_code, 0);
+    for (topic, codec) in [("orders", Compression::None), ("table", Compression::Zstd)] {
+        let result = broker.produce(topic, 0, miscounted(codec)).await;
+        assert_eq!(result.error_code, Code::InvalidRecord.code(), "{topic}");
+    }
+}
+
+#[tokio::test]
+async fn batch_that_unpacks_to_much_is_taken_and_one_without_bounds_is_refused() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    let zeros = |mib: usize, compression| {
+        let value = "0".repeat(mib << 20);
+        batch_with(&BatchOptions { compression, ..BatchOptions::default() }, &[&value])
+    };
+    for codec in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+        assert_eq!(broker.produce("orders", 0, zeros(3, codec)).await.error_code, 0, "{codec:?}");
+    }
+    let bomb = broker.produce("orders", 0, zeros(65, Compression::Zstd)).await;
+    assert_eq!(bomb.error_code, Code::MessageTooLarge.code());
+    assert_eq!(broker.append("orders", 0, &["after"]).await, 3);
+}
+
 #[tokio::test]
 async fn broker_stamps_records_where_the_topic_says_so() {
     let broker = Fixture::start().await;
@@ -189,10 +238,8 @@ async fn requests_that_wait_for_acknowledgement_are_counted() {
         let broker = Arc::clone(&broker);
         async move { broker.append("orders", 0, &["a"]).await }
     });
-    while !delayed(1) {
-        assert!(!waiting.is_finished());
-        tokio::task::yield_now().await;
-    }
+    until("the produce is counted", || delayed(1)).await;
+    assert!(!waiting.is_finished());
     drop(releases);
     assert_eq!(waiting.await.unwrap(), 0);
     assert!(delayed(0));

@@ -70,7 +70,7 @@ fn snappy_block_that_claims_4_gib_costs_nothing() {
     let claim = [0xff, 0xff, 0xff, 0xff, 0x0f, 0x00];
     let mut out = Vec::new();
     assert!(decompress(Compression::Snappy, &claim, &mut out, usize::MAX).is_err());
-    assert_eq!(out.capacity(), 0);
+    assert!(out.capacity() <= 64 << 10);
 }
 
 #[test]

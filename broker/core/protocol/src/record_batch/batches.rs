@@ -1,7 +1,7 @@
 //! A batch in a buffer, and the batches of a buffer.
 
-use super::{BatchError, BatchHeader, CRC_START, HEADER_SIZE, Records, patch::crc32c};
-use crate::compression::decompress;
+use super::{BatchError, BatchHeader, CRC_START, HEADER_SIZE, Outlines, Records, patch::crc32c};
+use crate::compression::{Unpacker, decompress};
 
 /// One whole batch in place.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +51,16 @@ impl<'a> BatchView<'a> {
         scratch.clear();
         decompress(compression, self.body(), scratch, limit)?;
         Ok(Records::new(self.header, scratch))
+    }
+
+    /// The records without what they carry. Compressed ones may unpack to at most `limit` bytes, of which few are in
+    /// memory at a time.
+    pub fn outlines(&self, limit: usize) -> Result<Outlines<'a>, BatchError> {
+        let compression = self.header.attributes.compression()?;
+        if !self.header.attributes.is_compressed() {
+            return Ok(Outlines::plain(Records::new(self.header, self.body())));
+        }
+        Ok(Outlines::packed(self.header, Unpacker::new(compression, self.body(), limit)?))
     }
 }
 

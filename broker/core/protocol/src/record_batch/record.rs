@@ -1,6 +1,6 @@
 //! Records inside a batch, read in place.
 
-use super::{Attributes, BatchError, BatchHeader, TimestampType};
+use super::{BatchError, BatchHeader, TimestampType};
 use crate::wire::{Reader, WireError};
 use model::{Offset, WallTime};
 
@@ -90,41 +90,45 @@ impl<'a> Records<'a> {
     pub fn new(header: BatchHeader, records: &'a [u8]) -> Self {
         Self { reader: Reader::new(records), header, next_index: 0, failed: false }
     }
-
-    fn read(&mut self) -> Result<Record<'a>, BatchError> {
-        let index = self.next_index;
-        let malformed = |source| BatchError::Record { index, source };
-        let whole = self.reader.rest();
-        let length = self.reader.varint().map_err(malformed)?;
-        let size = usize::try_from(length).map_err(|_| malformed(WireError::Length(i64::from(length))))?;
-        let prefix = whole.len() - self.reader.remaining();
-        let mut fields = Reader::new(self.reader.take(size).map_err(malformed)?);
-        let record = self.read_fields(&mut fields, &whole[..prefix + size]).map_err(malformed)?;
-        if !fields.is_empty() {
-            return Err(BatchError::RecordLength { index, length, used: fields.position() });
-        }
-        Ok(record)
-    }
-
-    fn read_fields(&self, fields: &mut Reader<'a>, raw: &'a [u8]) -> Result<Record<'a>, WireError> {
-        fields.i8()?; // attributes of a record: none is defined
-        let timestamp_delta = fields.varlong()?;
-        let offset_delta = fields.varint()?;
-        Ok(Record {
-            offset: Offset(self.header.base_offset.0.wrapping_add(i64::from(offset_delta))),
-            offset_delta,
-            timestamp: timestamp(self.header.attributes, &self.header, timestamp_delta),
-            timestamp_delta,
-            key: fields.varint_bytes()?,
-            value: fields.varint_bytes()?,
-            headers: Headers::read(fields)?,
-            raw,
-        })
-    }
 }
 
-fn timestamp(attributes: Attributes, header: &BatchHeader, delta: i64) -> WallTime {
-    match attributes.timestamp_type() {
+/// The record at the front of `reader`, the one with this index in its batch.
+pub(super) fn read_record<'a>(
+    reader: &mut Reader<'a>,
+    header: &BatchHeader,
+    index: i32,
+) -> Result<Record<'a>, BatchError> {
+    let malformed = |source| BatchError::Record { index, source };
+    let whole = reader.rest();
+    let length = reader.varint().map_err(malformed)?;
+    let size = usize::try_from(length).map_err(|_| malformed(WireError::Length(i64::from(length))))?;
+    let prefix = whole.len() - reader.remaining();
+    let mut fields = Reader::new(reader.take(size).map_err(malformed)?);
+    let record = read_fields(&mut fields, header, &whole[..prefix + size]).map_err(malformed)?;
+    if !fields.is_empty() {
+        return Err(BatchError::RecordLength { index, length, used: fields.position() });
+    }
+    Ok(record)
+}
+
+fn read_fields<'a>(fields: &mut Reader<'a>, header: &BatchHeader, raw: &'a [u8]) -> Result<Record<'a>, WireError> {
+    fields.i8()?; // attributes of a record: none is defined
+    let timestamp_delta = fields.varlong()?;
+    let offset_delta = fields.varint()?;
+    Ok(Record {
+        offset: Offset(header.base_offset.0.wrapping_add(i64::from(offset_delta))),
+        offset_delta,
+        timestamp: timestamp(header, timestamp_delta),
+        timestamp_delta,
+        key: fields.varint_bytes()?,
+        value: fields.varint_bytes()?,
+        headers: Headers::read(fields)?,
+        raw,
+    })
+}
+
+pub(super) fn timestamp(header: &BatchHeader, delta: i64) -> WallTime {
+    match header.attributes.timestamp_type() {
         TimestampType::LogAppendTime => header.max_timestamp,
         TimestampType::CreateTime => WallTime(header.base_timestamp.0.wrapping_add(delta)),
     }
@@ -144,7 +148,7 @@ impl<'a> Iterator for Records<'a> {
             self.failed = true;
             return Some(Err(BatchError::TrailingBytes(self.reader.remaining())));
         }
-        let record = self.read();
+        let record = read_record(&mut self.reader, &self.header, self.next_index);
         self.failed = record.is_err();
         self.next_index += 1;
         Some(record)

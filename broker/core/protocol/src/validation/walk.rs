@@ -1,7 +1,7 @@
 //! One pass over the records of a batch: are they whole, and what do they say.
 
 use super::{ProduceError, ProduceRules, RecordIssue, RecordProblem};
-use crate::record_batch::{BatchView, Record, TimestampType};
+use crate::record_batch::{BatchView, RecordOutline, TimestampType};
 use model::WallTime;
 
 /// Bad records named in one answer. Seven bytes make a record, so an unpacked batch may hold millions of them; no
@@ -19,17 +19,12 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn over(
-        batch: &BatchView<'_>,
-        scratch: &mut Vec<u8>,
-        rules: &ProduceRules,
-        now: WallTime,
-    ) -> Result<Self, ProduceError> {
+    pub(super) fn over(batch: &BatchView<'_>, rules: &ProduceRules, now: WallTime) -> Result<Self, ProduceError> {
         let mut walk = Self { max_timestamp: WallTime::NONE, max_timestamp_delta: 0, offsets_in_order: true };
         let mut issues = Vec::new();
-        let records = batch.records(scratch, rules.decompressed_limit).map_err(ProduceError::inside)?;
+        let records = batch.outlines(rules.decompressed_limit).map_err(ProduceError::inside)?;
         for (index, record) in (0..).zip(records) {
-            let record = record.map_err(ProduceError::Malformed)?;
+            let record = record.map_err(ProduceError::inside)?;
             walk.offsets_in_order &= record.offset_delta == index;
             if record.timestamp > walk.max_timestamp {
                 (walk.max_timestamp, walk.max_timestamp_delta) = (record.timestamp, index);
@@ -42,8 +37,13 @@ impl Walk {
     }
 }
 
-fn problem(record: &Record<'_>, batch: &BatchView<'_>, rules: &ProduceRules, now: WallTime) -> Option<RecordProblem> {
-    if rules.compacted && record.key.is_none() {
+fn problem(
+    record: &RecordOutline,
+    batch: &BatchView<'_>,
+    rules: &ProduceRules,
+    now: WallTime,
+) -> Option<RecordProblem> {
+    if rules.compacted && !record.has_key {
         return Some(RecordProblem::MissingKey);
     }
     if batch.header.attributes.timestamp_type() == TimestampType::LogAppendTime {

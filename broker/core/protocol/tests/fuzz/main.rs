@@ -6,6 +6,7 @@
 //! What counts as a finding: a panic, more memory than the guard promised, or two readers of the same bytes that
 //! disagree.
 
+mod bomb;
 mod budget;
 mod mutate;
 mod targets;

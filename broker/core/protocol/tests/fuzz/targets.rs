@@ -10,8 +10,8 @@ use protocol::{
     guard,
     produce_request::ProduceRequest,
     record_batch::{
-        BatchHeader, BatchOptions, BatchView, Batches, ControlRecord, HEADER_SIZE, HeaderData, RecordData,
-        TimestampType, build_batch, with_crc,
+        BatchHeader, BatchOptions, BatchView, Batches, ControlRecord, HEADER_SIZE, HeaderData, Record, RecordData,
+        RecordOutline, TimestampType, build_batch, with_crc,
     },
     samples::{self, Source},
     validation::{Origin, ProduceRules, TopicCompression, validate},
@@ -183,6 +183,7 @@ impl Targets {
             assert_eq!(batch.header.encode(), batch.bytes()[..HEADER_SIZE]);
             let read = || read_all(&batch);
             self.budget.check("reading a batch", read, |_| 4 * UNPACKED_LIMIT + CODEC_COST + ERROR_COST);
+            assert_eq!(outlines_of_records(&batch), outlines(&batch), "records and outlines disagree");
         }
         for rules in rules() {
             let check = || validate(records, Origin::Client, &rules, NOW);
@@ -248,12 +249,27 @@ fn read_all(batch: &BatchView<'_>) -> usize {
     records.flatten().map(|record| record.raw.len() + record.headers.count()).sum()
 }
 
+/// `None` where the batch cannot be read to its end.
+fn outlines_of_records(batch: &BatchView<'_>) -> Option<Vec<RecordOutline>> {
+    let outline = |record: Record<'_>| RecordOutline {
+        offset_delta: record.offset_delta,
+        timestamp: record.timestamp,
+        has_key: record.key.is_some(),
+    };
+    let mut scratch = Vec::new();
+    batch.records(&mut scratch, UNPACKED_LIMIT).ok()?.map(|record| record.ok().map(outline)).collect()
+}
+
+fn outlines(batch: &BatchView<'_>) -> Option<Vec<RecordOutline>> {
+    batch.outlines(UNPACKED_LIMIT).ok()?.map(Result::ok).collect()
+}
+
 fn rules() -> [ProduceRules; 3] {
     let base = ProduceRules { decompressed_limit: UNPACKED_LIMIT, ..ProduceRules::default() };
     let fixed = |codec| TopicCompression::Fixed { codec, level: None };
     [
         base,
-        ProduceRules { strict: true, compacted: true, ..base },
+        ProduceRules { trust_checksum: true, compacted: true, ..base },
         ProduceRules { compression: fixed(Compression::Lz4), timestamp_type: TimestampType::LogAppendTime, ..base },
     ]
 }
