@@ -24,6 +24,7 @@ mod describe_topic_partitions;
 mod describe_transactions;
 mod elect_leaders;
 mod error_codes;
+mod error_counts;
 pub(crate) mod fetch;
 mod find_coordinator;
 #[cfg(test)]
@@ -214,9 +215,9 @@ impl RequestContext {
         let connection = ConnectionContext {
             broker,
             client_address,
+            software: crate::server::ClientSoftware::default().connection(listener.clone()),
             listener,
             draining: Draining::new(),
-            software: crate::server::ClientSoftware::default().connection(),
         };
         Self { connection: Arc::new(connection), version, correlation_id: 1, client_id: None }
     }

@@ -4,20 +4,28 @@
 //! data path only touches an atomic; whatever can be read from existing state is collected at the scrape instead.
 
 mod broker_state;
+mod cleaner;
+mod connections;
 mod consumer_lag;
 mod exposition;
 mod instruments;
 mod partition_series;
 mod process;
 mod purgatory;
+mod request_channel;
 mod requests;
 mod runtime_load;
 mod topics;
 
 pub(crate) use broker_state::BrokerState;
+pub(crate) use cleaner::CleanerRun;
 pub(crate) use consumer_lag::ConsumerLag;
+pub(crate) use instruments::Counted;
+pub(crate) use requests::TimeSpent;
 pub(crate) use runtime_load::RuntimeLoad;
 
+pub use cleaner::CleanerMetrics;
+pub use connections::ConnectionMetrics;
 pub use exposition::{Exposition, Kind};
 pub use instruments::{Counter, Gauge, Histogram};
 pub use requests::RequestMetrics;
@@ -46,24 +54,12 @@ pub struct Metrics {
 struct Shared {
     topics: topics::TopicTable,
     requests: requests::RequestTable,
-    connections: ConnectionMetrics,
+    listeners: connections::ListenerTable,
+    request_channel: request_channel::RequestChannelMetrics,
     purgatory: purgatory::PurgatoryMetrics,
     log: LogMetrics,
     collectors: Mutex<Vec<Arc<dyn Collect>>>,
     slow_collectors: Mutex<Vec<Arc<dyn CollectSlowly>>>,
-}
-
-/// Sockets, over all listeners.
-#[derive(Debug, Default)]
-pub struct ConnectionMetrics {
-    pub open: Gauge,
-    pub accepted: Counter,
-    /// Closed by us because of a limit on connections.
-    pub refused: Counter,
-    /// Closed by us because the bytes made no sense.
-    pub protocol_errors: Counter,
-    /// Closed by us for `connections.max.idle.ms`.
-    pub expired_idle: Counter,
 }
 
 /// The log layer, over all partitions.
@@ -71,10 +67,7 @@ pub struct ConnectionMetrics {
 pub struct LogMetrics {
     /// Microseconds per flush to the device.
     pub flush_time_us: Histogram,
-    pub cleaner_runs: Counter,
-    pub cleaner_bytes_read: Counter,
-    pub cleaner_bytes_written: Counter,
-    pub cleaner_failures: Counter,
+    pub cleaner: CleanerMetrics,
     /// Appends refused because the disk failed or is full.
     pub storage_errors: Counter,
 }
@@ -85,7 +78,8 @@ impl Metrics {
             shared: Arc::new(Shared {
                 topics: topics::TopicTable::default(),
                 requests: requests::RequestTable::default(),
-                connections: ConnectionMetrics::default(),
+                listeners: connections::ListenerTable::default(),
+                request_channel: request_channel::RequestChannelMetrics::default(),
                 purgatory: purgatory::PurgatoryMetrics::default(),
                 log: LogMetrics::default(),
                 collectors: Mutex::default(),
@@ -109,8 +103,13 @@ impl Metrics {
         self.shared.requests.get(api_key)
     }
 
-    pub fn connections(&self) -> &ConnectionMetrics {
-        &self.shared.connections
+    /// The counters of a listener; made when first asked for. Keep the handle.
+    pub fn connections(&self, listener: &str) -> Arc<ConnectionMetrics> {
+        self.shared.listeners.get_or_create(listener)
+    }
+
+    pub(crate) fn request_channel(&self) -> &request_channel::RequestChannelMetrics {
+        &self.shared.request_channel
     }
 
     pub(crate) fn purgatory(&self) -> &purgatory::PurgatoryMetrics {
@@ -149,7 +148,8 @@ impl Metrics {
         let mut exposition = Exposition::new();
         self.shared.topics.collect(&mut exposition);
         self.shared.requests.collect(&mut exposition);
-        self.shared.connections.collect(&mut exposition);
+        self.shared.listeners.collect(&mut exposition);
+        self.shared.request_channel.collect(&mut exposition);
         self.shared.purgatory.collect(&mut exposition);
         self.shared.log.collect(&mut exposition);
         process::collect(&mut exposition);
@@ -161,40 +161,14 @@ impl Metrics {
     }
 }
 
-impl ConnectionMetrics {
-    fn collect(&self, exposition: &mut Exposition) {
-        const PREFIX: &str = "kafka_server_socket_server_metrics_connection";
-        let open = self.open.get() as f64;
-        exposition.single(&format!("{PREFIX}_count"), Kind::Gauge, "Connections that are open", open);
-        for (name, help, counter) in [
-            ("creation_total", "Connections accepted", &self.accepted),
-            ("refused_total", "Connections closed for a limit on connections", &self.refused),
-            ("protocol_errors_total", "Connections closed for bytes that made no sense", &self.protocol_errors),
-            ("expired_idle_total", "Connections closed for being idle", &self.expired_idle),
-        ] {
-            exposition.single(&format!("{PREFIX}_{name}"), Kind::Counter, help, counter.get() as f64);
-        }
-    }
-}
-
 impl LogMetrics {
     fn collect(&self, exposition: &mut Exposition) {
         let name = "kafka_log_logflushstats_logflushrateandtimems";
         exposition.family(name, Kind::Summary, "Milliseconds of a flush to the device");
         exposition.summary(&[], &self.flush_time_us.snapshot(), 0.001);
-        for (name, help, counter) in [
-            ("kafka_log_logcleaner_runs_total", "Compactions of a partition", &self.cleaner_runs),
-            ("kafka_log_logcleaner_bytesread_total", "Bytes read by compaction", &self.cleaner_bytes_read),
-            ("kafka_log_logcleaner_byteswritten_total", "Bytes written by compaction", &self.cleaner_bytes_written),
-            ("kafka_log_logcleaner_failures_total", "Compactions that failed", &self.cleaner_failures),
-            (
-                "weir_log_storage_errors_total",
-                "Appends refused because the disk failed or is full",
-                &self.storage_errors,
-            ),
-        ] {
-            exposition.single(name, Kind::Counter, help, counter.get() as f64);
-        }
+        self.cleaner.collect(exposition);
+        let help = "Appends refused because the disk failed or is full";
+        exposition.single("weir_log_storage_errors_total", Kind::Counter, help, self.storage_errors.get() as f64);
     }
 }
 
@@ -211,4 +185,4 @@ impl fmt::Debug for Metrics {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,9 @@
 //! A row of the API table and the three ways to register one.
 
-use super::{Dispatched, RequestContext, Response};
+use super::{
+    Dispatched, RequestContext, Response,
+    error_counts::{self, ErrorCodes},
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use kafka_protocol::{
@@ -85,8 +88,9 @@ pub(super) fn decode<R: Request>(context: &RequestContext, mut body: Bytes) -> O
     }
 }
 
-/// The whole frame.
-pub(super) fn encode<R: Encodable>(api: ApiKey, context: &RequestContext, response: &R) -> Response {
+/// The whole frame; what it says of errors is counted.
+pub(super) fn encode<R: Encodable + ErrorCodes>(api: ApiKey, context: &RequestContext, response: &R) -> Response {
+    error_counts::count(api, context, |each| response.each_error(each));
     match encode_response(api as i16, context.version, context.correlation_id, response) {
         Ok(frame) => Response::Bytes(frame),
         Err(error) => {

@@ -25,6 +25,7 @@ impl Collect for BrokerState {
         collect_replicas(exposition, &image, &broker, &partitions);
         collect_what_a_single_broker_never_does(exposition);
         collect_disk(exposition, &broker);
+        collect_uncleanable(exposition, &broker, &partitions);
         collect_fetch_sessions(exposition, &broker);
         if broker.config.partition_metrics {
             partition_series::collect(exposition, &image, &partitions);
@@ -94,6 +95,11 @@ fn collect_replicas(exposition: &mut Exposition, image: &ClusterImage, broker: &
                 led().filter(|p| min_isr(p, i64::eq)).count(),
             ),
             (
+                "produceridcount",
+                "Producer ids whose state is in memory",
+                held.iter().map(|partition| partition.producer_count()).sum(),
+            ),
+            (
                 "offlinereplicacount",
                 "Replicas whose disk failed",
                 held.iter().filter(|p| p.state() == State::Failed).count(),
@@ -116,6 +122,9 @@ fn collect_what_a_single_broker_never_does(exposition: &mut Exposition) {
     ] {
         exposition.single(name, Kind::Counter, help, 0.0);
     }
+    let help = "Records by which a replica fetched to this broker is behind";
+    exposition.family("kafka_server_replicafetchermanager_maxlag", Kind::Gauge, help);
+    exposition.sample(&[("clientId", "Replica")], 0.0);
 }
 
 fn collect_disk(exposition: &mut Exposition, broker: &Broker) {
@@ -135,6 +144,14 @@ fn collect_disk(exposition: &mut Exposition, broker: &Broker) {
         );
         exposition.single("weir_data_volume_free_bytes", Kind::Gauge, "Space left on it", bytes(volume.f_bavail));
     }
+}
+
+fn collect_uncleanable(exposition: &mut Exposition, broker: &Broker, held: &[Arc<Partition>]) {
+    let name = "kafka_log_logcleanermanager_uncleanable_partitions_count";
+    exposition.family(name, Kind::Gauge, "Partitions whose last compaction failed");
+    let uncleanable = held.iter().filter(|partition| partition.is_uncleanable()).count();
+    let folder = broker.config.data_dir.display().to_string();
+    exposition.sample(&[("logDirectory", &folder)], uncleanable as f64);
 }
 
 fn collect_fetch_sessions(exposition: &mut Exposition, broker: &Broker) {

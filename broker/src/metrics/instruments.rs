@@ -1,12 +1,19 @@
 //! The three kinds of instrument. All are plain atomics: one relaxed add per observation, no lock, no look-up.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+};
 
 /// Only goes up.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     pub fn increment(&self) {
         self.add(1);
     }
@@ -43,6 +50,23 @@ impl Gauge {
 
     pub fn get(&self) -> i64 {
         self.0.load(Relaxed)
+    }
+}
+
+/// Something that a gauge counts as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct Counted(Arc<Gauge>);
+
+impl Counted {
+    pub(crate) fn by(gauge: &Arc<Gauge>) -> Self {
+        gauge.increment();
+        Self(Arc::clone(gauge))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement();
     }
 }
 
@@ -88,6 +112,14 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
+    /// With observations of 0 added, so that there are this many in all.
+    pub(super) fn with_zeros_up_to(mut self, count: u64) -> Self {
+        let zeros = count.saturating_sub(self.count);
+        self.counts[0] += zeros;
+        self.count += zeros;
+        self
+    }
+
     /// The value at or below which this share of the observations lies; 0 when there are none.
     pub fn quantile(&self, share: f64) -> f64 {
         let rank = (share * self.count as f64).ceil().max(1.0) as u64;

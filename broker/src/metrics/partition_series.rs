@@ -24,7 +24,8 @@ pub(super) fn collect(exposition: &mut Exposition, image: &ClusterImage, held: &
     for (name, help, value) in FAMILIES {
         exposition.family(name, Kind::Gauge, help);
         for seen in &seen {
-            exposition.sample(&[("topic", &seen.partition.id().topic), ("partition", &seen.index)], value(seen) as f64);
+            let Some(value) = value(seen) else { continue };
+            exposition.sample(&[("topic", &seen.partition.id().topic), ("partition", &seen.index)], value as f64);
         }
     }
     exposition.family("kafka_topic_partitions", Kind::Gauge, "Partitions of a topic");
@@ -33,24 +34,37 @@ pub(super) fn collect(exposition: &mut Exposition, image: &ClusterImage, held: &
     }
 }
 
-type Value = fn(&Seen<'_>) -> i64;
+/// `None` where it is not known.
+type Value = fn(&Seen<'_>) -> Option<i64>;
 
 const FAMILIES: &[(&str, &str, Value)] = &[
-    ("kafka_log_log_size", "Bytes on disk", |seen| seen.partition.size()),
-    ("kafka_log_log_logstartoffset", "Offset of the oldest record", |seen| seen.partition.offsets().log_start.0),
-    ("kafka_log_log_logendoffset", "Offset of the next record", |seen| seen.partition.offsets().log_end.0),
+    ("kafka_log_log_size", "Bytes on disk", |seen| Some(seen.partition.size())),
+    (
+        "kafka_log_log_retentionsizein_percent",
+        "Bytes on disk in percent of retention.bytes, 0 without that limit",
+        |seen| Some(seen.size_of_retention_percent()),
+    ),
+    ("kafka_log_log_numlogsegments", "Segments, while the log is open", |seen| {
+        seen.partition.view().map(|view| view.segment_count() as i64)
+    }),
+    ("kafka_log_log_logstartoffset", "Offset of the oldest record", |seen| Some(seen.partition.offsets().log_start.0)),
+    ("kafka_log_log_logendoffset", "Offset of the next record", |seen| Some(seen.partition.offsets().log_end.0)),
     ("kafka_cluster_partition_underreplicated", "Whether a replica is out of sync", |seen| is(seen.out_of_sync())),
     ("kafka_cluster_partition_underminisr", "Whether acks=all is refused", |seen| is(seen.in_sync() < seen.min_isr())),
     ("kafka_cluster_partition_atminisr", "Whether no replica may be lost", |seen| is(seen.in_sync() == seen.min_isr())),
-    ("kafka_cluster_partition_replicascount", "Replicas", |seen| seen.image.replicas.len() as i64),
-    ("kafka_cluster_partition_insyncreplicascount", "Replicas in sync", |seen| seen.in_sync()),
+    ("kafka_cluster_partition_replicascount", "Replicas", |seen| Some(seen.image.replicas.len() as i64)),
+    ("kafka_cluster_partition_insyncreplicascount", "Replicas in sync", |seen| Some(seen.in_sync())),
     ("kafka_topic_partition_current_offset", "End of what consumers see", |seen| {
-        seen.partition.offsets().high_watermark.0
+        Some(seen.partition.offsets().high_watermark.0)
     }),
-    ("kafka_topic_partition_oldest_offset", "Offset of the oldest record", |seen| seen.partition.offsets().log_start.0),
-    ("kafka_topic_partition_replicas", "Replicas", |seen| seen.image.replicas.len() as i64),
-    ("kafka_topic_partition_in_sync_replica", "Replicas in sync", |seen| seen.in_sync()),
-    ("kafka_topic_partition_leader", "Broker that leads, or -1", |seen| seen.image.leader.map_or(-1, |id| id.0.into())),
+    ("kafka_topic_partition_oldest_offset", "Offset of the oldest record", |seen| {
+        Some(seen.partition.offsets().log_start.0)
+    }),
+    ("kafka_topic_partition_replicas", "Replicas", |seen| Some(seen.image.replicas.len() as i64)),
+    ("kafka_topic_partition_in_sync_replica", "Replicas in sync", |seen| Some(seen.in_sync())),
+    ("kafka_topic_partition_leader", "Broker that leads, or -1", |seen| {
+        Some(seen.image.leader.map_or(-1, |id| id.0.into()))
+    }),
     ("kafka_topic_partition_leader_is_preferred", "Whether the preferred replica leads", |seen| {
         is(seen.image.leader.as_ref() == seen.image.replicas.first())
     }),
@@ -59,8 +73,8 @@ const FAMILIES: &[(&str, &str, Value)] = &[
     }),
 ];
 
-fn is(fact: bool) -> i64 {
-    i64::from(fact)
+fn is(fact: bool) -> Option<i64> {
+    Some(i64::from(fact))
 }
 
 impl Seen<'_> {
@@ -70,6 +84,11 @@ impl Seen<'_> {
 
     fn min_isr(&self) -> i64 {
         self.partition.settings().min_insync_replicas.into()
+    }
+
+    fn size_of_retention_percent(&self) -> i64 {
+        let limit = self.partition.settings().retention_bytes.filter(|limit| *limit > 0);
+        limit.map_or(0, |limit| (self.partition.size() as f64 * 100.0 / limit as f64) as i64)
     }
 
     fn out_of_sync(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{
     exposition::{Exposition, Kind},
-    instruments::Gauge,
+    instruments::{Counted, Gauge},
 };
 use std::sync::Arc;
 
@@ -12,39 +12,26 @@ pub(crate) struct PurgatoryMetrics {
     fetch: Arc<Gauge>,
 }
 
-/// A request that waits; it is counted as long as this is kept.
-#[derive(Debug)]
-pub(crate) struct Delayed(Arc<Gauge>);
-
 impl PurgatoryMetrics {
     /// A Produce with `acks=all` whose records are not acknowledged.
-    pub(crate) fn produce(&self) -> Delayed {
-        Delayed::new(&self.produce)
+    pub(crate) fn produce(&self) -> Counted {
+        Counted::by(&self.produce)
     }
 
     /// A Fetch that has found too little.
-    pub(crate) fn fetch(&self) -> Delayed {
-        Delayed::new(&self.fetch)
+    pub(crate) fn fetch(&self) -> Counted {
+        Counted::by(&self.fetch)
     }
 
     pub(super) fn collect(&self, exposition: &mut Exposition) {
-        const NAME: &str = "kafka_server_delayedoperationpurgatory_purgatorysize";
-        exposition.family(NAME, Kind::Gauge, "Requests that wait for acknowledgement, or for records");
-        for (operation, gauge) in [("Produce", &self.produce), ("Fetch", &self.fetch)] {
-            exposition.sample(&[("delayedOperation", operation)], gauge.get() as f64);
+        const PREFIX: &str = "kafka_server_delayedoperationpurgatory";
+        // Kafka tells how often requests are listed, and how many there are; here each is listed once.
+        for name in ["purgatorysize", "numdelayedoperations"] {
+            let help = "Requests that wait for acknowledgement, or for records";
+            exposition.family(&format!("{PREFIX}_{name}"), Kind::Gauge, help);
+            for (operation, gauge) in [("Produce", &self.produce), ("Fetch", &self.fetch)] {
+                exposition.sample(&[("delayedOperation", operation)], gauge.get() as f64);
+            }
         }
-    }
-}
-
-impl Delayed {
-    fn new(gauge: &Arc<Gauge>) -> Self {
-        gauge.increment();
-        Self(Arc::clone(gauge))
-    }
-}
-
-impl Drop for Delayed {
-    fn drop(&mut self) {
-        self.0.decrement();
     }
 }

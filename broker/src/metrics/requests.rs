@@ -1,25 +1,33 @@
 //! What is counted per API.
 
+mod api_names;
+mod errors;
+mod times;
+
+pub(crate) use times::TimeSpent;
+
 use super::{
     exposition::{Exposition, Kind},
     instruments::{Counter, Gauge, Histogram},
 };
+use errors::ErrorCounters;
 use std::sync::OnceLock;
+use times::RequestTimes;
 
 /// One above the highest API key that a broker listener may see.
 const API_KEYS: usize = 128;
 /// One above the highest version that any API has.
 const VERSIONS: usize = 32;
 
-/// `kafka_network_requestmetrics_*` of one API. Times are in microseconds; the scrape shows milliseconds.
+/// `kafka_network_requestmetrics_*` of one API.
 #[derive(Debug, Default)]
 pub struct RequestMetrics {
     requests: [Counter; VERSIONS],
-    /// Answers that carry an error at their top level, or connections closed instead of an answer.
-    pub errors: Counter,
+    pub(crate) errors: ErrorCounters,
+    /// Requests whose connection ended before they were wholly answered.
+    pub unanswered: Counter,
     pub in_progress: Gauge,
-    /// From the last byte of the request read to the response handed to the socket.
-    pub total_time_us: Histogram,
+    pub(crate) times: RequestTimes,
     pub request_bytes: Histogram,
 }
 
@@ -49,160 +57,44 @@ impl RequestTable {
     }
 
     pub(super) fn collect(&self, exposition: &mut Exposition) {
-        let used: Vec<(&str, &RequestMetrics)> =
-            self.apis.iter().enumerate().filter_map(|(key, slot)| Some((name_of(key), &**slot.get()?))).collect();
+        let used: Vec<(usize, &RequestMetrics)> =
+            self.apis.iter().enumerate().filter_map(|(key, slot)| Some((key, &**slot.get()?))).collect();
+        let named: Vec<(&str, &RequestMetrics)> =
+            used.iter().map(|(key, metrics)| (api_names::of_requests(*key), *metrics)).collect();
         exposition.family("kafka_network_requestmetrics_requests_total", Kind::Counter, "Requests read");
-        for (name, metrics) in &used {
+        for (name, metrics) in &named {
             let seen = metrics.requests.iter().enumerate().filter(|(_, counter)| counter.get() > 0);
             for (version, counter) in seen {
                 exposition.sample(&[("request", name), ("version", &version.to_string())], counter.get() as f64);
             }
         }
-        exposition.family(
-            "kafka_network_requestmetrics_errors_total",
-            Kind::Counter,
-            "Requests that ended their connection",
-        );
-        for (name, metrics) in &used {
-            exposition.sample(&[("request", name)], metrics.errors.get() as f64);
+        let help = "Error codes in responses, one per partition, topic or group that has its own; NONE is success";
+        exposition.family("kafka_network_requestmetrics_errors_total", Kind::Counter, help);
+        for (key, metrics) in &used {
+            for (error, count) in metrics.errors.seen() {
+                exposition.sample(&[("request", api_names::of_errors(*key)), ("error", &error)], count as f64);
+            }
         }
-        exposition.single(
-            "kafka_network_requestchannel_requestqueuesize",
-            Kind::Gauge,
-            "Requests in progress",
-            used.iter().map(|(_, metrics)| metrics.in_progress.get()).sum::<i64>() as f64,
-        );
-        let help = "Milliseconds from the request read to its response handed over";
-        exposition.family("kafka_network_requestmetrics_totaltimems", Kind::Summary, help);
-        for (name, metrics) in &used {
-            exposition.summary(&[("request", name)], &metrics.total_time_us.snapshot(), MILLISECONDS_PER_MICROSECOND);
+        let help = "Requests whose connection ended before they were wholly answered";
+        exposition.family("weir_network_requests_unanswered_total", Kind::Counter, help);
+        for (name, metrics) in &named {
+            exposition.sample(&[("request", name)], metrics.unanswered.get() as f64);
         }
+        exposition.family("weir_network_requests_in_progress", Kind::Gauge, "Requests that have no response yet");
+        for (name, metrics) in &named {
+            exposition.sample(&[("request", name)], metrics.in_progress.get() as f64);
+        }
+        times::collect(exposition, &named.iter().map(|(name, metrics)| (*name, &metrics.times)).collect::<Vec<_>>());
         exposition.family("kafka_network_requestmetrics_requestbytes", Kind::Summary, "Bytes of a request");
-        for (name, metrics) in &used {
+        for (name, metrics) in &named {
             exposition.summary(&[("request", name)], &metrics.request_bytes.snapshot(), 1.0);
         }
     }
 }
 
-const MILLISECONDS_PER_MICROSECOND: f64 = 0.001;
-
-/// As Kafka's metrics name it. Fetch is split there by who asks; followers have no part in a cluster of one.
-fn name_of(api_key: usize) -> &'static str {
-    match api_key {
-        1 => "FetchConsumer",
-        key => API_NAMES.get(key).copied().unwrap_or("Unknown"),
-    }
-}
-
-/// Kafka's names of its APIs, by key.
-const API_NAMES: [&str; 93] = [
-    "Produce",
-    "Fetch",
-    "ListOffsets",
-    "Metadata",
-    "LeaderAndIsr",
-    "StopReplica",
-    "UpdateMetadata",
-    "ControlledShutdown",
-    "OffsetCommit",
-    "OffsetFetch",
-    "FindCoordinator",
-    "JoinGroup",
-    "Heartbeat",
-    "LeaveGroup",
-    "SyncGroup",
-    "DescribeGroups",
-    "ListGroups",
-    "SaslHandshake",
-    "ApiVersions",
-    "CreateTopics",
-    "DeleteTopics",
-    "DeleteRecords",
-    "InitProducerId",
-    "OffsetForLeaderEpoch",
-    "AddPartitionsToTxn",
-    "AddOffsetsToTxn",
-    "EndTxn",
-    "WriteTxnMarkers",
-    "TxnOffsetCommit",
-    "DescribeAcls",
-    "CreateAcls",
-    "DeleteAcls",
-    "DescribeConfigs",
-    "AlterConfigs",
-    "AlterReplicaLogDirs",
-    "DescribeLogDirs",
-    "SaslAuthenticate",
-    "CreatePartitions",
-    "CreateDelegationToken",
-    "RenewDelegationToken",
-    "ExpireDelegationToken",
-    "DescribeDelegationToken",
-    "DeleteGroups",
-    "ElectLeaders",
-    "IncrementalAlterConfigs",
-    "AlterPartitionReassignments",
-    "ListPartitionReassignments",
-    "OffsetDelete",
-    "DescribeClientQuotas",
-    "AlterClientQuotas",
-    "DescribeUserScramCredentials",
-    "AlterUserScramCredentials",
-    "Vote",
-    "BeginQuorumEpoch",
-    "EndQuorumEpoch",
-    "DescribeQuorum",
-    "AlterPartition",
-    "UpdateFeatures",
-    "Envelope",
-    "FetchSnapshot",
-    "DescribeCluster",
-    "DescribeProducers",
-    "BrokerRegistration",
-    "BrokerHeartbeat",
-    "UnregisterBroker",
-    "DescribeTransactions",
-    "ListTransactions",
-    "AllocateProducerIds",
-    "ConsumerGroupHeartbeat",
-    "ConsumerGroupDescribe",
-    "ControllerRegistration",
-    "GetTelemetrySubscriptions",
-    "PushTelemetry",
-    "AssignReplicasToDirs",
-    "ListConfigResources",
-    "DescribeTopicPartitions",
-    "ShareGroupHeartbeat",
-    "ShareGroupDescribe",
-    "ShareFetch",
-    "ShareAcknowledge",
-    "AddRaftVoter",
-    "RemoveRaftVoter",
-    "UpdateRaftVoter",
-    "InitializeShareGroupState",
-    "ReadShareGroupState",
-    "WriteShareGroupState",
-    "DeleteShareGroupState",
-    "ReadShareGroupStateSummary",
-    "StreamsGroupHeartbeat",
-    "StreamsGroupDescribe",
-    "DescribeShareGroupOffsets",
-    "AlterShareGroupOffsets",
-    "DeleteShareGroupOffsets",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_apis_are_those_of_the_protocol() {
-        for (key, name) in API_NAMES.iter().enumerate() {
-            if let Ok(known) = kafka_protocol::messages::ApiKey::try_from(key as i16) {
-                assert_eq!(name.to_lowercase(), format!("{known:?}").to_lowercase(), "{key}");
-            }
-        }
-    }
 
     fn page(table: &RequestTable) -> String {
         let mut exposition = Exposition::new();
@@ -251,11 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn times_are_shown_in_milliseconds() {
+    fn errors_go_by_the_name_of_the_api_and_of_the_error() {
         let table = RequestTable::default();
-        table.get(0).expect("has a place").total_time_us.observe(2000);
+        table.get(1).expect("has a place").errors.count(|each| [0, 3].into_iter().for_each(each));
         let page = page(&table);
-        assert!(page.contains("totaltimems_sum{request=\"Produce\"} 2\n"), "{page}");
-        assert!(page.contains("totaltimems_count{request=\"Produce\"} 1\n"), "{page}");
+        for error in ["NONE", "UNKNOWN_TOPIC_OR_PARTITION"] {
+            let line = format!("errors_total{{request=\"Fetch\",error=\"{error}\"}} 1\n");
+            assert!(page.contains(&line), "{line} is missing in {page}");
+        }
     }
 }

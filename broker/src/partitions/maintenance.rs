@@ -9,14 +9,14 @@ use super::{
     partition::{Partition, State},
     queue::Need,
 };
-use crate::{config::BrokerConfig, file_disk::FileDisk};
+use crate::{config::BrokerConfig, file_disk::FileDisk, metrics::CleanerRun};
 use controller::topic_config::TopicConfig;
 use partition_log::{Cleaned, CleaningJob, Crash, DeletedFiles, StorageError};
 use std::{
     cmp::Reverse,
     io,
     sync::{Arc, Weak, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::{MissedTickBehavior, interval_at};
 
@@ -45,7 +45,14 @@ pub(super) fn start(host: &Arc<Host>, config: &BrokerConfig) {
         host.checkpoint().await.ok();
     });
     let backoff = ms(config.cleaner.backoff_ms);
-    sweep(host, delay.min(backoff), backoff, move |host| async move { host.clean(map_bytes).await });
+    let alive = Arc::new(host.metrics.log().cleaner.sweep());
+    sweep(host, delay.min(backoff), backoff, move |host| {
+        let alive = Arc::clone(&alive);
+        async move {
+            host.clean(map_bytes).await;
+            drop(alive);
+        }
+    });
     let expiry = ms(config.producers.id_expiration_check_interval_ms);
     sweep(host, expiry, expiry, |host| async move { host.expire_producers().await });
 }
@@ -85,7 +92,7 @@ impl Host {
                 let high_watermark = partition.offsets().high_watermark;
                 let now = partition.host.clock.wall();
                 let deleted = writer.log().map(|log| log.apply_retention(now, high_watermark));
-                let awaits_cleaning = writer.log().is_some_and(|log| log.cleaning_due(now, high_watermark).is_some());
+                let awaits_cleaning = writer.log().is_some_and(|log| log.is_cleaning_due(now, high_watermark));
                 if let Some(Err(_)) = &deleted {
                     partition.distrust(writer, Crash::Process);
                 } else if idle && !awaits_cleaning {
@@ -133,18 +140,24 @@ impl Host {
     /// Open logs whose compaction is due, in Kafka's order.
     pub(super) async fn dirtiest_first(&self) -> Vec<Arc<Partition>> {
         let mut due = Vec::new();
+        let (mut dirtiest, mut overdue_ms) = (0, 0);
         for partition in self.all() {
             if partition.view().is_none() || !partition.may_be_cleaned() {
                 continue;
             }
             let dirt = partition.exclusive(Need::LogAndDevice, |partition, writer| {
                 let (now, high_watermark) = (partition.host.clock.wall(), partition.offsets().high_watermark);
-                writer.log().and_then(|log| log.cleaning_due(now, high_watermark))
+                writer.log().and_then(|log| log.dirt(now, high_watermark))
             });
             if let Some(Some(dirt)) = dirt.await {
-                due.push((Reverse(dirt), partition));
+                dirtiest = dirt.permille.max(dirtiest);
+                overdue_ms = dirt.overdue_ms.max(overdue_ms);
+                if dirt.is_due {
+                    due.push((Reverse(dirt.permille), partition));
+                }
             }
         }
+        self.metrics.log().cleaner.looked(dirtiest, overdue_ms);
         due.sort_by_key(|(dirt, _)| *dirt);
         due.into_iter().map(|(_, partition)| partition).collect()
     }
@@ -165,10 +178,18 @@ impl Partition {
         self.topic.settings.load().cleanup_policy.compact && self.host.clock.wall().as_ms() >= not_before
     }
 
+    /// Its last compaction failed.
+    pub(crate) fn is_uncleanable(&self) -> bool {
+        self.next_cleaning.load(Ordering::Relaxed) != 0 && self.topic.settings.load().cleanup_policy.compact
+    }
+
     async fn clean(self: &Arc<Self>, job: CleaningJob<FileDisk>) {
-        let metrics = self.host.metrics.log();
+        let metrics = &self.host.metrics.log().cleaner;
+        let started = Instant::now();
         match self.run_cleaning(job).await {
             Ok(Some(cleaned)) => {
+                let (bytes_read, bytes_written) = cleaned.sizes();
+                let map_percent = cleaned.map_percent();
                 let swapped = self.exclusive(Need::LogAndDevice, |partition, writer| {
                     let swapped = writer.log().map(|log| log.finish_cleaning(cleaned));
                     // Half a swap: old segments may be gone from the disk that readers still look for.
@@ -177,8 +198,11 @@ impl Partition {
                     }
                     swapped
                 });
-                metrics.cleaner_runs.add(1);
                 if let Some(Some(deleted)) = swapped.await {
+                    if deleted.is_ok() {
+                        self.next_cleaning.store(0, Ordering::Relaxed);
+                        metrics.ran(CleanerRun { took: started.elapsed(), bytes_read, bytes_written, map_percent });
+                    }
                     self.remove_later("swap cleaned segments", deleted);
                 }
             }
@@ -186,7 +210,7 @@ impl Partition {
             Err(error) => {
                 let again = self.host.clock.wall().as_ms() + FAILED_CLEANING_MS;
                 self.next_cleaning.store(again, Ordering::Relaxed);
-                metrics.cleaner_failures.add(1);
+                metrics.failures.add(1);
                 self.storage_failed("clean log", &error);
             }
         }

@@ -17,7 +17,7 @@ use std::{
     fmt,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicUsize, Ordering},
     },
 };
 use tokio::sync::Notify;
@@ -87,6 +87,8 @@ pub(crate) struct Partition {
     pub(super) next_closed_check: AtomicI64,
     /// Wall time before which compaction is not tried again after it failed.
     pub(super) next_cleaning: AtomicI64,
+    /// Producers whose state is in memory.
+    pub(super) producers: AtomicUsize,
     /// In the list of what the next manifest has to ask.
     pub(super) touched: AtomicBool,
     pub(super) view: ArcSwapOption<LogView>,
@@ -116,6 +118,7 @@ impl Partition {
             latest_is_known: AtomicBool::new(false),
             next_closed_check: AtomicI64::new(0),
             next_cleaning: AtomicI64::new(0),
+            producers: AtomicUsize::new(0),
             touched: AtomicBool::new(false),
             view: ArcSwapOption::empty(),
             watchers: Watchers::default(),
@@ -207,6 +210,11 @@ impl Partition {
     /// What can be read without waiting for the writer; `None` while the log is closed.
     pub(crate) fn view(&self) -> Option<Arc<LogView>> {
         self.view.load_full()
+    }
+
+    /// Producers whose state is in memory: none while the log is closed.
+    pub(crate) fn producer_count(&self) -> usize {
+        self.producers.load(Ordering::Relaxed)
     }
 
     /// Bytes on disk.

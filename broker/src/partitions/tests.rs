@@ -1,4 +1,5 @@
 mod recovery;
+mod shown;
 mod upkeep;
 
 use super::*;

@@ -183,7 +183,9 @@ impl Partition {
         let log_end_before = self.log_end.load(Ordering::Acquire);
         let mut log_end = Offset(log_end_before);
         let mut unstable = None;
+        let mut producers = 0;
         if let LogState::Open(log) = &writer.log {
+            producers = log.producer_count();
             let view = log.view();
             if !self.view.load().as_ref().is_some_and(|published| Arc::ptr_eq(published, view)) {
                 self.view.store(Some(Arc::clone(view)));
@@ -193,6 +195,7 @@ impl Partition {
             self.log_start.store(view.log_start().0, Ordering::Release);
             self.log_end.store(log_end.0, Ordering::Release);
         }
+        self.producers.store(producers, Ordering::Relaxed);
         if let Ok(leader) = writer.replica.leader() {
             let high_watermark = leader.high_watermark();
             let stable = unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark));

@@ -12,8 +12,10 @@
 //! | a request parked (Fetch, JoinGroup, SyncGroup) | a little, to see the client hang up | no |
 //! | more than [`MAX_UNSENT`] bytes the client does not read | no | no |
 
+mod departures;
 mod input;
 mod requests;
+mod stages;
 mod timing;
 
 use super::{
@@ -24,7 +26,8 @@ use super::{
     reader::FrameReader,
     sender::{Outbox, Sent},
 };
-use crate::{api::ConnectionContext, config::ListenerName};
+use crate::{api::ConnectionContext, config::ListenerName, metrics::ConnectionMetrics};
+use departures::Departures;
 use input::{GrantWait, Start};
 use requests::Requests;
 use std::{
@@ -53,6 +56,8 @@ pub(super) struct Connection {
     reader: FrameReader,
     requests: Requests,
     outbox: Outbox,
+    departures: Departures,
+    metrics: Arc<ConnectionMetrics>,
     /// A request that has to wait for those before it.
     held: Option<Request>,
     grant_wait: Option<GrantWait>,
@@ -81,17 +86,21 @@ enum End {
     Socket(#[from] io::Error),
 }
 
+/// A client that was let in.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) client_address: SocketAddr,
+    pub(super) listener: ListenerName,
+    /// Of the listener.
+    pub(super) metrics: Arc<ConnectionMetrics>,
+    pub(super) permit: ConnectionPermit,
+}
+
 /// Serves one client until either side ends it.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    stream: TcpStream,
-    client_address: SocketAddr,
-    listener: ListenerName,
-    connection_id: u64,
-    permit: ConnectionPermit,
-) {
+pub(super) async fn serve(shared: Arc<Shared>, accepted: Accepted, connection_id: u64) {
+    let Accepted { client_address, listener, .. } = &accepted;
     let span = tracing::info_span!("connection", connection_id, client = %client_address, listener = %listener);
-    let mut connection = Connection::new(shared, stream, client_address, listener, permit);
+    let mut connection = Connection::new(shared, accepted);
     async {
         let end = poll_fn(|context| connection.poll(context)).await;
         connection.report(&end);
@@ -101,28 +110,25 @@ pub(super) async fn serve(
 }
 
 impl Connection {
-    fn new(
-        shared: Arc<Shared>,
-        stream: TcpStream,
-        client_address: SocketAddr,
-        listener: ListenerName,
-        permit: ConnectionPermit,
-    ) -> Self {
+    fn new(shared: Arc<Shared>, accepted: Accepted) -> Self {
+        let Accepted { stream, client_address, listener, metrics, permit } = accepted;
         let phase_changed = Box::pin(shared.draining.changed());
         let network = &shared.broker.config.network;
-        shared.broker.metrics.connections().open.increment();
+        metrics.open.increment();
         Self {
             context: Arc::new(ConnectionContext {
                 broker: shared.broker.clone(),
                 client_address,
+                software: shared.software.connection(listener.clone()),
                 listener,
                 draining: shared.draining.clone(),
-                software: shared.software.connection(),
             }),
             stream,
             reader: FrameReader::new(network.request_max_bytes as usize),
             requests: Requests::new(shared.broker.clone()),
             outbox: Outbox::default(),
+            departures: Departures::new(shared.broker.clone()),
+            metrics,
             held: None,
             grant_wait: None,
             timing: Timing::new(network),
@@ -148,7 +154,7 @@ impl Connection {
     /// One round over everything that may have become possible. True when another round may find more.
     fn pass(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         self.observe_phase(context)?;
-        if self.requests.poll(context, &mut self.outbox).is_break() {
+        if self.requests.poll(context, &mut self.outbox, &mut self.departures).is_break() {
             self.end_input();
             self.requests.drop_all();
         }
@@ -171,6 +177,13 @@ impl Connection {
 
     /// Sends what there is. True when all of it went.
     fn send(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        let sent = self.send_outbox(context);
+        let (timing, waiting) = (&self.timing, self.requests.answered_early());
+        self.departures.sent(self.outbox.sent(), || timing.last_activity(), waiting);
+        sent
+    }
+
+    fn send_outbox(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         while !self.outbox.is_empty() {
             let unsent = self.outbox.unsent();
             let sent = self.outbox.send(&self.stream)?;
@@ -240,7 +253,7 @@ impl Connection {
 
     fn report(&self, end: &End) {
         if matches!(end, End::Idle) {
-            self.shared.broker.metrics.connections().expired_idle.increment();
+            self.metrics.expired_idle.increment();
         }
         tracing::debug!(reason = %end, "connection ends");
     }
@@ -248,6 +261,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.shared.broker.metrics.connections().open.decrement();
+        self.metrics.open.decrement();
     }
 }

@@ -1,7 +1,10 @@
 //! From a frame to a request that may start: header, API, version, guard.
 
 use super::{memory::Grant, reader::Frame};
-use crate::api::{self, Api, Response, api_versions};
+use crate::{
+    api::{self, Api, Response, api_versions},
+    metrics::Counted,
+};
 use bytes::Bytes;
 use kafka_protocol::{messages::ApiKey, protocol::StrBytes};
 use protocol::{
@@ -9,6 +12,7 @@ use protocol::{
     guard::{GuardError, walk_request},
     wire::WireError,
 };
+use tokio::time::Instant;
 
 /// Decoding that allocates at most this needs no grant: the next request of the connection waits for it anyway.
 const FREE_DECODING_COST: usize = 64 << 10;
@@ -25,6 +29,15 @@ pub(super) struct Request {
     /// What decoding may allocate besides, where that is worth a grant; the connection gets it before the start.
     pub(super) decoding_cost: usize,
     pub(super) decoding_grant: Option<Grant>,
+    /// Set once the request could not start at once.
+    pub(super) queued: Option<Queued>,
+}
+
+/// That a request was read and waits for those before it, or for memory.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) since: Instant,
+    pub(super) _counted: Counted,
 }
 
 /// What a frame asks for.
@@ -72,6 +85,7 @@ pub(super) fn parse(table: &'static [Api], frame: Frame) -> Result<Parsed, Refus
         body: Frame { bytes: body, grant: frame.grant },
         decoding_cost: if cost > FREE_DECODING_COST { cost } else { 0 },
         decoding_grant: None,
+        queued: None,
     }))
 }
 

@@ -1,7 +1,10 @@
 //! Opens the sockets of `listeners` and accepts connections.
 
 use super::{Phase, Shared, connection};
-use crate::config::{BrokerConfig, Listener, ListenerName};
+use crate::{
+    config::{BrokerConfig, Listener, ListenerName},
+    metrics::ConnectionMetrics,
+};
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
@@ -95,6 +98,7 @@ impl Bound {
     }
 
     async fn accept_until_dropped(&self, shared: &Arc<Shared>) {
+        let metrics = shared.broker.metrics.connections(self.name.as_str());
         let mut pace = Pace::new(shared.broker.config.network.max_connection_creation_rate);
         let mut is_failing = false;
         loop {
@@ -103,7 +107,7 @@ impl Bound {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     is_failing = false;
-                    self.admit(shared, stream, address);
+                    self.admit(shared, &metrics, stream, address);
                 }
                 Err(error) if is_of_one_connection(&error) => {
                     tracing::debug!(error = %error, "connection was gone before it was accepted");
@@ -119,8 +123,7 @@ impl Bound {
         }
     }
 
-    fn admit(&self, shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
-        let metrics = shared.broker.metrics.connections();
+    fn admit(&self, shared: &Arc<Shared>, metrics: &Arc<ConnectionMetrics>, stream: TcpStream, address: SocketAddr) {
         metrics.accepted.increment();
         let Some(permit) = shared.limits.admit(address.ip()) else {
             metrics.refused.increment();
@@ -132,7 +135,14 @@ impl Bound {
             return;
         }
         let id = shared.next_connection_id.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(connection::serve(shared.clone(), stream, address, self.name.clone(), id, permit));
+        let accepted = connection::Accepted {
+            stream,
+            client_address: address,
+            listener: self.name.clone(),
+            metrics: Arc::clone(metrics),
+            permit,
+        };
+        tokio::spawn(connection::serve(shared.clone(), accepted, id));
     }
 }
 

@@ -20,6 +20,8 @@ const CALLS_PER_TURN: usize = 8;
 pub(super) struct Outbox {
     parts: VecDeque<Piece>,
     unsent: usize,
+    /// Bytes handed to the socket since the connection began.
+    sent: u64,
 }
 
 /// How far a turn of writing came.
@@ -45,6 +47,15 @@ impl Outbox {
     /// Bytes not yet handed to the socket.
     pub(super) fn unsent(&self) -> usize {
         self.unsent
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Where the last response ends, counted from the first byte that the connection sent.
+    pub(super) fn end(&self) -> u64 {
+        self.sent + self.unsent as u64
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,6 +114,7 @@ impl Outbox {
 
     fn advance(&mut self, mut count: usize) {
         self.unsent -= count;
+        self.sent += count as u64;
         while let Some(part) = self.parts.front_mut() {
             let taken = count.min(part.len());
             part.advance(taken);

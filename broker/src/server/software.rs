@@ -1,6 +1,9 @@
 //! Which client software is connected, as clients name it in ApiVersions (KIP-511): for those who plan an upgrade.
 
-use crate::metrics::{Collect, Exposition, Kind};
+use crate::{
+    config::ListenerName,
+    metrics::{Collect, Exposition, Kind},
+};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,6 +19,7 @@ pub(crate) struct ClientSoftware {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Software {
+    listener: String,
     name: String,
     version: String,
 }
@@ -24,26 +28,32 @@ struct Software {
 #[derive(Debug)]
 pub(crate) struct SoftwareOfConnection {
     all: ClientSoftware,
+    listener: ListenerName,
     named: Mutex<Option<Software>>,
 }
 
 impl ClientSoftware {
-    pub(crate) fn connection(&self) -> SoftwareOfConnection {
-        SoftwareOfConnection { all: self.clone(), named: Mutex::new(None) }
+    pub(crate) fn connection(&self, listener: ListenerName) -> SoftwareOfConnection {
+        SoftwareOfConnection { all: self.clone(), listener, named: Mutex::new(None) }
     }
 }
 
 impl SoftwareOfConnection {
     /// The last name counts.
     pub(crate) fn name(&self, name: &str, version: &str) {
-        let mut software = Software { name: name.to_owned(), version: version.to_owned() };
+        let of_listener = |name: &str, version: &str| Software {
+            listener: self.listener.as_str().to_owned(),
+            name: name.to_owned(),
+            version: version.to_owned(),
+        };
+        let mut software = of_listener(name, version);
         let mut named = self.named.lock();
         if named.as_ref() == Some(&software) {
             return;
         }
         let mut connections = self.all.connections.lock();
         if connections.len() >= MAX_NAMES && !connections.contains_key(&software) {
-            software = Software { name: OTHER.to_owned(), version: OTHER.to_owned() };
+            software = of_listener(OTHER, OTHER);
         }
         *connections.entry(software.clone()).or_insert(0) += 1;
         if let Some(before) = named.replace(software) {
@@ -62,10 +72,15 @@ impl Drop for SoftwareOfConnection {
 
 impl Collect for ClientSoftware {
     fn collect(&self, exposition: &mut Exposition) {
+        // Kafka's attribute is `connections`; dashboards have it under the name that the usual exporter rules give it.
         let help = "Open connections by the software of the client";
-        exposition.family("kafka_server_socket_server_metrics_connections", Kind::Gauge, help);
+        exposition.family("kafka_server_socket_server_metrics_connections_software", Kind::Gauge, help);
         for (software, connections) in self.connections.lock().iter() {
-            let labels = [("client_software_name", &*software.name), ("client_software_version", &*software.version)];
+            let labels = [
+                ("clientSoftwareName", &*software.name),
+                ("clientSoftwareVersion", &*software.version),
+                ("listener", &*software.listener),
+            ];
             exposition.sample(&labels, *connections as f64);
         }
     }
@@ -91,7 +106,8 @@ mod tests {
     #[test]
     fn a_connection_counts_for_the_software_it_named_last_until_it_ends() {
         let all = ClientSoftware::default();
-        let (first, second) = (all.connection(), all.connection());
+        let (first, second) =
+            (all.connection(ListenerName::new("plaintext")), all.connection(ListenerName::new("plaintext")));
         first.name("kafkajs", "2");
         second.name("kafkajs", "2");
         second.name("kafkajs", "2");
@@ -105,11 +121,27 @@ mod tests {
     #[test]
     fn endless_names_end_in_one_series() {
         let all = ClientSoftware::default();
-        let connections: Vec<_> = (0..MAX_NAMES + 10).map(|_| all.connection()).collect();
+        let connections: Vec<_> = (0..MAX_NAMES + 10).map(|_| all.connection(ListenerName::new("plaintext"))).collect();
         for (index, connection) in connections.iter().enumerate() {
             connection.name("client", &index.to_string());
         }
         assert_eq!(all.connections.lock().len(), MAX_NAMES + 1);
         assert!(counts(&all).contains(&(OTHER.to_owned(), 10)));
+    }
+
+    #[test]
+    fn software_is_shown_by_listener() {
+        let all = ClientSoftware::default();
+        let connections = ["internal", "external", "external"].map(|name| all.connection(ListenerName::new(name)));
+        connections.iter().for_each(|connection| connection.name("kafkajs", "2.2.4"));
+        let mut exposition = Exposition::new();
+        all.collect(&mut exposition);
+        let page = exposition.finish();
+        for (listener, count) in [("INTERNAL", 1), ("EXTERNAL", 2)] {
+            let labels =
+                format!("clientSoftwareName=\"kafkajs\",clientSoftwareVersion=\"2.2.4\",listener=\"{listener}\"");
+            let line = format!("kafka_server_socket_server_metrics_connections_software{{{labels}}} {count}\n");
+            assert!(page.contains(&line), "{line} is missing in {page}");
+        }
     }
 }

@@ -43,7 +43,7 @@ pub use cleaner::{Cleaned, CleaningJob};
 pub use config::LogConfig;
 pub use disk::{Disk, DiskFile, FileEntry};
 pub use errors::{CorruptBatch, OpenError, StorageError};
-pub use log::{Log, Start};
+pub use log::{Dirt, Log, Start};
 pub use manifest::{Crash, Manifest, ManifestEntry, ManifestError};
 pub use reports::{DeletedFiles, FlushPlan, OpenReport, ProducerDescription};
 pub use view::{AbortedTransaction, Cursor, LogView, ReadError, ReadPlan, ReadRange, TimestampedOffset};

@@ -8,6 +8,8 @@ mod roll;
 mod truncate;
 mod write;
 
+pub use cleaning::Dirt;
+
 use crate::{
     Crash, Disk, LogConfig, LogView, ManifestEntry, OpenError, OpenReport, ProducerDescription, StorageError,
     disk::write_atomically, epoch_cache::EpochCache, errors::During, names, producer_state::ProducerState, recovery,
@@ -190,6 +192,11 @@ impl<D: Disk> Log<D> {
     /// Lowest offset whose transaction is undecided, or decided above the high watermark. LSO = min(this, high watermark).
     pub fn first_unstable_offset(&self) -> Option<Offset> {
         self.producers.first_unstable_offset()
+    }
+
+    /// Producers whose state is kept.
+    pub fn producer_count(&self) -> usize {
+        self.producers.entries().len()
     }
 
     /// Live producers, for DescribeProducers.

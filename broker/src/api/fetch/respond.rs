@@ -4,8 +4,8 @@ use super::{
     evaluate::Read,
     gather::{Records, Unreadable, checked, pieces},
 };
-use crate::api::{RequestContext, Response, produce::leader_endpoints};
-use kafka_protocol::ResponseError as Code;
+use crate::api::{RequestContext, Response, error_counts, produce::leader_endpoints};
+use kafka_protocol::{ResponseError as Code, messages::ApiKey};
 use model::Offset;
 use protocol::fetch_response::{
     AbortedTransaction, FetchPartitionResult, FetchResponse, FetchTopicResult, LeaderHint, NodeEndpoint,
@@ -44,6 +44,10 @@ async fn write(
     session_id: i32,
     node_endpoints: Vec<NodeEndpoint>,
 ) -> Response {
+    error_counts::count(ApiKey::Fetch, context, |each| {
+        each(error_code);
+        topics.iter().flat_map(|topic| &topic.partitions).for_each(|partition| each(partition.error_code));
+    });
     let response = FetchResponse { throttle_time_ms: 0, error_code, session_id, topics, node_endpoints };
     let parts = response.into_pieces(context.version, context.correlation_id);
     let memory = context.broker.fetch_sessions.memory();

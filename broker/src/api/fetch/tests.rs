@@ -1,6 +1,6 @@
 mod sessions;
 
-use crate::api::fixture::{Fixture, batch, batch_with, fetch_partition, fetch_request, values, wire_name};
+use crate::api::fixture::{Fixture, batch, batch_with, fetch_partition, fetch_request, until, values, wire_name};
 use kafka_protocol::{
     ResponseError as Code,
     messages::{BrokerId, fetch_request::FetchTopic},
@@ -177,9 +177,7 @@ async fn fetch_waits_for_records() {
         async move { broker.fetch(12, &fetch_request("orders", &[(0, 0)]).with_max_wait_ms(60_000)).await }
     });
     let partition = broker.partition("orders", 0);
-    while !partition.is_watched() {
-        tokio::task::yield_now().await;
-    }
+    until("the fetch waits", || partition.is_watched()).await;
     broker.append("orders", 0, &["a"]).await;
     let response = waiting.await.unwrap();
     assert_eq!(values(&response.responses[0].partitions[0]), ["a"]);
@@ -199,9 +197,7 @@ async fn fetches_that_wait_are_counted() {
         let broker = Arc::clone(&broker);
         async move { broker.fetch(12, &fetch_request("orders", &[(0, 0)]).with_max_wait_ms(60_000)).await }
     });
-    while !delayed(1) {
-        tokio::task::yield_now().await;
-    }
+    until("the fetch is counted", || delayed(1)).await;
     broker.append("orders", 0, &["a"]).await;
     waiting.await.unwrap();
     assert!(delayed(0));
@@ -220,9 +216,7 @@ async fn fetch_waits_until_there_are_enough_bytes() {
         async move { broker.fetch(12, &request).await }
     });
     let partition = broker.partition("orders", 1);
-    while !partition.is_watched() {
-        tokio::task::yield_now().await;
-    }
+    until("the fetch waits", || partition.is_watched()).await;
     broker.append("orders", 0, &["0123456789"]).await;
     assert!(!waiting.is_finished());
     broker.append("orders", 1, &["0123456789"]).await;
@@ -250,9 +244,7 @@ async fn deleting_the_topic_ends_the_wait() {
         async move { broker.fetch(12, &fetch_request("orders", &[(0, 0)]).with_max_wait_ms(60_000)).await }
     });
     let partition = broker.partition("orders", 0);
-    while !partition.is_watched() {
-        tokio::task::yield_now().await;
-    }
+    until("the fetch waits", || partition.is_watched()).await;
     broker.delete_topic(id).await;
     let response = waiting.await.unwrap();
     assert_eq!(response.responses[0].partitions[0].error_code, Code::UnknownTopicOrPartition.code());

@@ -2,10 +2,10 @@
 
 use super::{Awaited, Pending};
 use crate::{
-    api::{RequestContext, Response, error_codes},
+    api::{RequestContext, Response, error_codes, error_counts},
     partitions::{AppendError, Appended, Partition, RequiredAcks},
 };
-use kafka_protocol::ResponseError as Code;
+use kafka_protocol::{ResponseError as Code, messages::ApiKey};
 use partition_log::AppendError as Refusal;
 use protocol::produce_response::{LeaderHint, NodeEndpoint, PartitionResult, ProduceResponse, TopicResult};
 
@@ -17,6 +17,10 @@ pub(super) fn respond(pending: Pending) -> Response {
     }
     count_failures(&context, &topics);
     let failed = topics.iter().flat_map(|topic| &topic.partitions).any(|partition| partition.error_code != 0);
+    if acks != RequiredAcks::None || failed {
+        let codes = topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code);
+        error_counts::count(ApiKey::Produce, &context, |each| codes.for_each(each));
+    }
     if acks == RequiredAcks::None {
         // There is no response to put an error in: closing the connection is how the producer learns of it.
         return if failed { Response::Close } else { Response::None };

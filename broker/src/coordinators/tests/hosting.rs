@@ -156,3 +156,18 @@ async fn thousand_groups_commit_and_are_counted() {
     };
     tokio::time::timeout(Duration::from_secs(30), until(metrics)).await.unwrap();
 }
+
+#[tokio::test]
+async fn lag_of_a_group_of_any_name_is_shown_on_a_valid_page() {
+    let fixture = Fixture::start_with(&[("weir.metrics.partitions", "true")]).await;
+    fixture.topic("orders", 1, &[]).await;
+    let name = "a \"quoted\" \\ name\nof two lines {x=\"1\"} 1";
+    find_coordinator(&fixture, name).await;
+    let answered = call(&fixture, 7, &commit_request(name, "", -1, 5)).await;
+    assert_eq!(answered.topics[0].partitions[0].error_code, 0);
+    let series = crate::metrics::tests::page::read(&fixture.broker().metrics.page().await);
+    let escaped = "a \\\"quoted\\\" \\\\ name\\nof two lines {x=\\\"1\\\"} 1";
+    let expected =
+        format!("kafka_consumergroup_current_offset{{consumergroup=\"{escaped}\",topic=\"orders\",partition=\"0\"}}");
+    assert_eq!(series.get(&expected), Some(&5.0), "{series:?}");
+}

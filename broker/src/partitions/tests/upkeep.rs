@@ -79,7 +79,7 @@ async fn damaged_log_is_not_cleaned_again_at_once() {
     let mut bytes = std::fs::read(broker.first_segment("table", 0)).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(broker.first_segment("table", 0), bytes).unwrap();
-    let (host, failures) = (&broker.broker().partitions.host, &broker.broker().metrics.log().cleaner_failures);
+    let (host, failures) = (&broker.broker().partitions.host, &broker.broker().metrics.log().cleaner.failures);
     host.clean(1 << 20).await;
     assert_eq!(failures.get(), 1);
     host.clean(1 << 20).await;

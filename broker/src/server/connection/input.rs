@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        dispatch::{self, Parsed, Refused, Request},
+        dispatch::{self, Parsed, Queued, Refused, Request},
         memory::{Grant, Size},
         reader::{FrameError, Next},
     },
@@ -14,6 +14,7 @@ use std::{
     sync::atomic::Ordering,
     task::{Context, Poll},
 };
+use tokio::time::Instant;
 
 /// Whether another request could be started.
 #[derive(PartialEq, Eq)]
@@ -66,20 +67,26 @@ impl Connection {
         let limit = if overlaps { MAX_OVERLAPPING } else { 1 };
         let fits = self.requests.bytes() + request.length() <= 2 * self.reader.max_frame();
         if self.requests.waiting() >= limit || (self.requests.waiting() > 0 && !fits) {
-            self.held = Some(request);
+            self.hold(request);
             return Start::Blocked;
         }
         let cost = request.decoding_cost;
         if cost > 0 && request.decoding_grant.is_none() {
             request.decoding_grant = self.shared.memory.try_grant(Size::Decoded, cost);
             if request.decoding_grant.is_none() {
-                self.held = Some(request);
+                self.hold(request);
                 self.wait_for_grant(Size::Decoded, cost, Purpose::Decoding);
                 return Start::Blocked;
             }
         }
         self.requests.start(request, &self.context, self.timing.active());
         Start::Started
+    }
+
+    fn hold(&mut self, mut request: Request) {
+        let channel = self.shared.broker.metrics.request_channel();
+        request.queued.get_or_insert_with(|| Queued { since: Instant::now(), _counted: channel.queued_request() });
+        self.held = Some(request);
     }
 
     fn next_request(&mut self) -> Taken {
@@ -97,7 +104,7 @@ impl Connection {
         match dispatch::parse(self.shared.table, frame) {
             Ok(Parsed::Request(request)) => Taken::Request(request),
             Ok(Parsed::UnknownApiVersionsVersion(response)) => {
-                self.requests.answered(response);
+                self.requests.answer_unknown_version(response);
                 Taken::Answered
             }
             Err(refused) => {
@@ -180,7 +187,7 @@ impl Connection {
     }
 
     fn refuse_frame(&mut self, error: &FrameError) {
-        self.shared.broker.metrics.connections().protocol_errors.increment();
+        self.metrics.protocol_errors.increment();
         let foreign = match error {
             FrameError::TooLarge { prefix, .. } => dispatch::foreign_protocol(*prefix),
             FrameError::TooShort { .. } => None,
@@ -195,7 +202,7 @@ impl Connection {
     }
 
     fn refuse_request(&mut self, refused: &Refused) {
-        self.shared.broker.metrics.connections().protocol_errors.increment();
+        self.metrics.protocol_errors.increment();
         tracing::debug!(reason = %refused, "closing, request is refused");
         self.end_input();
     }

@@ -1,12 +1,16 @@
 //! The requests of one connection that are not answered yet, in the order they came.
 
-use super::super::{dispatch::Request, memory::Grant, sender::Outbox};
+use super::{
+    super::{dispatch::Request, memory::Grant, sender::Outbox},
+    departures::Departures,
+    stages::Stages,
+};
 use crate::{
     Broker,
     api::{ConnectionContext, Dispatched, Handler, RequestContext, Response},
 };
 use futures_util::future::BoxFuture;
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::{ResponseError, messages::ApiKey, protocol::StrBytes};
 use std::{
     collections::VecDeque,
     ops::ControlFlow,
@@ -53,7 +57,7 @@ enum Work {
 
 struct InProgress {
     api_key: i16,
-    started: Instant,
+    stages: Stages,
     length: usize,
     /// The memory of its frame, and of what it decodes to.
     _grants: [Option<Grant>; 2],
@@ -83,6 +87,11 @@ impl Requests {
         self.waiting.len()
     }
 
+    /// Responses that are made and wait for those before them.
+    pub(super) fn answered_early(&self) -> usize {
+        self.waiting.iter().filter(|slot| matches!(slot.state, SlotState::Ready(_))).count()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -98,6 +107,7 @@ impl Requests {
             metrics.in_progress.increment();
             metrics.request_bytes.observe(length as u64);
         }
+        let stages = Stages::start(request.queued.map_or(now, |queued| queued.since), now);
         let (body, grant) = request.body.into_parts();
         let context = RequestContext {
             connection: connection.clone(),
@@ -111,24 +121,37 @@ impl Requests {
             Handler::Overlapping(handle) => Work::FirstStage(handle(context, body)),
         };
         self.bytes += length;
-        let request =
-            InProgress { api_key: api.key as i16, started: now, length, _grants: [grant, request.decoding_grant] };
+        let request = InProgress { api_key: api.key as i16, stages, length, _grants: [grant, request.decoding_grant] };
         self.exclusive = Some(Exclusive { request, work });
     }
 
-    /// Adds a response that needed no work.
-    pub(super) fn answered(&mut self, response: Response) {
+    /// Adds the answer to an ApiVersions in a version that nobody knows.
+    pub(super) fn answer_unknown_version(&mut self, response: Response) {
+        if let Some(metrics) = self.broker.metrics.request(ApiKey::ApiVersions as i16) {
+            metrics.errors.count(|each| each(ResponseError::UnsupportedVersion.code()));
+        }
         self.waiting.push_back(Slot { request: None, state: SlotState::Ready(response) });
     }
 
     /// Moves what is ready, in order, to the outbox. `Break` when a request asks for the connection to close.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) -> ControlFlow<()> {
-        self.poll_exclusive(context);
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+        departures: &mut Departures,
+    ) -> ControlFlow<()> {
+        let mut now = self.poll_exclusive(context);
         while let Some(mut slot) = self.waiting.pop_front() {
             let response = match slot.state {
                 SlotState::Ready(response) => response,
                 SlotState::Pending(mut response) => match response.as_mut().poll(context) {
-                    Poll::Ready(response) => response,
+                    Poll::Ready(response) => {
+                        let answered = *now.insert(Instant::now());
+                        if let Some(request) = &mut slot.request {
+                            request.stages.answered(answered);
+                        }
+                        response
+                    }
                     Poll::Pending => {
                         slot.state = SlotState::Pending(response);
                         self.waiting.push_front(slot);
@@ -137,13 +160,17 @@ impl Requests {
                 },
             };
             let closes = matches!(response, Response::Close);
+            outbox.push(response);
             if let Some(request) = slot.request {
                 self.finish(&request, closes);
+                if !closes {
+                    let now = *now.get_or_insert_with(Instant::now);
+                    departures.begin(request.api_key, &request.stages, outbox.end(), now);
+                }
             }
             if closes {
                 return ControlFlow::Break(());
             }
-            outbox.push(response);
         }
         ControlFlow::Continue(())
     }
@@ -156,8 +183,9 @@ impl Requests {
         dropped.iter().for_each(|request| self.finish(request, true));
     }
 
-    fn poll_exclusive(&mut self, context: &mut Context<'_>) {
-        let Some(mut exclusive) = self.exclusive.take() else { return };
+    /// Returns the time if it had to look.
+    fn poll_exclusive(&mut self, context: &mut Context<'_>) -> Option<Instant> {
+        let mut exclusive = self.exclusive.take()?;
         let state = match &mut exclusive.work {
             Work::Whole { response, .. } => response.as_mut().poll(context).map(SlotState::Ready),
             Work::FirstStage(stage) => stage.as_mut().poll(context).map(|dispatched| match dispatched {
@@ -165,20 +193,34 @@ impl Requests {
                 Dispatched::Pending(response) => SlotState::Pending(response),
             }),
         };
-        match state {
-            Poll::Ready(state) => self.waiting.push_back(Slot { request: Some(exclusive.request), state }),
-            Poll::Pending => self.exclusive = Some(exclusive),
+        let stages = &mut exclusive.request.stages;
+        if state.is_pending() && stages.is_waiting() {
+            self.exclusive = Some(exclusive);
+            return None;
         }
+        let now = Instant::now();
+        match state {
+            Poll::Ready(state) => {
+                match state {
+                    SlotState::Ready(_) => stages.answered(now),
+                    SlotState::Pending(_) => stages.waits(now),
+                }
+                self.waiting.push_back(Slot { request: Some(exclusive.request), state });
+            }
+            Poll::Pending => {
+                stages.waits(now);
+                self.exclusive = Some(exclusive);
+            }
+        }
+        Some(now)
     }
 
-    fn finish(&mut self, request: &InProgress, failed: bool) {
+    fn finish(&mut self, request: &InProgress, unanswered: bool) {
         self.bytes -= request.length;
         let Some(metrics) = self.broker.metrics.request(request.api_key) else { return };
         metrics.in_progress.decrement();
-        let took = request.started.elapsed();
-        metrics.total_time_us.observe(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        if failed {
-            metrics.errors.increment();
+        if unanswered {
+            metrics.unanswered.increment();
         }
     }
 

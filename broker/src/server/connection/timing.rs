@@ -62,6 +62,10 @@ impl Timing {
         self.last_activity
     }
 
+    pub(super) fn last_activity(&self) -> Instant {
+        self.last_activity
+    }
+
     pub(super) fn frame_begins(&mut self) {
         self.frame_began = Instant::now();
     }

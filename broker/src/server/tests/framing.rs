@@ -6,7 +6,7 @@ async fn expect_quiet_close(bytes: &[u8]) {
     client.send(&[Bytes::copy_from_slice(bytes)]).await;
     client.expect_close().await;
     stage.assert_nothing_started();
-    assert_eq!(stage.broker.broker().metrics.connections().protocol_errors.get(), 1);
+    assert_eq!(stage.connections().protocol_errors.get(), 1);
 }
 
 #[tokio::test]

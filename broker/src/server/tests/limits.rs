@@ -8,7 +8,7 @@ async fn an_idle_connection_is_closed() {
     client.send(&[request]).await;
     client.receive().await;
     client.expect_close().await;
-    assert_eq!(stage.broker.broker().metrics.connections().expired_idle.get(), 1);
+    assert_eq!(stage.connections().expired_idle.get(), 1);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn too_many_connections_of_one_address_are_refused() {
         client.receive().await;
     }
     stage.connect().await.expect_close().await;
-    assert_eq!(stage.broker.broker().metrics.connections().refused.get(), 1);
+    assert_eq!(stage.connections().refused.get(), 1);
 }
 
 #[tokio::test]
@@ -144,9 +144,8 @@ async fn closed_connections_are_not_counted_as_open() {
     let request = client.api_versions();
     client.send(&[request]).await;
     client.receive().await;
-    let metrics = &stage.broker.broker().metrics;
-    assert_eq!(metrics.connections().open.get(), 1);
+    assert_eq!(stage.connections().open.get(), 1);
     drop(client);
     stage.server.shared.limits.all_closed().await;
-    assert_eq!(metrics.connections().open.get(), 0);
+    assert_eq!(stage.connections().open.get(), 0);
 }

@@ -1,5 +1,5 @@
 use super::*;
-use std::{fs::File, io::Write, sync::Arc};
+use std::{fs::File, io::Write};
 
 fn file_of(size: usize) -> (Arc<File>, Vec<u8>) {
     let bytes: Vec<u8> = (0..size).map(|index| (index * 31 % 251) as u8).collect();

@@ -194,6 +194,7 @@ impl<D: Disk> CleaningJob<D> {
                 cleaned_up_to: self.map_end,
                 disk: self.plan.disk.clone(),
                 folder: self.plan.folder.clone(),
+                map_percent: self.map.used_percent(),
             }));
         };
         let mut output = match writing.output.take() {

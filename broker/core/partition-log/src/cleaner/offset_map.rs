@@ -49,6 +49,10 @@ impl OffsetMap {
         self.used + keys <= self.most_slots * LOAD_TENTHS / 10
     }
 
+    pub(super) fn used_percent(&self) -> u64 {
+        self.used as u64 * 100 / self.most_slots as u64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.used == 0
     }

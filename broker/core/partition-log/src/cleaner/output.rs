@@ -21,12 +21,18 @@ pub struct Cleaned<D: Disk> {
     pub(crate) cleaned_up_to: Offset,
     pub(crate) disk: D,
     pub(crate) folder: Arc<str>,
+    pub(crate) map_percent: u64,
 }
 
 impl<D: Disk> Cleaned<D> {
     /// Bytes of the segments it replaces, and of those it puts there.
     pub fn sizes(&self) -> (u64, u64) {
         self.segments.iter().fold((0, 0), |all, one| (all.0 + one.replaced_bytes, all.1 + one.size))
+    }
+
+    /// How full the map of keys was.
+    pub fn map_percent(&self) -> u64 {
+        self.map_percent
     }
 }
 

@@ -9,27 +9,39 @@ use crate::{
 use model::{Offset, WallTime};
 use std::sync::Arc;
 
-/// A log that should be cleaned.
-struct Due {
+/// How dirty a compacted log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dirt {
+    /// Thousandths of what may be cleaned. The dirtiest log goes first.
+    pub permille: u64,
+    /// How far the oldest dirty record is past `max.compaction.lag.ms`.
+    pub overdue_ms: i64,
+    /// The dirty part is more than `min.cleanable.dirty.ratio` of what may be cleaned, or a record in it is overdue.
+    pub is_due: bool,
+}
+
+/// A log that has something to clean.
+struct Cleanable {
     /// Segments from the front that may be.
     segments: usize,
     first_dirty: Offset,
-    dirty_permille: u64,
+    dirt: Dirt,
 }
 
 impl<D: Disk> Log<D> {
-    /// How dirty a log is whose compaction is due: thousandths of what may be cleaned. The dirtiest goes first.
-    ///
-    /// Due: the dirty part is more than `min.cleanable.dirty.ratio` of what may be cleaned, or a record in it is older than
-    /// `max.compaction.lag.ms`.
-    pub fn cleaning_due(&self, now: WallTime, high_watermark: Offset) -> Option<u64> {
-        self.due(now, high_watermark).map(|due| due.dirty_permille)
+    /// `None` where nothing may be cleaned, or all of it is clean.
+    pub fn dirt(&self, now: WallTime, high_watermark: Offset) -> Option<Dirt> {
+        self.cleanable(now, high_watermark).map(|cleanable| cleanable.dirt)
+    }
+
+    pub fn is_cleaning_due(&self, now: WallTime, high_watermark: Offset) -> bool {
+        self.dirt(now, high_watermark).is_some_and(|dirt| dirt.is_due)
     }
 
     /// Compaction that is due, if any. Run the job on the disk pool, then hand it to [`Log::finish_cleaning`]. Only one job
     /// per log at a time: two would write the same files.
     pub fn cleaning_job(&self, now: WallTime, high_watermark: Offset, map_bytes: usize) -> Option<CleaningJob<D>> {
-        let due = self.due(now, high_watermark)?;
+        let due = self.cleanable(now, high_watermark).filter(|cleanable| cleanable.dirt.is_due)?;
         Some(CleaningJob::new(Plan {
             disk: self.disk.clone(),
             folder: self.folder.clone(),
@@ -45,18 +57,18 @@ impl<D: Disk> Log<D> {
         }))
     }
 
-    fn due(&self, now: WallTime, high_watermark: Offset) -> Option<Due> {
+    fn cleanable(&self, now: WallTime, high_watermark: Offset) -> Option<Cleanable> {
         if !self.config.cleanup_compact {
             return None;
         }
         // Trouble with a file here is trouble for whoever needs its content; compaction only comes later.
-        self.find_due(now, high_watermark).unwrap_or_else(|error| {
+        self.find_cleanable(now, high_watermark).unwrap_or_else(|error| {
             tracing::warn!(folder = %self.folder, %error, "compaction is put off");
             None
         })
     }
 
-    fn find_due(&self, now: WallTime, high_watermark: Offset) -> Result<Option<Due>, StorageError> {
+    fn find_cleanable(&self, now: WallTime, high_watermark: Offset) -> Result<Option<Cleanable>, StorageError> {
         let segments = self.cleanable_segments(now, high_watermark)?;
         let first_dirty = self.cleaned_up_to.max(self.log_start());
         let (mut clean, mut dirty, mut oldest) = (0, 0, None);
@@ -75,11 +87,11 @@ impl<D: Disk> Log<D> {
             return Ok(None);
         }
         let ratio_reached = dirty * 1000 > (clean + dirty) * u64::from(self.config.min_cleanable_dirty_permille);
-        let lag_passed = oldest.is_some_and(|oldest: WallTime| {
-            oldest.0 >= 0 && now.0.saturating_sub(oldest.0) > self.config.max_compaction_lag_ms
-        });
-        let dirty_permille = dirty * 1000 / (clean + dirty);
-        Ok((ratio_reached || lag_passed).then_some(Due { segments, first_dirty, dirty_permille }))
+        let age_ms = oldest.filter(|oldest: &WallTime| oldest.0 >= 0).map(|oldest| now.0.saturating_sub(oldest.0));
+        let overdue_ms = age_ms.map_or(0, |age| age.saturating_sub(self.config.max_compaction_lag_ms).max(0));
+        let permille = dirty * 1000 / (clean + dirty);
+        let dirt = Dirt { permille, overdue_ms, is_due: ratio_reached || overdue_ms > 0 };
+        Ok(Some(Cleanable { segments, first_dirty, dirt }))
     }
 
     /// How many segments from the front may be cleaned: sealed, wholly below the last stable offset, and old enough.
