@@ -18,6 +18,10 @@ fn sample(metrics: &Metrics, series: &str) -> f64 {
     line.unwrap_or_else(|| panic!("{series} is missing in {page}")).parse().unwrap()
 }
 
+fn unanswered(request: &str) -> String {
+    format!("weir_network_requests_unanswered_total{{request=\"{request}\"}}")
+}
+
 impl Stage {
     fn metrics(&self) -> &Metrics {
         &self.broker.broker().metrics
@@ -96,10 +100,8 @@ async fn a_response_that_waits_for_one_before_it_is_queued() {
     assert_eq!(stage.queued(), [0.0, 0.0]);
 }
 
-#[tokio::test]
-async fn a_response_is_sent_until_the_client_has_taken_it() {
-    let mut stage = Stage::new().await;
-    let mut client = stage.connect().await;
+/// A response that does not fit between the two sides, of which the first bytes have come.
+async fn begin_large_response(stage: &mut Stage, client: &mut Client) {
     let frames = [client.heartbeat("a")];
     client.send(&frames).await;
     let (_, reply, context) = stage.started().await;
@@ -107,15 +109,33 @@ async fn a_response_is_sent_until_the_client_has_taken_it() {
     let length = i32::try_from(4 + body.len()).unwrap();
     let prefix = [length.to_be_bytes(), context.correlation_id.to_be_bytes()].concat();
     reply.send(Response::Pieces(vec![Piece::Bytes(prefix.into()), Piece::Bytes(body)])).unwrap();
-    // The first bytes have come, and all of them do not fit between the two sides.
     in_time(client.stream.readable()).await.unwrap();
     stage.settle().await;
+}
+
+#[tokio::test]
+async fn a_response_is_sent_until_the_client_has_taken_it() {
+    let mut stage = Stage::new().await;
+    let mut client = stage.connect().await;
+    begin_large_response(&mut stage, &mut client).await;
     assert_eq!(stage.queued(), [0.0, 1.0]);
     assert_eq!(stage.long_stages("Heartbeat").1, 0.0);
     pass_time().await;
     client.receive().await;
     stage.settle().await;
     assert_eq!(stage.long_stages("Heartbeat"), (vec!["responsesendtime"], 1.0));
+    assert_eq!(stage.queued(), [0.0, 0.0]);
+}
+
+#[tokio::test]
+async fn a_response_that_the_client_does_not_take_is_none() {
+    let mut stage = Stage::new().await;
+    let mut client = stage.connect().await;
+    begin_large_response(&mut stage, &mut client).await;
+    drop(client);
+    in_time(stage.server.shared.limits.all_closed()).await;
+    assert_eq!(sample(stage.metrics(), &unanswered("Heartbeat")), 1.0);
+    assert_eq!(stage.long_stages("Heartbeat").1, 0.0);
     assert_eq!(stage.queued(), [0.0, 0.0]);
 }
 
@@ -128,8 +148,7 @@ async fn requests_whose_connection_ends_are_counted_as_unanswered() {
     let (_, reply, _) = stage.started().await;
     reply.send(Response::Close).unwrap();
     client.expect_close().await;
-    stage.server.shared.limits.all_closed().await;
-    let unanswered = |request| format!("weir_network_requests_unanswered_total{{request=\"{request}\"}}");
+    in_time(stage.server.shared.limits.all_closed()).await;
     assert_eq!(sample(stage.metrics(), &unanswered("Produce")), 2.0);
     assert_eq!(stage.queued(), [0.0, 0.0]);
 }
