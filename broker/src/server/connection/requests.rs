@@ -23,6 +23,8 @@ pub(super) struct Requests {
     broker: Arc<Broker>,
     /// Oldest first. Only the first is polled: the others cannot be sent before it.
     waiting: VecDeque<Slot>,
+    /// How many of them have their response.
+    answered_early: usize,
     /// The newest request while nothing may start beside it.
     exclusive: Option<Exclusive>,
     /// Of all requests here.
@@ -65,7 +67,7 @@ struct InProgress {
 
 impl Requests {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, waiting: VecDeque::new(), exclusive: None, bytes: 0, client_id: None }
+        Self { broker, waiting: VecDeque::new(), answered_early: 0, exclusive: None, bytes: 0, client_id: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -89,7 +91,7 @@ impl Requests {
 
     /// Responses that are made and wait for those before them.
     pub(super) fn answered_early(&self) -> usize {
-        self.waiting.iter().filter(|slot| matches!(slot.state, SlotState::Ready(_))).count()
+        self.answered_early
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -130,7 +132,7 @@ impl Requests {
         if let Some(metrics) = self.broker.metrics.request(ApiKey::ApiVersions as i16) {
             metrics.errors.count(|each| each(ResponseError::UnsupportedVersion.code()));
         }
-        self.waiting.push_back(Slot { request: None, state: SlotState::Ready(response) });
+        self.wait_for_turn(Slot { request: None, state: SlotState::Ready(response) });
     }
 
     /// Moves what is ready, in order, to the outbox. `Break` when a request asks for the connection to close.
@@ -143,7 +145,10 @@ impl Requests {
         let mut now = self.poll_exclusive(context);
         while let Some(mut slot) = self.waiting.pop_front() {
             let response = match slot.state {
-                SlotState::Ready(response) => response,
+                SlotState::Ready(response) => {
+                    self.answered_early -= 1;
+                    response
+                }
                 SlotState::Pending(mut response) => match response.as_mut().poll(context) {
                     Poll::Ready(response) => {
                         let answered = *now.insert(Instant::now());
@@ -175,9 +180,15 @@ impl Requests {
         ControlFlow::Continue(())
     }
 
+    fn wait_for_turn(&mut self, slot: Slot) {
+        self.answered_early += usize::from(matches!(slot.state, SlotState::Ready(_)));
+        self.waiting.push_back(slot);
+    }
+
     /// Gives up what is in progress: nobody is there to be answered.
     pub(super) fn drop_all(&mut self) {
         let exclusive = self.exclusive.take().map(|exclusive| exclusive.request);
+        self.answered_early = 0;
         let waiting = std::mem::take(&mut self.waiting).into_iter().filter_map(|slot| slot.request);
         let dropped: Vec<_> = waiting.chain(exclusive).collect();
         dropped.iter().for_each(|request| self.finish(request, true));
@@ -205,7 +216,7 @@ impl Requests {
                     SlotState::Ready(_) => stages.answered(now),
                     SlotState::Pending(_) => stages.waits(now),
                 }
-                self.waiting.push_back(Slot { request: Some(exclusive.request), state });
+                self.wait_for_turn(Slot { request: Some(exclusive.request), state });
             }
             Poll::Pending => {
                 stages.waits(now);
