@@ -4,8 +4,10 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use kafka_protocol::{
     messages::{
-        CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, MetadataResponse, TopicName,
+        BrokerId, CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse,
+        TopicName,
         create_topics_request::{CreatableTopic, CreatableTopicConfig},
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
         metadata_request::MetadataRequestTopic,
     },
     protocol::{Decodable, Request, StrBytes},
@@ -21,6 +23,10 @@ use std::{
 const CREATE_TOPICS: i16 = 5;
 const DELETE_TOPICS: i16 = 5;
 const METADATA: i16 = 8;
+const LIST_OFFSETS: i16 = 5;
+/// Stands for the end of the log where a time is asked for.
+const LATEST: i64 = -1;
+const CLIENT: BrokerId = BrokerId(-1);
 /// Ten thousand partitions take Kafka a while.
 const PATIENCE: Duration = Duration::from_secs(120);
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -97,14 +103,30 @@ impl Admin {
         }
     }
 
+    /// Metadata names leaders before they serve; so what only a leader answers is asked.
     fn is_led(&mut self, name: &str, partitions: i32) -> Result<bool> {
-        let topic = MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.into()))));
-        let answer = self.metadata(Some(vec![topic]))?;
-        let led = |topic: &kafka_protocol::messages::metadata_response::MetadataResponseTopic| {
-            let partitions_led = topic.partitions.iter().filter(|p| p.error_code == 0 && p.leader_id.0 >= 0).count();
-            topic.error_code == 0 && usize::try_from(partitions) == Ok(partitions_led)
-        };
-        Ok(answer.topics.iter().all(led))
+        Ok(self.ends(name, partitions)?.into_iter().all(|end| end.is_some()))
+    }
+
+    /// By partition, where its log ends; none where no leader says so.
+    fn ends(&mut self, name: &str, partitions: i32) -> Result<Vec<Option<i64>>> {
+        let partition = |index| ListOffsetsPartition::default().with_partition_index(index).with_timestamp(LATEST);
+        let topic = ListOffsetsTopic::default()
+            .with_name(TopicName(StrBytes::from_string(name.into())))
+            .with_partitions((0..partitions).map(partition).collect());
+        let request = ListOffsetsRequest::default().with_replica_id(CLIENT).with_topics(vec![topic]);
+        let answer = self.call(LIST_OFFSETS, &request)?;
+        let mut ends = vec![None; usize::try_from(partitions)?];
+        for partition in answer.topics.iter().flat_map(|topic| &topic.partitions) {
+            let end = ends.get_mut(usize::try_from(partition.partition_index)?).context("a partition not asked for")?;
+            *end = (partition.error_code == 0).then_some(partition.offset);
+        }
+        Ok(ends)
+    }
+
+    /// By partition, the offset of the next record.
+    pub(crate) fn end_offsets(&mut self, name: &str, partitions: i32) -> Result<Vec<i64>> {
+        self.ends(name, partitions)?.into_iter().collect::<Option<_>>().context("a partition has no leader")
     }
 
     pub(crate) fn metadata(&mut self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse> {

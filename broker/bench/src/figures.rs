@@ -24,6 +24,7 @@ pub(crate) const REQUESTS: Metric = metric("requests", "1/s", 0);
 pub(crate) const RECORDS: Metric = metric("records", "1/s", 0);
 pub(crate) const THROUGHPUT: Metric = metric("throughput", "MB/s", 1);
 pub(crate) const RESIDENT: Metric = metric("resident memory", "MiB", 1);
+pub(crate) const DESCRIPTORS: Metric = metric("descriptors", "", 0);
 pub(crate) const CPU_SHARE: Metric = metric("CPU of one core", "%", 2);
 pub(crate) const START: Metric = metric("start to first answer", "ms", 1);
 pub(crate) const START_CPU: Metric = metric("CPU of the start", "ms", 0);

@@ -5,6 +5,7 @@
 //! frame    size u32 │ operation i16 │ …            operation 0: append     answer: 50 bytes
 //!                                     size u32 │ … operation 1: read       answer: size bytes of the fullest file
 //!                                                  operation 2: forget all answer: 50 bytes
+//!                                                  operation 3: append and sync, answer: 50 bytes
 //! ```
 //! The operations have the numbers of Produce and Fetch, so that a Produce frame is an append as it is.
 
@@ -27,12 +28,13 @@ use tokio::net::TcpListener;
 pub(crate) const APPEND: i16 = 0;
 pub(crate) const READ: i16 = 1;
 pub(crate) const FORGET: i16 = 2;
+pub(crate) const SYNC: i16 = 3;
 
 /// Bytes of the answer to an append, size included.
 pub(crate) const ANSWER_SIZE: usize = 50;
 
-/// As many as the study of the data path had: enough that two writers seldom meet.
-const FILES: usize = 8;
+/// Enough that two writers seldom meet, and that a device has something to do side by side.
+const FILES: usize = 64;
 
 /// Serves until the process ends.
 pub(crate) fn serve(address: SocketAddr, folder: &Path) -> Result<()> {

@@ -3,12 +3,14 @@
 mod fetch;
 mod floor;
 mod produce;
+mod session;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use fetch::{AtEnd, Fetching, MAX_PARTITION_BYTES};
 pub(crate) use floor::FloorDialogue;
 pub(crate) use produce::{Producing, produce_frame, produce_to_all};
+pub(crate) use session::FetchSession;
 
 use crate::load::Dialogue;
 use anyhow::Result;
@@ -24,6 +26,9 @@ use protocol::{
 const CORRELATION_ID: std::ops::Range<usize> = 8..12;
 
 const CLIENT_ID: &str = "bench";
+
+/// When a record should have left, in nanoseconds since the epoch of the load.
+pub(crate) type Due<R> = Box<dyn Fn(R) -> u64 + Send>;
 
 fn set_correlation_id(request: &mut [u8], id: i32) {
     request[CORRELATION_ID].copy_from_slice(&id.to_be_bytes());

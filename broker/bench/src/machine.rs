@@ -44,7 +44,11 @@ impl Environment {
             cpus: std::thread::available_parallelism()?.get(),
             memory_mib: memory_kib >> 10,
             congestion_control: congestion_control()?,
-            file_system: output("stat", &["-f", "-c", "%T", &data.to_string_lossy()]),
+            file_system: output("df", &["--output=fstype", &data.to_string_lossy()])
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .into(),
             commit: output("git", &["-C", &project.to_string_lossy(), "describe", "--always", "--dirty"]),
             load_at_start: read("/proc/loadavg")?.trim().to_owned(),
         })

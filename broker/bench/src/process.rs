@@ -65,6 +65,12 @@ pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
     first_number(line).context("read the resident memory")
 }
 
+/// Descriptors that are open now.
+pub(crate) fn descriptors(pid: u32) -> Result<usize> {
+    let folder = format!("/proc/{pid}/fd");
+    Ok(fs::read_dir(folder).with_context(|| format!("list the descriptors of {pid}"))?.count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

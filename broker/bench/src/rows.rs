@@ -1,6 +1,7 @@
 //! What `make bench` runs: rows of one or more cases. A row is chosen by its id, a case by its whole name.
 
 mod consume;
+mod partitions;
 mod produce;
 mod start;
 
@@ -8,10 +9,15 @@ use crate::{
     admin::Admin,
     figures::Figures,
     measure::Window,
-    systems::{Kind, Program},
+    systems::{Kind, Program, Server},
 };
-use anyhow::{Result, ensure};
-use std::{cell::Cell, net::SocketAddr, path::PathBuf};
+use anyhow::{Context, Result, ensure};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 /// One thing that is measured.
 pub(crate) struct Case {
@@ -52,7 +58,50 @@ pub(crate) struct Subject {
     pub(crate) spare_address: SocketAddr,
     pub(crate) spare_folder: PathBuf,
     pub(crate) window: Window,
+    /// It is in the pass that does not count.
+    pub(crate) first: Cell<bool>,
     pub(crate) topics_made: Cell<u32>,
+    /// Of the case that runs, for all of its passes.
+    pub(crate) kept: RefCell<Option<Kept>>,
+}
+
+/// A server of one case only: what it holds would weigh on the others.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    case: String,
+    server: Server,
+}
+
+/// A Java machine compiles what it runs often; until then it is several times slower.
+const WARM_JVM: Duration = Duration::from_secs(8);
+
+impl Subject {
+    fn window(&self) -> Window {
+        let warms_up = self.first.get() && self.kind == Kind::Kafka;
+        let warm = if warms_up { WARM_JVM } else { self.window.warm };
+        Window { warm, ..self.window }
+    }
+
+    /// The pid of the server that `case` has for itself; the first pass starts it and lets `prepare` fill it.
+    fn kept(&self, case: &str, prepare: impl FnOnce(&mut Admin) -> Result<()>) -> Result<u32> {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.case == case) {
+            return Ok(kept.server.pid());
+        }
+        // The port must be free before the next one takes it.
+        *kept = None;
+        let program = self.program()?;
+        let folder = self.spare_folder.join(case.replace('/', "-"));
+        let server = Server::start(program, self.spare_address, &folder)?;
+        prepare(&mut Admin::connect(self.spare_address)?)?;
+        let pid = server.pid();
+        *kept = Some(Kept { case: case.to_owned(), server });
+        Ok(pid)
+    }
+
+    fn program(&self) -> Result<&Program> {
+        self.program.as_ref().context("a broker that somebody else runs cannot be started: leave out S1, M1 and M2")
+    }
 }
 
 const ALL: &[Kind] = &Kind::ALL;
@@ -60,7 +109,7 @@ const BROKERS: &[Kind] = &[Kind::Ours, Kind::Kafka];
 
 /// Every case, in the order in which they run.
 pub(crate) fn cases() -> Vec<Case> {
-    [produce::cases(), consume::cases(), start::cases()].into_iter().flatten().collect()
+    [produce::cases(), consume::cases(), partitions::cases(), start::cases()].into_iter().flatten().collect()
 }
 
 /// Those of `cases` that `chosen` names by row or by whole name; all where it is empty.

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     fs,
     io::Write,
     net::{Ipv4Addr, SocketAddr},
@@ -57,7 +57,9 @@ impl Bench {
             spare_address: (Ipv4Addr::LOCALHOST, place.port + PORTS * n as u16 + 1).into(),
             spare_folder: data.join(format!("{}-spare", kind.label())),
             window,
+            first: Cell::new(false),
             topics_made: Cell::new(0),
+            kept: RefCell::new(None),
         };
         if let Some(foreign) = foreign {
             subjects.push(subject(0, Kind::Ours, foreign.address, foreign.pid, None));
@@ -91,11 +93,13 @@ impl Bench {
                     }
                 }
             }
+            self.subjects.iter().for_each(|subject| drop(subject.kept.take()));
         }
         Ok(samples)
     }
 
     fn pass(&self, case: &Case, subject: &Subject, pass: usize) -> Result<Sample> {
+        subject.first.set(pass == 0);
         let measure = || (case.run)(subject).with_context(|| format!("{} of {}", case.name, subject.kind.label()));
         let tries = if pass == 0 { 1 } else { TRIES };
         let mut best = measure()?;

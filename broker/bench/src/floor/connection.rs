@@ -1,6 +1,6 @@
 //! One connection of the floor.
 
-use super::{ANSWER_SIZE, APPEND, FORGET, READ, file::File};
+use super::{ANSWER_SIZE, APPEND, FORGET, READ, SYNC, file::File};
 use crc_fast::{CrcAlgorithm, checksum};
 use rustix::fs::sendfile;
 use std::{io, os::unix::fs::FileExt, sync::Arc};
@@ -35,7 +35,15 @@ pub(super) async fn serve(mut stream: TcpStream, files: &[Arc<File>], own: usize
             } else {
                 files[own].append(&inbox[appended])?;
                 appended = 0..0;
-                operate(&mut stream, files, operation, frame, &mut answers).await?;
+                if operation == SYNC {
+                    files[own].append(frame)?;
+                    let file = Arc::clone(&files[own]);
+                    // Where a sync is awaited a thread waits, and not a worker.
+                    tokio::task::spawn_blocking(move || file.file.sync_data()).await.map_err(io::Error::other)??;
+                    answer(&mut answers, 0);
+                } else {
+                    operate(&mut stream, files, operation, frame, &mut answers).await?;
+                }
             }
             position = end;
         }

@@ -84,6 +84,17 @@ fn reads_what_was_appended_small_and_large() {
 }
 
 #[test]
+fn syncs_what_it_appends_when_asked_to() {
+    let floor = Floor::start();
+    let mut stream = floor.connect();
+    let frames = [frame(APPEND, &[1; 100]), frame(SYNC, &[2; 50])].concat();
+    stream.write_all(&frames).unwrap();
+    answer(&mut stream);
+    answer(&mut stream);
+    assert_eq!(floor.file(), frames);
+}
+
+#[test]
 fn forgets_everything_when_told() {
     let floor = Floor::start();
     let mut stream = floor.connect();

@@ -1,6 +1,6 @@
 //! Reading one partition from an offset on, each request where the answer before it ended.
 
-use super::{CLIENT_ID, set_correlation_id};
+use super::{CLIENT_ID, Due, set_correlation_id};
 use crate::load::{Count, Dialogue};
 use anyhow::{Context, Result, bail, ensure};
 use kafka_protocol::{
@@ -35,20 +35,17 @@ pub(crate) enum AtEnd {
     Wait,
 }
 
-/// When the record at an offset should have left, in nanoseconds since the epoch of the load.
-pub(crate) type Due = Box<dyn Fn(i64) -> u64 + Send>;
-
 pub(crate) struct Fetching {
     frame: Vec<u8>,
     offset_position: usize,
     first: i64,
     next: i64,
     at_end: AtEnd,
-    due: Option<Due>,
+    due: Option<Due<i64>>,
 }
 
 impl Fetching {
-    pub(crate) fn new(topic: &str, partition: i32, first: i64, at_end: AtEnd, due: Option<Due>) -> Result<Self> {
+    pub(crate) fn new(topic: &str, partition: i32, first: i64, at_end: AtEnd, due: Option<Due<i64>>) -> Result<Self> {
         let wanted = FetchPartition::default()
             .with_partition(partition)
             .with_fetch_offset(MARKER)

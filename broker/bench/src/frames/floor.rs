@@ -1,7 +1,7 @@
 //! The floor's two operations as dialogues.
 
 use crate::{
-    floor::READ,
+    floor::{READ, SYNC},
     load::{Count, Dialogue},
 };
 use anyhow::Result;
@@ -16,6 +16,12 @@ impl FloorDialogue {
     /// `frame` is a Produce request.
     pub(crate) fn append(frame: Vec<u8>, records: u64, bytes: u64) -> Self {
         Self { frame, per_answer: Count { records, bytes, latency: None } }
+    }
+
+    /// The same, and each append is synced before it is answered.
+    pub(crate) fn synced(mut self) -> Self {
+        self.frame[4..6].copy_from_slice(&SYNC.to_be_bytes());
+        self
     }
 
     /// Reads `size` bytes with a request of `request_size` bytes, size field included.

@@ -51,21 +51,43 @@ pub(crate) fn produce_to_all(admin: &mut Admin, topic: &str, partitions: i32, ba
     Ok(())
 }
 
-/// Sends the same batch to the same partition.
+/// Stands for the partition until it is found in an encoded request.
+const MARKER: i32 = 0x5765_6972;
+
+/// Sends the same batch, to one partition or to several in turn.
 pub(crate) struct Producing {
     frame: Vec<u8>,
     per_answer: Count,
+    turn: Option<Turn>,
+}
+
+struct Turn {
+    partitions: i32,
+    /// Where the partition is in the frame.
+    position: usize,
 }
 
 impl Producing {
     pub(crate) fn new(frame: Vec<u8>, records: u64, bytes: u64) -> Self {
-        Self { frame, per_answer: Count { records, bytes, latency: None } }
+        Self { frame, per_answer: Count { records, bytes, latency: None }, turn: None }
+    }
+
+    /// Request `n` goes to partition `n % partitions`.
+    pub(crate) fn in_turn(topic: &str, partitions: i32, acks: i16, batch: &Bytes, bytes: u64) -> Result<Self> {
+        let frame = produce_frame(topic, MARKER, acks, batch)?;
+        let marker = MARKER.to_be_bytes();
+        let position = frame.windows(4).position(|w| w == marker).context("find the partition of a request")?;
+        Ok(Self { turn: Some(Turn { partitions, position }), ..Self::new(frame, 1, bytes) })
     }
 }
 
 impl Dialogue for Producing {
     fn request(&mut self, correlation_id: i32) -> &[u8] {
         set_correlation_id(&mut self.frame, correlation_id);
+        if let Some(turn) = &self.turn {
+            let partition = correlation_id.rem_euclid(turn.partitions);
+            self.frame[turn.position..turn.position + 4].copy_from_slice(&partition.to_be_bytes());
+        }
         &self.frame
     }
 

@@ -112,3 +112,48 @@ fn latency_of_a_fetch_counts_from_when_its_last_record_was_due() {
     let nothing = dialogue.answered(1, &fetch_answer(1, 3, Bytes::new()), 9_000).unwrap();
     assert_eq!(nothing, Count::default());
 }
+
+#[test]
+fn a_request_in_turn_names_the_partition_of_its_number() {
+    let batch = BatchShape::single(100).batch(1).unwrap();
+    let mut dialogue = Producing::in_turn("t", 7, -1, &batch, 100).unwrap();
+    for (id, partition) in [(0, 0), (6, 6), (7, 0), (15, 1)] {
+        let frame = Bytes::copy_from_slice(&dialogue.request(id)[4..]);
+        let (_, mut body) = read_request_header(&frame).unwrap();
+        let request = ProduceRequest::decode(&mut body, 12).unwrap();
+        assert_eq!(request.topic_data[0].partition_data[0].index, partition);
+    }
+}
+
+fn session_request(session: &mut FetchSession, id: i32) -> FetchRequest {
+    let frame = Bytes::copy_from_slice(&session.request(id)[4..]);
+    let (_, mut body) = read_request_header(&frame).unwrap();
+    FetchRequest::decode(&mut body, 12).unwrap()
+}
+
+#[test]
+fn a_session_names_all_partitions_once_and_then_those_that_moved() {
+    let due = Box::new(|(partition, offset): (usize, i64)| partition as u64 * 100 + offset as u64);
+    let mut session = FetchSession::new("t", vec![5, 6, 7], due).unwrap();
+    let first = session_request(&mut session, 0);
+    assert_eq!((first.session_id, first.session_epoch, first.topics[0].partitions.len()), (0, 0, 3));
+    assert_eq!(session_request(&mut session, 0), first, "the same id asks for the same request");
+
+    let partition = |index, records| PartitionData::default().with_partition_index(index).with_records(Some(records));
+    let moved = vec![partition(1, three_records_at(6)), partition(2, Bytes::new())];
+    let topic = FetchableTopicResponse::default().with_topic(name("t")).with_partitions(moved);
+    let answer = FetchResponse::default().with_session_id(9).with_responses(vec![topic]);
+    let answer = encode_response(1, 12, 0, &answer).unwrap();
+    let count = session.answered(0, &answer[4..], 1_000).unwrap();
+    assert_eq!((count.records, count.latency), (3, Some(1_000 - 108)));
+
+    let second = session_request(&mut session, 1);
+    assert_eq!((second.session_id, second.session_epoch), (9, 1));
+    let asked: Vec<_> = second.topics[0].partitions.iter().map(|p| (p.partition, p.fetch_offset)).collect();
+    assert_eq!(asked, [(1, 9)]);
+
+    let nothing = encode_response(1, 12, 1, &FetchResponse::default().with_session_id(9)).unwrap();
+    assert_eq!(session.answered(1, &nothing[4..], 2_000).unwrap().latency, None);
+    let third = session_request(&mut session, 2);
+    assert_eq!((third.session_epoch, third.topics.len()), (2, 0));
+}

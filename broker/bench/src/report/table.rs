@@ -46,7 +46,7 @@ fn cells(line: &Line) -> [String; 8] {
     let mark = if line.disturbed > 0.0 { "~" } else { "" };
     [
         line.case.clone(),
-        format!("{}, {}", line.metric.name, line.metric.unit),
+        [line.metric.name, line.metric.unit].join(", ").trim_end_matches(", ").to_owned(),
         median(Kind::Ours),
         median(Kind::Floor),
         median(Kind::Kafka),

@@ -52,7 +52,7 @@ fn cached(subject: &Subject, value_size: usize) -> Result<Figures> {
         epoch: Instant::now(),
         latency: false,
     })?;
-    let mut window = subject.window;
+    let mut window = subject.window();
     // Nothing is written: there is no need to end early.
     window.most_bytes = u64::MAX;
     let observed = observe(&[&load], subject.pid, &subject.pids, window);
@@ -68,7 +68,8 @@ fn cached(subject: &Subject, value_size: usize) -> Result<Figures> {
 }
 
 fn fill(subject: &Subject, topic: &str, shape: BatchShape) -> Result<()> {
-    let produce = Produce { shape, acks: 1, connections: 1, partitions: 1, depth: 4, pace: Pace::Closed };
+    let produce =
+        Produce { shape, acks: 1, connections: 1, partitions: 1, depth: 4, pace: Pace::Closed, synced: false };
     let load = produce.start(subject, topic, Instant::now(), false)?;
     while load.progress().bytes < LOG_BYTES && load.runs() {
         thread::sleep(LOOK);
@@ -110,9 +111,9 @@ fn tail(subject: &Subject, readers: usize) -> Result<Figures> {
     })?;
     let pace = Pace::Open { per_second: TAIL_RECORDS_PER_SECOND, first_ns };
     let shape = BatchShape::single(1_024);
-    let produce = Produce { shape, acks: -1, connections: 1, partitions: 1, depth: 64, pace };
+    let produce = Produce { shape, acks: -1, connections: 1, partitions: 1, depth: 64, pace, synced: false };
     let writing = produce.start(subject, &topic.name, epoch, false)?;
-    let observed = observe(&[&reading, &writing], subject.pid, &subject.pids, subject.window);
+    let observed = observe(&[&reading, &writing], subject.pid, &subject.pids, subject.window());
     writing.stop()?;
     let latency = reading.stop()?;
     let observed = observed?;

@@ -1,5 +1,5 @@
 //! P1 to P4: batches of messages from 100 B to 100 KB. P5: one record per request. A1: time to the acknowledgement
-//! at a given rate.
+//! at a given rate. F1: records that are on the device when they are acknowledged.
 
 use super::{ALL, Case, Subject, Topic};
 use crate::{
@@ -20,6 +20,9 @@ const DEPTH: usize = 5;
 const PRODUCERS: usize = 4;
 /// Messages come from so many partitions at most, however many connections there are.
 const SINGLE_PARTITIONS: usize = 16;
+const SYNCED_PARTITIONS: [usize; 3] = [1, 16, 64];
+/// Of a topic whose acknowledgements wait for the device.
+const SYNCED: &[(&str, &str)] = &[("flush.messages", "1")];
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Produce {
@@ -29,6 +32,8 @@ pub(crate) struct Produce {
     pub(crate) partitions: usize,
     pub(crate) depth: usize,
     pub(crate) pace: Pace,
+    /// An acknowledgement waits for the device.
+    pub(crate) synced: bool,
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -51,6 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
                 partitions: PRODUCERS,
                 depth: DEPTH,
                 pace: Pace::Closed,
+                synced: false,
             };
             let about = format!("produce {name}, {} a batch, {PRODUCERS} connections × {DEPTH}", shape.records);
             cases.push(case(format!("{row}/{batch}"), about, produce, Report::Batches));
@@ -67,6 +73,7 @@ fn single_record_cases() -> Vec<Case> {
         partitions: connections.min(SINGLE_PARTITIONS),
         depth,
         pace,
+        synced: false,
     };
     let mut cases: Vec<_> = [1, 16, 256, 4_096]
         .into_iter()
@@ -79,6 +86,11 @@ fn single_record_cases() -> Vec<Case> {
     let pace = Pace::Open { per_second: 2_000.0, first_ns: 0 };
     let about = "acknowledgement of 1 KiB records, 2,000 a second by the clock".into();
     cases.push(case("A1/2000".into(), about, single(1, 64, 1_024, pace), Report::Latency));
+    for partitions in SYNCED_PARTITIONS {
+        let about = format!("1 KiB records, each synced before it is acknowledged, {partitions} partitions");
+        let produce = Produce { partitions, synced: true, ..single(partitions, 1, 1_024, Pace::Closed) };
+        cases.push(case(format!("F1/{partitions}"), about, produce, Report::Requests));
+    }
     cases
 }
 
@@ -105,6 +117,7 @@ impl Produce {
         let frame = produce_frame(topic, partition, self.acks, &batch)?;
         let (records, bytes) = (self.shape.records as u64, self.shape.value_bytes());
         Ok(match kind {
+            Kind::Floor if self.synced => boxed(FloorDialogue::append(frame, records, bytes).synced()),
             Kind::Floor => boxed(FloorDialogue::append(frame, records, bytes)),
             Kind::Ours | Kind::Kafka => boxed(Producing::new(frame, records, bytes)),
         })
@@ -114,9 +127,9 @@ impl Produce {
         if report == Report::Batches {
             warm_memory(&subject.spare_folder, subject.window.most_bytes)?;
         }
-        let topic = Topic::create(subject, i32::try_from(self.partitions)?, &[])?;
+        let topic = Topic::create(subject, i32::try_from(self.partitions)?, if self.synced { SYNCED } else { &[] })?;
         let load = self.start(subject, &topic.name, Instant::now(), report == Report::Latency)?;
-        let observed = observe(&[&load], subject.pid, &subject.pids, subject.window);
+        let observed = observe(&[&load], subject.pid, &subject.pids, subject.window());
         // The load knows better why it ended.
         let latency = load.stop()?;
         let observed = observed?;

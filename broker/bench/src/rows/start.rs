@@ -8,7 +8,7 @@ use crate::{
     frames::{BatchShape, produce_to_all},
     machine::Work,
     process::{CpuTime, resident_kib},
-    systems::{Kind, Program, Server},
+    systems::{Kind, Server},
 };
 use anyhow::{Context, Result};
 use std::{
@@ -36,12 +36,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn program(subject: &Subject) -> Result<&Program> {
-    subject.program.as_ref().context("a broker that somebody else runs cannot be started; leave out S1 and F1")
-}
-
 fn start(subject: &Subject, folder: &Path) -> Result<Server> {
-    Server::start(program(subject)?, subject.spare_address, folder)
+    Server::start(subject.program()?, subject.spare_address, folder)
 }
 
 fn measured_start(subject: &Subject, folder: &Path) -> Result<(Server, Figures)> {

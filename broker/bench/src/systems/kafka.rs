@@ -24,6 +24,7 @@ const CONTROLLER: u16 = 1000;
 
 /// The class path of Kafka's jars, fetched from Maven Central by the script of the client tests where they are missing.
 pub(crate) fn fetch(project: &Path) -> Result<String> {
+    let project = project.canonicalize().context("find the project")?;
     let output = Command::new(project.join("broker/tests/clients/kafka"))
         .arg("classpath")
         .env("BUILD", project.join("build/clients"))
