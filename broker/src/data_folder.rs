@@ -73,7 +73,7 @@ pub enum DataFolderError {
     )]
     InUse { path: PathBuf, process: String },
     #[error(
-        "data folder {path} holds data of Apache Kafka ({witness}) and is left as it is; give another folder with --data-dir"
+        "data folder {path} holds data of Apache Kafka ({witness}) and is left as it is; give another folder with --data-dir, and copy partitions into it with weir import"
     )]
     Kafka { path: PathBuf, witness: String },
     #[error(

@@ -17,6 +17,7 @@ mod control_plane;
 mod coordinators;
 pub mod data_folder;
 mod file_disk;
+mod imported;
 mod metadata_cache;
 pub mod metrics;
 mod partitions;

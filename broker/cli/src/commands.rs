@@ -3,6 +3,7 @@
 mod cluster;
 mod consume;
 mod group;
+mod import;
 mod produce;
 mod record_json;
 mod topic;
@@ -80,6 +81,7 @@ enum Command {
     Group(group::GroupCommand),
     /// Show the brokers of the cluster
     Cluster,
+    Import(import::Import),
 }
 
 /// What a command works with.
@@ -124,6 +126,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Consume(command) => consume::run(session, command).await,
         Command::Group(command) => group::run(session, command).await,
         Command::Cluster => cluster::run(session).await,
+        Command::Import(command) => import::run(session, &command),
     }
 }
 

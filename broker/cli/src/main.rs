@@ -13,6 +13,7 @@
 
 mod client;
 mod commands;
+mod import;
 mod input;
 mod kafka_tools;
 mod output;

@@ -8,7 +8,7 @@ use controller::{
         ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker, Reply, Request,
     },
 };
-use model::{BrokerEpoch, TopicName, TopicPartition};
+use model::{BrokerEpoch, ProducerId, TopicName, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 
 /// One result per requested item; the outer error means that nothing was decided or stored.
@@ -76,9 +76,9 @@ impl ControllerHandle {
         call!(self, Request::ReassignPartitions(request), Reply::PartitionsReassigned)
     }
 
-    /// The next thousand ids, never given to anybody else.
-    pub async fn allocate_producer_ids(&self) -> Result<ProducerIdBlock, ControllerError> {
-        call!(self, Request::AllocateProducerIds, Reply::ProducerIds)
+    /// The next thousand ids from `least` on, never given to anybody else.
+    pub async fn allocate_producer_ids(&self, least: ProducerId) -> Result<ProducerIdBlock, ControllerError> {
+        call!(self, Request::AllocateProducerIds(least), Reply::ProducerIds)
     }
 
     async fn call(&self, request: Request) -> Result<Reply, ControllerError> {

@@ -41,7 +41,7 @@ impl Draft {
             Request::AlterConfigs(request) => configs::decide(self, request),
             Request::ElectLeaders(request) => election::decide(self, request),
             Request::ReassignPartitions(request) => reassignment::decide(self, request),
-            Request::AllocateProducerIds => producer_ids::decide(self),
+            Request::AllocateProducerIds(least) => producer_ids::decide(self, *least),
         };
         if !self.records.is_empty() {
             let version = self.image.metadata_version.next();

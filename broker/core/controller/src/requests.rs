@@ -18,7 +18,8 @@ pub enum Request {
     AlterConfigs(AlterConfigs),
     ElectLeaders(ElectLeaders),
     ReassignPartitions(ReassignPartitions),
-    AllocateProducerIds,
+    /// A block that begins at this id or above it.
+    AllocateProducerIds(ProducerId),
 }
 
 #[derive(Debug, Clone)]

@@ -8,8 +8,9 @@ use crate::{
 };
 use model::ProducerId;
 
-pub(super) fn decide(draft: &mut Draft) -> Reply {
-    let first = draft.image().next_producer_id;
+/// Ids below `least` came with records of another cluster.
+pub(super) fn decide(draft: &mut Draft, least: ProducerId) -> Reply {
+    let first = draft.image().next_producer_id.max(least);
     let Some(next) = first.0.checked_add(PRODUCER_ID_BLOCK) else {
         return Reply::Refused(ControllerError::ProducerIdsExhausted);
     };

@@ -80,7 +80,7 @@ fn run(cluster: &mut Cluster, step: usize, action: &Action) {
             )],
             allow_replication_factor_change: true,
         }),
-        Action::ProducerIds => Request::AllocateProducerIds,
+        Action::ProducerIds => Request::AllocateProducerIds(model::ProducerId(0)),
     };
     cluster.ask(request);
 }

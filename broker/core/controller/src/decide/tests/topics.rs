@@ -226,15 +226,16 @@ fn a_broker_that_comes_up_again_leads_under_a_new_epoch_by_one_record() {
 #[test]
 fn producer_id_blocks_follow_one_another_and_end() {
     let mut cluster = Cluster::of(1);
-    let mut block = || match cluster.ask(Request::AllocateProducerIds) {
+    let mut block = |least| match cluster.ask(Request::AllocateProducerIds(model::ProducerId(least))) {
         Reply::ProducerIds(block) => block,
         other => panic!("{other:?}"),
     };
-    let (first, second) = (block(), block());
+    let (first, second) = (block(0), block(0));
     assert_eq!((first.first.0, first.length, second.first.0), (0, PRODUCER_ID_BLOCK, PRODUCER_ID_BLOCK));
+    assert_eq!([block(5_000), block(5_000), block(70)].map(|block| block.first.0), [5_000, 6_000, 7_000]);
     let last = model::ProducerId(i64::MAX - 1);
     cluster.force(MetadataRecord::ProducerIdsReserved { next: last });
-    let reply = cluster.ask(Request::AllocateProducerIds);
+    let reply = cluster.ask(Request::AllocateProducerIds(model::ProducerId(0)));
     assert!(matches!(reply, Reply::Refused(crate::ControllerError::ProducerIdsExhausted)));
     assert_eq!(cluster.image().next_producer_id, last);
 }
