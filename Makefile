@@ -82,3 +82,7 @@ bench-guard: ## fail if CPU per request or record, divided by the floor's, rose 
 .PHONY: image
 image: ## the container image, $(IMAGE)
 	scripts/image $(IMAGE)
+
+.PHONY: test-image
+test-image: build ## build the container image and try it as people use it; needs a Docker engine
+	broker/tests/clients/run image
