@@ -1,12 +1,14 @@
 //! The only real disk: a data folder over plain files, page cache and all.
 //!
 //! Writes and cached reads run on the thread that asks (they are memory copies); whoever may have to wait for the device
-//! goes through the disk pool of [`crate::partitions`]. Descriptors handed out again and again are kept in a bounded,
-//! least-recently-used set, so that sealed segments cost no descriptor each.
+//! goes through the disk pool of [`crate::partitions`]. Files of segments stay open in a bounded, least-recently-used set,
+//! so that neither a partition nor a segment costs a descriptor of its own. A process that has no descriptor left closes
+//! some of them rather than fail.
 
 mod open_files;
 
-use open_files::OpenFiles;
+pub(crate) use open_files::most_connections;
+use open_files::{OpenFiles, Remembered};
 use partition_log::disk::{Disk, DiskFile, FileEntry};
 use rustix::{
     fs::FallocateFlags,
@@ -82,6 +84,31 @@ impl FileDisk {
         fs::metadata(self.path(path)).ok().map(|metadata| metadata.len())
     }
 
+    /// How many files may stay open.
+    pub(crate) fn most_open_files(&self) -> usize {
+        self.open.limit()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_most_open_files(&self, limit: usize) {
+        self.open.set_limit(limit);
+    }
+
+    /// Nobody will use the files of this folder for a while.
+    pub(crate) fn close_files(&self, folder: &str) {
+        self.open.forget_folder(folder);
+    }
+
+    /// For whatever takes a descriptor.
+    fn with_descriptor<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match open() {
+                Err(error) if is_out_of_descriptors(&error) && self.open.give_up_some() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Renames a whole folder; open handles of its files stay usable, cached ones are forgotten.
     pub(crate) fn rename_folder(&self, from: &str, to: &str) -> io::Result<()> {
         self.open.forget_folder(from);
@@ -91,7 +118,7 @@ impl FileDisk {
     /// Removes a folder with all its files; fine if it is gone already.
     pub(crate) fn remove_folder(&self, folder: &str) -> io::Result<()> {
         self.open.forget_folder(folder);
-        match fs::remove_dir_all(self.path(folder)) {
+        match self.with_descriptor(|| fs::remove_dir_all(self.path(folder))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             outcome => outcome,
         }
@@ -100,26 +127,39 @@ impl FileDisk {
 
 impl Disk for FileDisk {
     type File = OpenFile;
+    type Remembered = Remembered;
 
     fn open(&self, path: &str) -> io::Result<OpenFile> {
         if let Some(file) = self.open.get(path) {
             return Ok(self.handle(file));
         }
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(self.path(path))?);
-        self.open.keep(path, &file);
+        let found = self.path(path);
+        let file = Arc::new(self.with_descriptor(|| OpenOptions::new().read(true).write(true).open(&found))?);
+        if is_read_again(path) {
+            self.open.keep(path, &file);
+        }
         Ok(self.handle(file))
+    }
+
+    fn remember(&self, path: &str, file: &OpenFile) -> Remembered {
+        self.open.keep(path, &file.file)
+    }
+
+    fn recall(&self, remembered: &Remembered) -> Option<OpenFile> {
+        remembered.file().map(|file| self.handle(file))
     }
 
     fn create(&self, path: &str) -> io::Result<OpenFile> {
         self.open.forget(path);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
-        Ok(self.handle(Arc::new(options.open(self.path(path))?)))
+        let created = self.path(path);
+        Ok(self.handle(Arc::new(self.with_descriptor(|| options.open(&created))?)))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<FileEntry>> {
         let mut entries = Vec::new();
-        for entry in fs::read_dir(self.path(folder))? {
+        for entry in self.with_descriptor(|| fs::read_dir(self.path(folder)))? {
             let entry = entry?;
             let metadata = entry.metadata()?;
             if metadata.is_file()
@@ -150,7 +190,7 @@ impl Disk for FileDisk {
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        File::open(self.path(folder))?.sync_all()
+        self.with_descriptor(|| File::open(self.path(folder)))?.sync_all()
     }
 }
 
@@ -230,6 +270,16 @@ impl DiskFile for OpenFile {
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+/// Records and indexes; whatever else is in a folder is read once, whole.
+fn is_read_again(path: &str) -> bool {
+    path.ends_with(".log") || path.ends_with("index")
+}
+
+/// Of this process, or of the whole machine.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 fn write_once(file: &File, pieces: &[IoSlice<'_>], position: u64) -> io::Result<usize> {

@@ -43,9 +43,18 @@ use model::{BrokerId, PartitionIndex, TopicId, TopicName};
 use opening::Closed;
 use parking_lot::{Mutex, RwLock};
 use partition_log::Crash;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{runtime::Handle, task::JoinHandle};
 
+/// How long a request that names no limit of its own waits for the recovery of a log: a client waits longer.
+pub(crate) const PATIENCE_FOR_RECOVERY: Duration = Duration::from_secs(5);
 /// How long a stop waits for the device: people wait for it.
 const PATIENCE_FOR_DEVICE: Duration = Duration::from_millis(400);
 
@@ -68,6 +77,8 @@ struct Host {
     log_settings: settings::BrokerLogSettings,
     /// What the disk told at the start. Gone once the first image was applied: later partitions are new.
     known: Mutex<Option<Known>>,
+    /// Since the start some log may still be in doubt.
+    recovering: AtomicBool,
     manifest: ManifestFile,
     flusher: Arc<Flusher>,
     topics: RwLock<Topics>,
@@ -112,6 +123,7 @@ impl Partitions {
             static_configs,
             log_settings,
             known: Mutex::new(Some(known)),
+            recovering: AtomicBool::new(true),
             manifest,
             flusher: Arc::default(),
             topics: RwLock::default(),
@@ -158,6 +170,16 @@ impl Partitions {
         &self.host.pool
     }
 
+    /// How many files of logs may stay open.
+    pub(crate) fn most_open_files(&self) -> usize {
+        self.host.disk.most_open_files()
+    }
+
+    /// False once every log that was there at the start is known to be good: then nobody need look for one that is not.
+    pub(crate) fn are_recovering(&self) -> bool {
+        self.host.recovering.load(Ordering::Acquire)
+    }
+
     /// Resolves when no log is in doubt any more. Partitions serve as soon as each is recovered, not only then.
     pub(crate) async fn recovered(&self) {
         for partition in self.all() {
@@ -165,6 +187,7 @@ impl Partitions {
                 partition.ensure_open().await;
             }
         }
+        self.host.recovering.store(false, Ordering::Release);
         if let Err(error) = self.host.manifest.mark_boot().await {
             tracing::warn!(%error, "cannot note that all logs are recovered, the next crash takes longer to recover from");
         }

@@ -20,6 +20,7 @@ use super::{RequestContext, Response};
 use crate::partitions::Isolation;
 use bytes::Bytes;
 use evaluate::{Pass, Rules, Which};
+use futures_util::future::join_all;
 use kafka_protocol::{ResponseError as Code, messages::FetchRequest, protocol::Decodable};
 use parking_lot::Mutex;
 use respond::{respond, respond_error};
@@ -64,12 +65,27 @@ pub(crate) async fn handle(context: RequestContext, mut body: Bytes) -> Response
             Err(code) => return respond_error(&context, code).await,
         }
     };
+    await_recovery(&context, &set, deadline).await;
     let mut pass = collect(&context, &set, &kind, &rules, deadline).await;
     let session_id = match finish(sessions, &set, &kind, &mut pass) {
         Ok(session_id) => session_id,
         Err(code) => return respond_error(&context, code).await,
     };
     respond(&context, pass.reads, session_id).await
+}
+
+/// What a broker that was killed holds is known a moment after its start: a consumer that comes in between waits as for
+/// records.
+async fn await_recovery(context: &RequestContext, set: &Mutex<FetchSet>, deadline: Instant) {
+    if !context.broker.partitions.are_recovering() {
+        return;
+    }
+    let recovering = set.lock().recovering();
+    let recovered = join_all(recovering.iter().map(|partition| partition.recovered_by(deadline)));
+    tokio::select! {
+        _ = recovered => {}
+        () = context.draining.begun() => {}
+    }
 }
 
 fn rules(context: &RequestContext, request: &FetchRequest) -> Rules {

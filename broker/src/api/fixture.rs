@@ -6,9 +6,11 @@ use bytes::{Bytes, BytesMut};
 use controller::requests::{CreateTopics, DeleteTopics, NewTopic, TopicReference};
 use kafka_protocol::{
     messages::{
-        BrokerId, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, ResponseHeader,
+        BrokerId, FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, ProduceRequest,
+        ProduceResponse, ResponseHeader,
         fetch_request::{FetchPartition, FetchTopic},
         fetch_response::PartitionData,
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
         produce_request::{PartitionProduceData, TopicProduceData},
         produce_response::PartitionProduceResponse,
     },
@@ -159,6 +161,17 @@ impl Fixture {
     pub(crate) async fn fetch_one(&self, topic: &str, index: i32, offset: i64) -> PartitionData {
         let response = self.fetch(12, &fetch_request(topic, &[(index, offset)])).await;
         response.responses[0].partitions[0].clone()
+    }
+
+    /// Error code and offset, as ListOffsets answers.
+    pub(crate) async fn latest_offset(&self, topic: &str, index: i32) -> (i16, i64) {
+        const LATEST: i64 = -1;
+        let asked = ListOffsetsPartition::default().with_partition_index(index).with_timestamp(LATEST);
+        let topic = ListOffsetsTopic::default().with_name(wire_name(topic)).with_partitions(vec![asked]);
+        let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+        let response: ListOffsetsResponse = self.ask_raw(super::list_offsets::handle, 7, &request, 7).await;
+        let found = &response.topics[0].partitions[0];
+        (found.error_code, found.offset)
     }
 
     pub(crate) async fn values(&self, topic: &str, index: i32) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! ListOffsets (2): offsets for times, and the special ones.
 
 use super::{RequestContext, error_codes};
-use crate::partitions::{Partition, ReadError};
+use crate::partitions::{PATIENCE_FOR_RECOVERY, Partition, ReadError};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use kafka_protocol::{
@@ -15,6 +15,7 @@ use kafka_protocol::{
 use model::{LeaderEpoch, Offset, PartitionIndex, WallTime};
 use partition_log::TimestampedOffset;
 use std::{collections::HashSet, sync::Arc};
+use tokio::time::Instant;
 
 /// The newest version the codec knows. Version 11 (KIP-1023) has the same bytes and allows one more special timestamp.
 const CODEC_VERSION: i16 = 10;
@@ -90,6 +91,7 @@ impl Asked<'_> {
         let index = PartitionIndex(asked.partition_index);
         let partition = self.context.broker.partitions.get(&topic.name, index);
         let partition = partition.ok_or(Code::UnknownTopicOrPartition.code())?;
+        partition.recovered_by(Instant::now() + PATIENCE_FOR_RECOVERY).await;
         partition.check(LeaderEpoch(asked.current_leader_epoch)).map_err(error_codes::unavailable)?;
         self.find(&partition, asked.timestamp).await
     }

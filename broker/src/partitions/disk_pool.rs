@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc, thread};
 use tokio::sync::oneshot;
 
 /// Sized by what a device serves at once, not by CPUs.
-const MAX_THREADS: usize = 8;
+pub(super) const MAX_THREADS: usize = 8;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -64,6 +64,17 @@ impl DiskPool {
         receiver.await.ok()
     }
 
+    /// For work that is worth nothing to anybody else: it is left out if the caller has given up before its turn came.
+    pub(crate) async fn run_if_wanted<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+        let (sender, receiver) = oneshot::channel();
+        self.spawn(move || {
+            if !sender.is_closed() {
+                drop(sender.send(job()));
+            }
+        });
+        receiver.await.ok()
+    }
+
     /// Lets the threads end once the queued jobs are done.
     pub(crate) fn close(&self) {
         self.shared.queue.lock().closed = true;
@@ -101,7 +112,12 @@ impl std::fmt::Debug for DiskPool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
+    use futures_util::FutureExt as _;
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    };
 
     #[tokio::test]
     async fn jobs_run_side_by_side() {
@@ -121,6 +137,32 @@ mod tests {
             leaders += usize::from(job.await.unwrap() == Some(true));
         }
         assert_eq!(leaders, 1);
+        pool.close();
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_what_nobody_wants_any_more() {
+        let pool = DiskPool::new();
+        let end = Arc::new(Barrier::new(MAX_THREADS));
+        for _ in 1..MAX_THREADS {
+            let end = Arc::clone(&end);
+            pool.spawn(move || {
+                end.wait();
+            });
+        }
+        // The one thread left does one job after the other.
+        let (begin, begun) = mpsc::channel::<()>();
+        pool.spawn(move || {
+            begun.recv().unwrap_err();
+        });
+        let ran = Arc::<AtomicBool>::default();
+        let job = Arc::clone(&ran);
+        let unwanted = pool.run_if_wanted(move || job.store(true, Ordering::Release)).now_or_never();
+        assert!(unwanted.is_none());
+        drop(begin);
+        assert_eq!(pool.run_if_wanted(|| "wanted").await, Some("wanted"));
+        assert!(!ran.load(Ordering::Acquire));
+        end.wait();
         pool.close();
     }
 }

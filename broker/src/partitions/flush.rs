@@ -44,20 +44,15 @@ impl Partition {
     }
 
     pub(super) async fn flush(self: Arc<Self>) {
-        let begun = self.exclusive(Need::Nothing, |partition, writer| {
+        let begun = self.exclusive(Need::Nothing, |_, writer| {
             writer.flush.requested = false;
             writer.flush.bytes = 0;
-            match writer.log().map(|log| log.flush_plan())? {
-                Ok(plan) => Some(plan),
-                Err(error) => {
-                    partition.flush_failed(writer, &error);
-                    None
-                }
-            }
+            writer.log().map(|log| log.flush_plan())
         });
         let Some(Some(plan)) = begun.await else { return };
         let started = Instant::now();
-        let ran = self.host.pool.run(move || (plan.run(), plan)).await;
+        // A stop has no time for all of them, and closes the logs on the same threads.
+        let ran = self.host.pool.run_if_wanted(move || (plan.run(), plan)).await;
         self.host.metrics.log().flush_time_us.observe(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
         let Some((synced, plan)) = ran else { return };
         self.exclusive(Need::Nothing, move |partition, writer| partition.flushed(writer, &plan, synced)).await;

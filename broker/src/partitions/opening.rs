@@ -13,6 +13,7 @@ use model::Offset;
 use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
 use replication::{Assignment, NotServed};
 use std::sync::{Arc, atomic::Ordering};
+use tokio::time::{Instant, timeout_at};
 
 /// A log without open files.
 #[derive(Debug)]
@@ -189,6 +190,7 @@ impl Partition {
                 self.closed_size.store(closed.size(), Ordering::Release);
                 writer.log = LogState::Closed(closed);
                 self.view.store(None);
+                self.host.disk.close_files(&self.folder());
                 self.host.manifest.touch(self);
             }
             // It stays open and goes on; if the process ends now, the next one recovers it.
@@ -228,6 +230,14 @@ impl Partition {
     /// Opens the log unless it is open, as the writer. `false` if it cannot be opened.
     pub(crate) async fn ensure_open(self: &Arc<Self>) -> bool {
         self.view.load().is_some() || self.exclusive(Need::Log, |_, writer| writer.is_open()).await.unwrap_or(false)
+    }
+
+    /// Waits while the log is being recovered, at most until `deadline`.
+    pub(crate) async fn recovered_by(self: &Arc<Self>, deadline: Instant) {
+        if self.state() == State::Recovering {
+            // Out of time it is still recovering, and says so.
+            timeout_at(deadline, self.ensure_open()).await.ok();
+        }
     }
 }
 

@@ -1,6 +1,8 @@
+mod descriptors;
 mod recovery;
 mod shown;
 mod upkeep;
+mod waiting;
 
 use super::*;
 use crate::api::fixture::{Fixture, batch};

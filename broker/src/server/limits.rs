@@ -1,13 +1,13 @@
-//! How many connections there may be: `max.connections` and `max.connections.per.ip`.
+//! How many connections there may be: `max.connections`, `max.connections.per.ip`, and the descriptors of the process.
 
-use crate::config::NetworkConfig;
+use crate::{config::NetworkConfig, file_disk::most_connections};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 use tokio::sync::Notify;
@@ -18,6 +18,8 @@ pub(super) struct ConnectionLimits {
     max_per_ip: u32,
     overrides: HashMap<IpAddr, u32>,
     open: AtomicUsize,
+    /// New connections have waited since there was room to speak of.
+    is_full: AtomicBool,
     per_ip: Mutex<HashMap<IpAddr, u32>>,
     closed: Notify,
 }
@@ -32,10 +34,11 @@ pub(super) struct ConnectionPermit {
 impl ConnectionLimits {
     pub(super) fn new(network: &NetworkConfig, overrides: HashMap<IpAddr, u32>) -> Self {
         Self {
-            max_connections: network.max_connections as usize,
+            max_connections: (network.max_connections as usize).min(most_connections()),
             max_per_ip: network.max_connections_per_ip,
             overrides,
             open: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
             per_ip: Mutex::default(),
             closed: Notify::new(),
         }
@@ -43,7 +46,14 @@ impl ConnectionLimits {
 
     /// Waits until another connection may be accepted. Kafka holds its acceptor back the same way.
     pub(super) async fn has_room(&self) {
-        self.until(|open| open < self.max_connections).await;
+        let (open, most) = (self.open(), self.max_connections);
+        // Said once per spell: near the limit every connection that ends lets one in.
+        if open >= most && !self.is_full.swap(true, Ordering::Relaxed) {
+            tracing::warn!(connections = open, "as many connections as there may be, new ones wait");
+        } else if open < most - most / 8 {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
+        self.until(|open| open < most).await;
     }
 
     /// Waits until there is no connection.

@@ -27,10 +27,17 @@ impl Directory {
 
 impl Disk for Directory {
     type File = PlainFile;
+    type Remembered = ();
 
     fn open(&self, path: &str) -> io::Result<PlainFile> {
         let file = OpenOptions::new().read(true).write(true).open(self.at(path))?;
         Ok(PlainFile(Arc::new(file)))
+    }
+
+    fn remember(&self, _path: &str, _file: &PlainFile) {}
+
+    fn recall(&self, (): &()) -> Option<PlainFile> {
+        None
     }
 
     fn create(&self, path: &str) -> io::Result<PlainFile> {

@@ -15,9 +15,18 @@ pub struct FileEntry {
 pub trait Disk: Clone + Send + Sync + fmt::Debug + 'static {
     type File: DiskFile;
 
+    /// What is kept of a file that is used again and again. The disk may close the file in between: it bounds how many
+    /// are open.
+    type Remembered: Send + Sync + fmt::Debug + 'static;
+
     /// Opens a file that exists, for reading and writing. May hand out a cached handle of the same file, but must
     /// forget cached handles of a path that is renamed, removed or created anew.
     fn open(&self, path: &str) -> io::Result<Self::File>;
+
+    fn remember(&self, path: &str, file: &Self::File) -> Self::Remembered;
+
+    /// The file, if it is still open; if not, it is opened again by its path.
+    fn recall(&self, remembered: &Self::Remembered) -> Option<Self::File>;
 
     /// Creates a file, or empties the one that is there.
     fn create(&self, path: &str) -> io::Result<Self::File>;

@@ -1,6 +1,6 @@
 //! A disk in memory that can tear writes, lose what was not synced, fill up, fail and flip bits. For tests and the simulator.
 //!
-//! What it promises is what file systems promise and no more: a completed write survives the process; only `sync` survives the
+//! Of the files that somebody remembers it has closed every other. What it promises is what file systems promise and no more: a completed write survives the process; only `sync` survives the
 //! machine; names survive the machine once their folder was synced, and in the order in which they changed.
 
 mod file;
@@ -33,6 +33,11 @@ impl MemoryDisk {
     /// Changes so far: writes, truncations, creations, renames, removals, syncs.
     pub fn changes(&self) -> u64 {
         self.lock().changes
+    }
+
+    /// How often a file or folder was synced.
+    pub fn syncs(&self) -> u64 {
+        self.lock().syncs
     }
 
     /// The process dies in the middle of change number `change` (counted from 0): a write is torn at a place drawn from `seed`,
@@ -97,10 +102,19 @@ impl MemoryDisk {
 
 impl Disk for MemoryDisk {
     type File = MemoryFile;
+    type Remembered = MemoryFile;
 
     fn open(&self, path: &str) -> io::Result<MemoryFile> {
         let id = self.lock().open(path)?;
         Ok(MemoryFile { disk: self.clone(), id })
+    }
+
+    fn remember(&self, _path: &str, file: &MemoryFile) -> MemoryFile {
+        file.clone()
+    }
+
+    fn recall(&self, remembered: &MemoryFile) -> Option<MemoryFile> {
+        self.lock().is_still_open().then(|| remembered.clone())
     }
 
     fn create(&self, path: &str) -> io::Result<MemoryFile> {

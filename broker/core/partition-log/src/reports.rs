@@ -1,6 +1,6 @@
 //! What log operations hand to the shell.
 
-use crate::{CorruptBatch, Disk};
+use crate::{CorruptBatch, Disk, segment::Segment};
 use model::{Offset, ProducerEpoch, ProducerId, Sequence, WallTime};
 use std::{io, sync::Arc};
 
@@ -38,10 +38,10 @@ impl DeletedFiles {
     }
 }
 
-/// Files to sync so that the log below `up_to` survives the loss of the machine.
+/// Segments to sync so that the log below `up_to` survives the loss of the machine.
 #[derive(Debug, Clone)]
 pub struct FlushPlan<D: Disk> {
-    pub files: Vec<D::File>,
+    pub(crate) segments: Vec<Arc<Segment<D>>>,
     pub up_to: Offset,
     pub(crate) active_id: u64,
     pub(crate) disk: D,

@@ -1,9 +1,10 @@
-//! One segment, shared by the writer and its readers. Its file is opened on demand; only an active segment in use keeps it.
+//! One segment, shared by the writer and its readers. Its file is opened on demand and stays open for as long as the disk
+//! has descriptors to spare.
 
 use crate::{
     StorageError,
     active_index::{ActiveIndex, MaxTimestamp, NewBatch},
-    disk::Disk,
+    disk::{Disk, DiskFile},
     errors::During,
     index_file, names,
     scan::HeaderReader,
@@ -33,8 +34,10 @@ pub(crate) struct SegmentState<D: Disk> {
     pub(crate) sealed: bool,
     /// Its files have other names, or other content under the same names: who has no handle yet must take a newer view.
     pub(crate) retired: bool,
-    /// Kept while active and used.
-    pub(crate) file: Option<D::File>,
+    /// Of an active segment that is used. Sealed ones go through the disk's own cache of handles.
+    pub(crate) file: Option<D::Remembered>,
+    /// For readers of older views, whatever the file is called by now.
+    kept: Option<D::File>,
     /// Unknown until asked for a segment that was there when the log was opened.
     pub(crate) max_timestamp: Known<MaxTimestamp>,
     /// Largest timestamp of the first batch, which rolling by time counts from.
@@ -70,7 +73,7 @@ pub(crate) struct Extent {
 
 impl<D: Disk> Segment<D> {
     /// A segment that starts empty and is written by this process.
-    pub(crate) fn created(id: u64, base_offset: Offset, index_interval: u32, file: D::File) -> Self {
+    pub(crate) fn created(id: u64, base_offset: Offset, index_interval: u32, file: D::Remembered) -> Self {
         let mut segment = Self::found(id, base_offset, Extent { size: 0, next_offset: base_offset }, false);
         let state = segment.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         state.index = Some(ActiveIndex::new(index_interval));
@@ -93,6 +96,7 @@ impl<D: Disk> Segment<D> {
                 sealed,
                 retired: false,
                 file: None,
+                kept: None,
                 max_timestamp: Known::Unknown,
                 first_timestamp: Known::Unknown,
                 has_transaction_index: false,
@@ -117,6 +121,7 @@ impl<D: Disk> Segment<D> {
         let mut state = self.lock();
         state.retired = true;
         state.file = None;
+        state.kept = None;
     }
 
     /// Before its files get other names: readers of older views go on with the handle kept here, until the last of them is done.
@@ -124,27 +129,47 @@ impl<D: Disk> Segment<D> {
         let file = self.open(disk, folder).ok();
         let mut state = self.lock();
         state.retired = true;
-        state.file = file;
+        state.file = None;
+        state.kept = file;
     }
 
     pub(crate) fn path(&self, folder: &str, suffix: &str) -> String {
         names::path(folder, self.base_offset, suffix)
     }
 
-    /// The records' file. Sealed segments go through the disk's own cache of handles.
+    /// The records' file.
     pub(crate) fn open(&self, disk: &D, folder: &str) -> io::Result<D::File> {
         let mut state = self.lock();
-        if let Some(file) = &state.file {
-            return Ok(file.clone());
+        let open = state.file.as_ref().and_then(|file| disk.recall(file));
+        if let Some(file) = open.or_else(|| state.kept.clone()) {
+            return Ok(file);
         }
         if state.retired {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let file = disk.open(&self.path(folder, names::LOG))?;
+        let path = self.path(folder, names::LOG);
+        let file = disk.open(&path)?;
         if !state.sealed {
-            state.file = Some(file.clone());
+            state.file = Some(disk.remember(&path, &file));
         }
         Ok(file)
+    }
+
+    /// Makes the records durable, and the transaction index with them. Nothing is left to do for a segment that was taken
+    /// out of the log.
+    pub(crate) fn sync(&self, disk: &D, folder: &str) -> io::Result<()> {
+        let file = match self.open(disk, folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.lock().retired => return Ok(()),
+            file => file?,
+        };
+        file.sync()?;
+        if !self.lock().has_transaction_index {
+            return Ok(());
+        }
+        match disk.open(&self.path(folder, names::TRANSACTION_INDEX)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            index => index?.sync(),
+        }
     }
 
     /// Position of a batch at or before the one containing `offset`.
@@ -222,6 +247,7 @@ impl<D: Disk> Segment<D> {
 
     /// Takes in a batch that was just written (or scanned).
     pub(crate) fn note_batch(&self, state: &mut SegmentState<D>, batch: NewBatch, timestamp: WallTime) {
+        debug_assert!(state.max_timestamp != Known::Unknown, "the writer asks for it first");
         let newest = MaxTimestamp { timestamp, offset: batch.last_offset };
         match state.max_timestamp {
             Known::Is(max) if max.timestamp >= timestamp => {}

@@ -24,6 +24,9 @@ const MAX_ROUNDS: usize = 4;
 /// pool has.
 const MAX_EXTENT: usize = 8 << 20;
 
+/// One answer may hold this share of the files that stay open, each until its records are read or sent.
+const SHARE_OF_OPEN_FILES: usize = 16;
+
 /// What the request says for all partitions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -85,8 +88,16 @@ enum Look {
 /// How much may still be planned.
 struct Budget {
     left: usize,
+    /// Partitions whose files may still be opened.
+    files: usize,
     /// Nothing was planned yet: the first partition with records returns a whole batch however large (KIP-74).
     at_least_one: bool,
+}
+
+impl Budget {
+    fn is_spent(&self) -> bool {
+        self.files == 0 || (self.left == 0 && !self.at_least_one)
+    }
 }
 
 impl Read {
@@ -158,9 +169,10 @@ fn look_at(
     let mut pass = Pass::default();
     let mut slow = Vec::new();
     let mut looked_at = VecDeque::with_capacity(queue.len());
-    let mut budget = Budget { left: rules.max_bytes, at_least_one: true };
+    let files = (context.broker.partitions.most_open_files() / SHARE_OF_OPEN_FILES).max(1);
+    let mut budget = Budget { left: rules.max_bytes, files, at_least_one: true };
     while let Some(slot) = queue.pop_front() {
-        if which == Which::Ready && budget.left == 0 && !budget.at_least_one {
+        if which == Which::Ready && budget.is_spent() {
             queue.push_front(slot);
             break;
         }
@@ -168,11 +180,15 @@ fn look_at(
         let Some(entry) = set.get_resolved(slot, &context.broker.partitions) else { continue };
         looked_at.push_back(slot);
         match look(context, entry, slot, by_id, rules, &budget) {
-            Look::Slow(partition) => slow.push(partition),
+            Look::Slow(partition) => {
+                budget.files = budget.files.saturating_sub(1);
+                slow.push(partition);
+            }
             Look::Read(read) => {
                 let bytes = read.plan.as_ref().map_or(0, |plan| plan.length as usize);
                 budget.left = budget.left.saturating_sub(bytes);
                 budget.at_least_one &= bytes == 0;
+                budget.files -= usize::from(read.has_data());
                 pass.bytes += bytes;
                 pass.must_answer |= read.code != 0 || read.diverging.is_some();
                 pass.reads.push(*read);
@@ -247,8 +263,10 @@ fn look_inside(
     };
     let asks_epoch = entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
     let read = Read { more: entry.fetch_offset < below, ..read };
-    let nothing_to_read = !read.more || (budget.left == 0 && !budget.at_least_one);
-    if nothing_to_read && !asks_epoch {
+    let nothing_to_read = !read.more || budget.is_spent();
+    let view = partition.view();
+    // What is left for the next request need not be opened for this one.
+    if nothing_to_read && (!asks_epoch || (read.more && view.is_none())) {
         return Look::Read(Box::new(read));
     }
     let range = ReadRange {
@@ -258,7 +276,7 @@ fn look_inside(
         at_least_one: budget.at_least_one,
     };
     let slow = Slow { slot: read.slot, partition: Arc::clone(partition), range, cursor: entry.cursor };
-    let Some(view) = partition.view() else { return Look::Slow(slow) };
+    let Some(view) = view else { return Look::Slow(slow) };
     if asks_epoch && let Some(diverged) = divergence(&view, entry, &read) {
         return Look::Read(Box::new(diverged));
     }

@@ -145,6 +145,12 @@ impl FetchSet {
         self.by_key.is_empty()
     }
 
+    /// Partitions that cannot say yet what they hold.
+    pub(super) fn recovering(&self) -> Vec<Arc<Partition>> {
+        let partitions = self.entries.iter().flatten().filter_map(|entry| entry.partition.as_ref());
+        partitions.filter(|partition| partition.state() == State::Recovering).cloned().collect()
+    }
+
     /// In the order of the request that named them first.
     pub(super) fn indexes(&self) -> impl Iterator<Item = u32> + use<> {
         0..u32::try_from(self.entries.len()).expect("a request has fewer partitions than 2^32")

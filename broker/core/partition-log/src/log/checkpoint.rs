@@ -1,29 +1,21 @@
 //! What survives: flush plans, manifest entries, the clean close.
 
 use super::Log;
-use crate::{Disk, DiskFile, FlushPlan, ManifestEntry, StorageError, errors::During, names};
+use crate::{Disk, FlushPlan, ManifestEntry, StorageError, errors::During, segment::Segment};
 use model::{LeaderEpoch, Offset};
-use std::io;
+use std::{io, sync::Arc};
 
 impl<D: Disk> Log<D> {
-    /// Files to sync (on any thread, see [`FlushPlan::run`]) so that everything below the plan's offset survives the machine.
-    pub fn flush_plan(&self) -> Result<FlushPlan<D>, StorageError> {
-        let mut files = Vec::new();
-        let mut up_to = self.recovery_point;
-        let active_id = self.active().id;
-        for segment in self.view.segments.iter().rev() {
-            let extent = segment.extent();
-            if extent.next_offset <= self.recovery_point {
-                break;
-            }
-            up_to = up_to.max(extent.next_offset);
-            files.push(segment.open(&self.disk, &self.folder).during("open a segment to flush it")?);
-            if segment.lock().has_transaction_index {
-                let path = segment.path(&self.folder, names::TRANSACTION_INDEX);
-                files.extend(found(self.disk.open(&path)).during("open a transaction index to flush it")?);
-            }
+    /// What to sync (on any thread, see [`FlushPlan::run`]) so that everything below the plan's offset survives the machine.
+    pub fn flush_plan(&self) -> FlushPlan<D> {
+        let unflushed = |segment: &&Arc<Segment<D>>| segment.extent().next_offset > self.recovery_point;
+        FlushPlan {
+            segments: self.view.segments.iter().rev().take_while(unflushed).cloned().collect(),
+            up_to: self.recovery_point.max(self.log_end()),
+            active_id: self.active().id,
+            disk: self.disk.clone(),
+            folder: self.folder.clone(),
         }
-        Ok(FlushPlan { files, up_to, active_id, disk: self.disk.clone(), folder: self.folder.clone() })
     }
 
     /// The plan ran. It does not count if the log was truncated meanwhile: what is at its offsets now is not what was synced.
@@ -86,19 +78,11 @@ impl<D: Disk> Log<D> {
 }
 
 impl<D: Disk> FlushPlan<D> {
-    /// Syncs the files, oldest last, and the folder.
+    /// Syncs the files, one open at a time and the oldest last, and the folder.
     pub fn run(&self) -> io::Result<()> {
-        for file in &self.files {
-            file.sync()?;
+        for segment in &self.segments {
+            segment.sync(&self.disk, &self.folder)?;
         }
         self.disk.sync_folder(&self.folder)
-    }
-}
-
-fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }

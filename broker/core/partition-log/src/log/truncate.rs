@@ -140,7 +140,7 @@ impl<D: Disk> Log<D> {
         let path = names::path(&self.folder, offset, names::LOG);
         let file = self.disk.create(&path).during("create a segment")?;
         let id = self.take_segment_id();
-        let segment = Segment::created(id, offset, self.config.index_interval_bytes, file);
+        let segment = Segment::created(id, offset, self.config.index_interval_bytes, self.disk.remember(&path, &file));
         self.set_epochs(EpochCache::default(), true)?;
         self.change_view(|view| {
             view.segments = vec![Arc::new(segment)];

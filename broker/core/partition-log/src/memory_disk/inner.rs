@@ -35,6 +35,8 @@ pub(super) struct Inner {
     unsynced_names: Vec<NameChange>,
     folders: BTreeSet<String>,
     pub(super) changes: u64,
+    pub(super) syncs: u64,
+    recalls: u64,
     pub(super) crash_at: Option<u64>,
     pub(super) seed: u64,
     pub(super) crashed: bool,
@@ -126,6 +128,7 @@ impl Inner {
 
     pub(super) fn sync(&mut self, id: usize) -> io::Result<()> {
         let fate = self.whole()?;
+        self.syncs += 1;
         let file = &mut self.files[id];
         file.synced = file.content.clone();
         file.unsynced.clear();
@@ -135,6 +138,11 @@ impl Inner {
     pub(super) fn open(&self, path: &str) -> io::Result<usize> {
         self.alive()?;
         self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub(super) fn is_still_open(&mut self) -> bool {
+        self.recalls += 1;
+        self.recalls % 2 == 1
     }
 
     pub(super) fn create(&mut self, path: &str) -> io::Result<usize> {
@@ -196,6 +204,7 @@ impl Inner {
 
     pub(super) fn sync_folder(&mut self, _folder: &str) -> io::Result<()> {
         let fate = self.whole()?;
+        self.syncs += 1;
         self.synced_names = self.names.clone();
         self.unsynced_names.clear();
         Self::end(&fate)
