@@ -93,9 +93,10 @@ impl EpochCache {
         text
     }
 
-    /// `None` for a damaged file; the cache is then rebuilt from the batches.
+    /// `None` for a damaged file; the cache is then rebuilt from the batches. Every line ends, so no part of a file passes
+    /// for the whole.
     pub(crate) fn decode(text: &[u8]) -> Option<Self> {
-        let mut lines = std::str::from_utf8(text).ok()?.lines();
+        let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.lines();
         if lines.next()?.trim() != "0" {
             return None;
         }
@@ -154,8 +155,10 @@ mod tests {
     fn file_is_kafkas_and_reads_back() {
         let epochs = cache(&[(0, 0), (3, 118)]);
         assert_eq!(epochs.encode(), "0\n2\n0 0\n3 118\n");
-        assert_eq!(EpochCache::decode(epochs.encode().as_bytes()), Some(epochs));
-        assert_eq!(EpochCache::decode(b"0\n2\n0 0\n"), None, "cut");
+        assert_eq!(EpochCache::decode(epochs.encode().as_bytes()), Some(epochs.clone()));
         assert_eq!(EpochCache::decode(b"1\n0\n"), None, "another format");
+        for cut in 0..epochs.encode().len() {
+            assert_eq!(EpochCache::decode(&epochs.encode().as_bytes()[..cut]), None, "cut at {cut}");
+        }
     }
 }

@@ -133,18 +133,20 @@ impl<D: Disk> Log<D> {
         self.recovery_point
     }
 
-    /// Begins a leadership: the epoch starts at the log end. Durable before it returns.
+    /// Begins a leadership: the epoch starts at the log end. No device is waited for: a file that the machine lost or tore
+    /// is rebuilt from the batches, and a flush of batches makes the file's name durable with them. An epoch that left no
+    /// batch may be forgotten; nothing can be asked of it.
     pub fn start_leader_epoch(&mut self, epoch: LeaderEpoch) -> Result<(), StorageError> {
-        self.assign_epoch(epoch, self.log_end(), true)
+        self.assign_epoch(epoch, self.log_end())
     }
 
-    fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset, durable: bool) -> Result<(), StorageError> {
+    fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) -> Result<(), StorageError> {
         if self.view.epochs.latest() == Some(epoch) {
             return Ok(());
         }
         let mut epochs = EpochCache::clone(&self.view.epochs);
         if epochs.assign(epoch, start) {
-            self.set_epochs(epochs, durable)?;
+            self.set_epochs(epochs, false)?;
         }
         Ok(())
     }

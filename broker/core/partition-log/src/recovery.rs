@@ -109,7 +109,8 @@ impl<D: Disk> Recovery<'_, D> {
 
     fn run(mut self, mut files: Files) -> Result<Recovered<D>, OpenError> {
         let start_of_entry = self.entry.map_or(Offset::ZERO, |entry| entry.log_start);
-        if files.segments.is_empty() {
+        let is_new = files.segments.is_empty();
+        if is_new {
             self.create_segment(start_of_entry).map_err(|error| self.io("create the first segment", error))?;
             files.segments.push(files::FoundSegment { base: start_of_entry, size: 0, has_transactions: false });
         }
@@ -127,7 +128,8 @@ impl<D: Disk> Recovery<'_, D> {
         if !clean {
             self.scan(&mut segments, scan_from, &mut producers, &mut rebuilt)?;
         }
-        let epochs_saved = saved.is_some_and(|saved| saved == rebuilt);
+        // The first epoch writes the first file.
+        let epochs_saved = saved.map_or(is_new && rebuilt.latest().is_none(), |saved| saved == rebuilt);
         self.finish(files, segments, producers, rebuilt, epochs_saved, clean)
     }
 

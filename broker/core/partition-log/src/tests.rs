@@ -3,6 +3,7 @@
 mod append;
 mod cleaning;
 mod decoders;
+mod epochs;
 mod kit;
 mod model;
 mod producers;

@@ -82,7 +82,7 @@ impl<D: Disk> Log<D> {
             }
         }
         if let Some(first) = group.placed.first() {
-            self.assign_epoch(epoch, first.header.base_offset, false)?;
+            self.assign_epoch(epoch, first.header.base_offset)?;
             self.write_group(group)?;
         }
         Ok(outcomes)
@@ -116,7 +116,7 @@ impl<D: Disk> Log<D> {
                     room.take(&header);
                 }
                 if newer_epoch {
-                    self.assign_epoch(header.partition_leader_epoch, header.base_offset, false)?;
+                    self.assign_epoch(header.partition_leader_epoch, header.base_offset)?;
                 }
                 let marker = header.attributes.is_control().then(|| marker_of(&batch)).flatten();
                 self.producers.stage(&mut group.staged, &header, marker, now, self.config.producer_id_expiration_ms);
