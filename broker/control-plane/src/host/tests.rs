@@ -147,7 +147,7 @@ async fn an_overtaken_controller_decides_again_on_what_the_store_holds() {
     running.verdicts.send(Verdict::Overtaken(Arc::clone(&other))).unwrap();
     assert!(matches!(contested.await.unwrap().unwrap(), Err(TopicError::AlreadyExists(_))));
     let handle = running.handle.clone();
-    let block = tokio::spawn(async move { handle.allocate_producer_ids().await });
+    let block = tokio::spawn(async move { handle.allocate_producer_ids(model::ProducerId(0)).await });
     let commit = running.store_next().await;
     assert_eq!(commit.expected, other.metadata_version);
     assert_eq!(block.await.unwrap().unwrap().first, ProducerId(1000), "the other's ids are not given out again");
@@ -188,6 +188,6 @@ async fn stopping_finishes_the_commit_under_way_and_refuses_later_calls() {
     running.verdicts.send(Verdict::Stored).unwrap();
     assert!(last.await.unwrap().unwrap().is_ok());
     assert!(running.host.await.unwrap().image.topic("last").is_some());
-    let error = running.handle.allocate_producer_ids().await.unwrap_err();
+    let error = running.handle.allocate_producer_ids(model::ProducerId(0)).await.unwrap_err();
     assert_eq!(error, controller::ControllerError::Stopped);
 }
