@@ -29,6 +29,8 @@ impl<D: Disk> Log<D> {
         let active = self.active().clone();
         let file = active.open(&self.disk, &self.folder).during("open the active segment")?;
         let start = active.extent().size;
+        // After a clean start it stands in the files only, and what is noted below is compared with it.
+        active.max_timestamp(&self.disk, &self.folder)?;
         let length: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
         self.reserve(&file, start, length);
         let aborted = self.aborted_entries(&staged);

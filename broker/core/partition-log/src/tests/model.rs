@@ -144,6 +144,20 @@ fn run(steps: &[Step]) {
     }
 }
 
+#[test]
+fn segment_goes_on_with_its_largest_timestamp_after_a_clean_start() {
+    // Older records follow in the segment, a newer one opens the next: the first is still found by its time.
+    let older_after_close = [
+        Step::Append(vec![1, 1, 1, 1, 1, 1], 0),
+        Step::Append(vec![1], 0),
+        Step::Close,
+        Step::Append(vec![1, 1, 1, 1, 1], -9),
+        Step::Append(vec![1, 1], 31),
+        Step::DeleteRecords(500),
+    ];
+    run(&older_after_close);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
