@@ -23,6 +23,7 @@ pub(crate) const CPU_PER_RECORD: Metric = metric("CPU per record", "µs", 3);
 pub(crate) const REQUESTS: Metric = metric("requests", "1/s", 0);
 pub(crate) const RECORDS: Metric = metric("records", "1/s", 0);
 pub(crate) const THROUGHPUT: Metric = metric("throughput", "MB/s", 1);
+pub(crate) const BACKFILL: Metric = metric("reader beside", "MB/s", 1);
 pub(crate) const RESIDENT: Metric = metric("resident memory", "MiB", 1);
 pub(crate) const DESCRIPTORS: Metric = metric("descriptors", "", 0);
 pub(crate) const CPU_SHARE: Metric = metric("CPU of one core", "%", 2);

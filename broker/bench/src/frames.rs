@@ -13,7 +13,7 @@ pub(crate) use produce::{Producing, produce_frame, produce_to_all};
 pub(crate) use session::FetchSession;
 
 use crate::load::Dialogue;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use model::WallTime;
 use protocol::{
@@ -21,6 +21,7 @@ use protocol::{
     record_batch::{BatchOptions, RecordData, build_batch},
     samples::Source,
 };
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the correlation id of a request is, from its size on.
 const CORRELATION_ID: std::ops::Range<usize> = 8..12;
@@ -61,7 +62,9 @@ impl BatchShape {
     pub(crate) fn batch(&self, seed: u64) -> Result<Bytes> {
         let mut source = Source::new(seed);
         let letters = (0..self.records * self.value_size).map(|_| b'a' + source.below(16) as u8).collect::<Vec<_>>();
-        let timestamp = WallTime(1_700_000_000_000);
+        // Of today: what is older than its retention would be deleted under the readers.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("read the clock")?;
+        let timestamp = WallTime(i64::try_from(now.as_millis())?);
         let records: Vec<_> = letters
             .chunks(self.value_size)
             .map(|value| RecordData { timestamp, value: Some(value), ..RecordData::default() })

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 const ALLOWANCE: f64 = 0.10;
 
 /// Requests, batches, and reading: the three paths whose cost is per unit.
-const CASES: [&str; 3] = ["P5/16", "P1/16k", "P2/16k"];
+const CASES: [&str; 4] = ["P5/16", "P1/16k", "P2/16k", "C0/1k"];
 
 /// By case, ours to the floor's.
 pub(crate) type Ratios = BTreeMap<String, f64>;

@@ -2,7 +2,10 @@
 
 use crate::process::CpuTime;
 use anyhow::{Context, Result};
-use rustix::net::sockopt::tcp_congestion;
+use rustix::{
+    fs::{Advice, fadvise},
+    net::sockopt::tcp_congestion,
+};
 use serde::Serialize;
 use std::{
     fs,
@@ -77,6 +80,22 @@ pub(crate) fn warm_memory(folder: &Path, bytes: u64) -> Result<()> {
     let piece = vec![0; PIECE];
     (0..bytes / PIECE as u64).try_for_each(|_| file.write_all(&piece)).context("warm memory")?;
     fs::remove_file(path).context("remove the file that warmed memory")
+}
+
+/// Lets the page cache forget what the files of `folder` hold, once it is on the device.
+pub(crate) fn forget_cached(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            forget_cached(&path)?;
+            continue;
+        }
+        // A file may go while the folder is read.
+        let Ok(file) = fs::File::open(&path) else { continue };
+        file.sync_data().context("write a file back")?;
+        fadvise(&file, 0, None, Advice::DontNeed).context("drop a file from the page cache")?;
+    }
+    Ok(())
 }
 
 /// The machine's work at one moment: all of it, and what is ours.

@@ -81,9 +81,11 @@ fn run(arguments: &RunArguments) -> Result<()> {
     let samples = bench.run(&cases, arguments.passes)?;
     let lines = figures::lines(&samples);
     let path = report::write(&place.output, &environment, &lines, &samples)?;
+    let plots = place.output.join("plots");
+    let drawn = report::plot::write(&plots, &lines)?.len();
     let mut out = std::io::stdout();
     writeln!(out, "\n{}", report::table(&environment, &lines))?;
-    writeln!(out, "raw results: {}", path.display())?;
+    writeln!(out, "raw results: {}; plots: {drawn} in {}", path.display(), plots.display())?;
     Ok(())
 }
 

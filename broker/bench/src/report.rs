@@ -1,5 +1,6 @@
-//! What is left of a run: one table and one file.
+//! What is left of a run: one table, one file with everything, and plots.
 
+pub(crate) mod plot;
 mod table;
 
 pub(crate) use table::table;

@@ -1,5 +1,6 @@
 //! What `make bench` runs: rows of one or more cases. A row is chosen by its id, a case by its whole name.
 
+mod backfill;
 mod consume;
 mod partitions;
 mod produce;
@@ -54,6 +55,8 @@ pub(crate) struct Subject {
     pub(crate) pids: Vec<u32>,
     /// How to start another of it; none where somebody else runs it.
     pub(crate) program: Option<Program>,
+    /// Where its data is, if this run started it.
+    pub(crate) folder: Option<PathBuf>,
     /// For what a case starts itself.
     pub(crate) spare_address: SocketAddr,
     pub(crate) spare_folder: PathBuf,
@@ -109,7 +112,10 @@ const BROKERS: &[Kind] = &[Kind::Ours, Kind::Kafka];
 
 /// Every case, in the order in which they run.
 pub(crate) fn cases() -> Vec<Case> {
-    [produce::cases(), consume::cases(), partitions::cases(), start::cases()].into_iter().flatten().collect()
+    [produce::cases(), consume::cases(), backfill::cases(), partitions::cases(), start::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Those of `cases` that `chosen` names by row or by whole name; all where it is empty.

@@ -48,11 +48,12 @@ impl Bench {
         let data = data.canonicalize()?;
         let address = |n: usize| -> SocketAddr { (Ipv4Addr::LOCALHOST, place.port + PORTS * n as u16).into() };
         let (mut subjects, mut servers) = (Vec::new(), Vec::new());
-        let subject = |n: usize, kind: Kind, address: SocketAddr, pid, program| Subject {
+        let subject = |n: usize, kind: Kind, address: SocketAddr, pid, program: Option<Program>| Subject {
             kind,
             address,
             pid,
             pids: Vec::new(),
+            folder: program.is_some().then(|| data.join(kind.label())),
             program,
             spare_address: (Ipv4Addr::LOCALHOST, place.port + PORTS * n as u16 + 1).into(),
             spare_folder: data.join(format!("{}-spare", kind.label())),

@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn cached(subject: &Subject, value_size: usize) -> Result<Figures> {
     let topic = Topic::create(subject, 1, &[])?;
     let shape = BatchShape::filling(BATCH_BYTES, value_size, Compression::None);
-    fill(subject, &topic.name, shape)?;
+    fill(subject, &topic.name, shape, LOG_BYTES)?;
     let batch_size = shape.batch(0)?.len();
     let dialogues = (0..READERS).map(|_| reader(subject.kind, &topic.name, shape, batch_size));
     let load = Load::start(Plan {
@@ -67,11 +67,12 @@ fn cached(subject: &Subject, value_size: usize) -> Result<Figures> {
     Ok(figures)
 }
 
-fn fill(subject: &Subject, topic: &str, shape: BatchShape) -> Result<()> {
+/// Leaves at least `bytes` of values in the one partition of a topic.
+pub(super) fn fill(subject: &Subject, topic: &str, shape: BatchShape, bytes: u64) -> Result<()> {
     let produce =
         Produce { shape, acks: 1, connections: 1, partitions: 1, depth: 4, pace: Pace::Closed, synced: false };
     let load = produce.start(subject, topic, Instant::now(), false)?;
-    while load.progress().bytes < LOG_BYTES && load.runs() {
+    while load.progress().bytes < bytes && load.runs() {
         thread::sleep(LOOK);
     }
     load.stop().map(drop)
