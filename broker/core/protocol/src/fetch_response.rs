@@ -6,8 +6,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::response_writer::ResponseWriter;
-pub use crate::response_writer::{LeaderHint, NodeEndpoint};
+use crate::message_writer::MessageWriter;
+pub use crate::message_writer::{LeaderHint, NodeEndpoint};
 use bytes::Bytes;
 use model::{BrokerId, LeaderEpoch, Offset, ProducerId, TopicId, TopicName};
 
@@ -89,7 +89,7 @@ impl<R: RecordsLength> FetchResponse<R> {
     pub fn into_pieces(self, version: i16, correlation_id: i32) -> Vec<FetchPiece<R>> {
         let partitions: usize = self.topics.iter().map(|topic| topic.partitions.len()).sum();
         let mut writer =
-            ResponseWriter::new(correlation_id, version >= 12, 64 + 48 * self.topics.len() + 64 * partitions);
+            MessageWriter::response(correlation_id, version >= 12, 64 + 48 * self.topics.len() + 64 * partitions);
         let mut extents = Vec::with_capacity(partitions);
         writer.i32(self.throttle_time_ms);
         if version >= 7 {
@@ -120,7 +120,7 @@ struct Extent<R> {
     records: R,
 }
 
-fn interleave<R: RecordsLength>(writer: ResponseWriter, extents: Vec<Extent<R>>) -> Vec<FetchPiece<R>> {
+fn interleave<R: RecordsLength>(writer: MessageWriter, extents: Vec<Extent<R>>) -> Vec<FetchPiece<R>> {
     let elsewhere = extents.iter().map(|extent| extent.records.length()).sum();
     let mut written = Bytes::from(writer.finish(elsewhere));
     let mut pieces = Vec::with_capacity(2 * extents.len() + 1);
@@ -137,7 +137,7 @@ fn interleave<R: RecordsLength>(writer: ResponseWriter, extents: Vec<Extent<R>>)
 }
 
 impl<R: RecordsLength> FetchPartitionResult<R> {
-    fn write(self, writer: &mut ResponseWriter, version: i16, extents: &mut Vec<Extent<R>>) {
+    fn write(self, writer: &mut MessageWriter, version: i16, extents: &mut Vec<Extent<R>>) {
         writer.i32(self.index);
         writer.i16(self.error_code);
         writer.i64(self.high_watermark.0);
@@ -163,12 +163,7 @@ impl<R: RecordsLength> FetchPartitionResult<R> {
     }
 }
 
-fn write_tags(
-    writer: &mut ResponseWriter,
-    version: i16,
-    diverging: Option<EpochEndOffset>,
-    leader: Option<LeaderHint>,
-) {
+fn write_tags(writer: &mut MessageWriter, version: i16, diverging: Option<EpochEndOffset>, leader: Option<LeaderHint>) {
     if version < 12 {
         return;
     }

@@ -8,20 +8,12 @@
 #[cfg(test)]
 mod tests;
 
+pub use crate::topic_reference::TopicReference;
 use crate::wire::{Reader, WireError};
 use bytes::Bytes;
-use model::TopicId;
 use std::ops::RangeInclusive;
 
 pub const VERSIONS: RangeInclusive<i16> = 3..=13;
-
-/// How a request names a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TopicReference<'a> {
-    Name(&'a str),
-    /// From version 13 (KIP-516).
-    Id(TopicId),
-}
 
 /// A Produce request whose whole layout was checked; walking it cannot fail.
 #[derive(Debug, Clone)]
@@ -80,11 +72,7 @@ struct Format {
 
 impl Format {
     fn topic_start<'a>(self, reader: &mut Reader<'a>) -> Result<(TopicReference<'a>, usize), WireError> {
-        let topic = if self.topic_ids {
-            TopicReference::Id(TopicId(uuid(reader.uuid()?)))
-        } else {
-            TopicReference::Name(reader.string(self.flexible)?)
-        };
+        let topic = TopicReference::read(reader, self.topic_ids, self.flexible)?;
         Ok((topic, reader.array_count(self.flexible)?.ok_or(WireError::Null)?))
     }
 
@@ -94,10 +82,6 @@ impl Format {
         reader.skip_tags(self.flexible)?;
         Ok((index, records))
     }
-}
-
-fn uuid(bytes: [u8; 16]) -> uuid::Uuid {
-    uuid::Uuid::from_bytes(bytes)
 }
 
 #[derive(Debug, Clone)]

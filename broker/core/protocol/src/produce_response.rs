@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::response_writer::ResponseWriter;
-pub use crate::response_writer::{LeaderHint, NodeEndpoint};
+use crate::message_writer::MessageWriter;
+pub use crate::message_writer::{LeaderHint, NodeEndpoint};
 use bytes::Bytes;
 use model::{Offset, TopicId, TopicName, WallTime};
 
@@ -62,7 +62,7 @@ impl PartitionResult {
         }
     }
 
-    fn write(&self, writer: &mut ResponseWriter, version: i16) {
+    fn write(&self, writer: &mut MessageWriter, version: i16) {
         writer.i32(self.index);
         writer.i16(self.error_code);
         writer.i64(self.base_offset.0);
@@ -94,7 +94,7 @@ impl ProduceResponse {
     pub fn encode(&self, version: i16, correlation_id: i32) -> Bytes {
         let partitions: usize = self.topics.iter().map(|topic| topic.partitions.len()).sum();
         let mut writer =
-            ResponseWriter::new(correlation_id, version >= 9, 64 + 64 * self.topics.len() + 48 * partitions);
+            MessageWriter::response(correlation_id, version >= 9, 64 + 64 * self.topics.len() + 48 * partitions);
         writer.count(Some(self.topics.len()));
         for topic in &self.topics {
             if version >= 13 {

@@ -185,6 +185,16 @@ impl<'a> Reader<'a> {
         if flexible { self.compact_length() } else { plain_length(i64::from(self.i32()?)) }
     }
 
+    /// The elements of an array, or null. Room is made as they are found, not as the count claims.
+    pub fn elements<T>(
+        &mut self,
+        flexible: bool,
+        mut element: impl FnMut(&mut Self) -> Result<T, WireError>,
+    ) -> Result<Option<Vec<T>>, WireError> {
+        let Some(count) = self.array_count(flexible)? else { return Ok(None) };
+        (0..count).map(|_| element(self)).collect::<Result<_, _>>().map(Some)
+    }
+
     /// Skips a section of tagged fields (KIP-482) that the caller has no use for.
     pub fn skip_tags(&mut self, flexible: bool) -> Result<(), WireError> {
         if !flexible {

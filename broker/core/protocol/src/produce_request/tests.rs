@@ -7,6 +7,7 @@ use kafka_protocol::{
     },
     protocol::{Encodable, StrBytes},
 };
+use model::TopicId;
 
 fn encoded(version: i16) -> Bytes {
     let partition = |index, records: Option<&'static [u8]>| {

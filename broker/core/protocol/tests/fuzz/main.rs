@@ -8,6 +8,7 @@
 
 mod bomb;
 mod budget;
+mod by_hand;
 mod mutate;
 mod targets;
 

@@ -1,10 +1,11 @@
 //! What each frame is fed to.
 
-use crate::{budget::Budget, mutate};
+use crate::{budget::Budget, by_hand, mutate};
 use bytes::Bytes;
 use kafka_protocol::messages::{ApiKey, RequestKind, ResponseKind};
 use model::{ProducerEpoch, ProducerId, Sequence, WallTime};
 use protocol::{
+    codec_versions,
     compression::{Compression, compress, decompress},
     frame::{FramePrefix, read_request_header},
     guard,
@@ -39,6 +40,7 @@ pub(crate) struct Counts {
     pub(crate) decoded: u64,
     pub(crate) refused: u64,
     pub(crate) refused_by_codec: u64,
+    pub(crate) refused_by_hand: u64,
     pub(crate) responses: u64,
     pub(crate) batches_accepted: u64,
     pub(crate) batches_refused: u64,
@@ -124,10 +126,21 @@ impl Targets {
             return;
         };
         let api = ApiKey::try_from(api_key).expect("the table has known keys only");
-        let codec_version = if api_key == 2 { version.min(10) } else { version };
-        let decode = || RequestKind::decode(api, &mut body.clone(), codec_version);
         let cost = walked.decoding_cost();
+        let by_hand = by_hand::read(&self.budget, api_key, version, &body, cost);
+        let Some(codec_version) = codec_versions::of_request(api_key, version) else {
+            match by_hand.expect("a version that the codec lacks is read by hand") {
+                Some(_) => counts.decoded += 1,
+                None => counts.refused_by_hand += 1,
+            }
+            return;
+        };
+        let decode = || RequestKind::decode(api, &mut body.clone(), codec_version);
         let decoded = self.budget.check("the codec", decode, |r| if r.is_ok() { cost } else { cost + ERROR_COST });
+        if let Some(by_hand) = by_hand {
+            let by_codec = decoded.as_ref().ok().map(|request| by_hand::digest(request, version));
+            assert_eq!(by_hand, by_codec, "codec and reader disagree");
+        }
         match decoded {
             Ok(RequestKind::Produce(request)) => {
                 counts.decoded += 1;
@@ -156,7 +169,7 @@ impl Targets {
         let body = Bytes::from(body);
         let Ok(walked) = guard::walk_response(key, version, &body) else { return };
         let api = ApiKey::try_from(key).expect("the table has known keys only");
-        let codec_version = if key == 2 { version.min(10) } else { version };
+        let Some(codec_version) = codec_versions::of_response(key, version) else { return };
         let decode = || ResponseKind::decode(api, &mut body.clone(), codec_version);
         let cost = walked.decoding_cost();
         let _ = self.budget.check("the codec", decode, |r| if r.is_ok() { cost } else { cost + ERROR_COST });

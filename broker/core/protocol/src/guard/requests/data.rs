@@ -151,7 +151,7 @@ pub(super) const DESCRIBE_PRODUCERS: Schema = Schema::new(
 pub(super) const DESCRIBE_LOG_DIRS: Schema = Schema::new(
     35,
     1,
-    4,
+    5,
     2,
     &[field("topics", Structs(&[field("topic", String), field("partitions", Array(&Int32))])).nullable()],
 );

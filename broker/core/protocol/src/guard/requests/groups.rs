@@ -1,14 +1,14 @@
 //! Groups and their offsets.
 
 use crate::guard::schema::{
-    Kind::{Array, Bytes, Int8, Int32, Int64, String, Structs},
+    Kind::{Array, Bytes, Int8, Int32, Int64, String, Structs, Uuid},
     NEVER, Schema, field,
 };
 
 pub(super) const OFFSET_COMMIT: Schema = Schema::new(
     8,
     2,
-    9,
+    10,
     8,
     &[
         field("group_id", String),
@@ -19,7 +19,8 @@ pub(super) const OFFSET_COMMIT: Schema = Schema::new(
         field(
             "topics",
             Structs(&[
-                field("name", String),
+                field("name", String).until(9),
+                field("topic_id", Uuid).since(10),
                 field(
                     "partitions",
                     Structs(&[
@@ -37,7 +38,7 @@ pub(super) const OFFSET_COMMIT: Schema = Schema::new(
 pub(super) const OFFSET_FETCH: Schema = Schema::new(
     9,
     1,
-    9,
+    10,
     6,
     &[
         field("group_id", String).until(7),
@@ -50,8 +51,15 @@ pub(super) const OFFSET_FETCH: Schema = Schema::new(
                 field("group_id", String),
                 field("member_id", String).since(9).nullable(),
                 field("member_epoch", Int32).since(9),
-                field("topics", Structs(&[field("name", String), field("partition_indexes", Array(&Int32))]))
-                    .nullable(),
+                field(
+                    "topics",
+                    Structs(&[
+                        field("name", String).until(9),
+                        field("topic_id", Uuid).since(10),
+                        field("partition_indexes", Array(&Int32)),
+                    ]),
+                )
+                .nullable(),
             ]),
         )
         .since(8),

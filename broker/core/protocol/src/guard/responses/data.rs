@@ -226,7 +226,7 @@ pub(super) const DESCRIBE_PRODUCERS: Schema = Schema::new(
 pub(super) const DESCRIBE_LOG_DIRS: Schema = Schema::new(
     35,
     1,
-    4,
+    5,
     2,
     &[
         field("throttle_time_ms", Int32),
@@ -253,6 +253,7 @@ pub(super) const DESCRIBE_LOG_DIRS: Schema = Schema::new(
                 ),
                 field("total_bytes", Int64).since(4),
                 field("usable_bytes", Int64).since(4),
+                field("is_cordoned", Int8).since(5),
             ]),
         ),
     ],

@@ -1,4 +1,4 @@
-//! Writes the two responses of the data path; knows the plain and the flexible form (KIP-482).
+//! Writes the messages that the codec does not write for us, in the plain and the flexible form (KIP-482).
 
 use crate::wire::put_unsigned_varint;
 use model::{BrokerId, LeaderEpoch};
@@ -19,14 +19,19 @@ pub struct NodeEndpoint {
     pub rack: Option<String>,
 }
 
-pub(crate) struct ResponseWriter {
+pub(crate) struct MessageWriter {
     pub(crate) out: Vec<u8>,
     flexible: bool,
 }
 
-impl ResponseWriter {
-    /// Starts a frame: four bytes for its size, correlation id, header tags.
-    pub(crate) fn new(correlation_id: i32, flexible: bool, capacity: usize) -> Self {
+impl MessageWriter {
+    /// A body without a frame around it.
+    pub(crate) fn body(flexible: bool) -> Self {
+        Self { out: Vec::new(), flexible }
+    }
+
+    /// Starts the frame of a response: four bytes for its size, correlation id, header tags.
+    pub(crate) fn response(correlation_id: i32, flexible: bool, capacity: usize) -> Self {
         let mut writer = Self { out: Vec::with_capacity(capacity), flexible };
         writer.i32(0);
         writer.i32(correlation_id);
@@ -39,6 +44,10 @@ impl ResponseWriter {
         let size = i32::try_from(self.out.len() - 4 + elsewhere).expect("responses are limited far below 2 GiB");
         self.out[..4].copy_from_slice(&size.to_be_bytes());
         self.out
+    }
+
+    pub(crate) fn bool(&mut self, value: bool) {
+        self.out.push(u8::from(value));
     }
 
     pub(crate) fn i16(&mut self, value: i16) {
@@ -90,7 +99,7 @@ impl ResponseWriter {
 
     /// One tagged field; `content` is written behind its size.
     pub(crate) fn tag(&mut self, tag: u32, content: impl FnOnce(&mut Self)) {
-        let mut inner = Self { out: Vec::new(), flexible: true };
+        let mut inner = Self::body(true);
         content(&mut inner);
         put_unsigned_varint(&mut self.out, tag);
         put_unsigned_varint(&mut self.out, inner.out.len() as u32);
