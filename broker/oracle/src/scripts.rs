@@ -13,6 +13,7 @@ mod payloads;
 mod placement;
 mod produce;
 mod rebalances;
+mod topic_ids;
 mod topics;
 
 use crate::session::Session;
@@ -49,6 +50,7 @@ scripts! {
     offsets::list_offsets, offsets::leader_epochs, offsets::delete_records,
     groups::find_coordinator, groups::membership, groups::refused_members, groups::committed_offsets, groups::described_groups, groups::deleted_groups,
     rebalances::two_members, rebalances::committing_members, rebalances::leaving_members, rebalances::listed_groups,
+    topic_ids::offsets_by_topic_id,
     group_edges::joining_edges, group_edges::group_names,
     limits::fetch_limits, limits::several_partitions, limits::times, limits::list_offsets_11,
     administration::topics_at_once, administration::everything_at_once,

@@ -112,6 +112,33 @@ impl Session {
         self.ask_raw(&format!("{label} v{version}"), &frame)
     }
 
+    /// Sends a body that the message library does not write, and records the answer, which it reads.
+    pub(crate) fn ask_with_body<Q: Request>(&mut self, label: &str, version: i16, body: &[u8]) -> Result<()>
+    where
+        Q::Response: Debug,
+    {
+        let body = self.call_with_body(Q::KEY, version, body)?;
+        let response = body.map(|body| decode_body::<Q>(body, version)).transpose()?;
+        self.note(label, version, response.as_ref());
+        Ok(())
+    }
+
+    /// The body of the response to a body, both as bytes.
+    pub(crate) fn call_with_body(&mut self, api_key: i16, version: i16, body: &[u8]) -> Result<Option<Bytes>> {
+        self.correlation_id += 1;
+        let size = i32::try_from(11 + body.len()).context("frame a request")?;
+        let mut frame = size.to_be_bytes().to_vec();
+        frame.extend(api_key.to_be_bytes());
+        frame.extend(version.to_be_bytes());
+        frame.extend(self.correlation_id.to_be_bytes());
+        let (no_client_id, no_tags) = ([0xff, 0xff], [0]);
+        frame.extend(no_client_id);
+        frame.extend(no_tags);
+        frame.extend(body);
+        let answer = self.exchange(&frame)?;
+        answer.map(|answer| body_of(api_key, version, answer)).transpose()
+    }
+
     /// Sends the bytes of a frame as they are and records the bytes of the answer, after the correlation id.
     pub(crate) fn ask_raw(&mut self, label: &str, frame: &[u8]) -> Result<()> {
         let text = match self.exchange(frame)? {
@@ -158,10 +185,18 @@ impl Session {
     }
 }
 
-fn decode<Q: Request>(mut body: Bytes, version: i16) -> Result<Q::Response> {
-    if response_header_version(Q::KEY, version)? >= 1 {
-        let _no_tags = body.split_to(1);
+fn decode<Q: Request>(frame: Bytes, version: i16) -> Result<Q::Response> {
+    decode_body::<Q>(body_of(Q::KEY, version, frame)?, version)
+}
+
+fn body_of(api_key: i16, version: i16, mut frame: Bytes) -> Result<Bytes> {
+    if response_header_version(api_key, version)? >= 1 {
+        let _no_tags = frame.split_to(1);
     }
+    Ok(frame)
+}
+
+pub(crate) fn decode_body<Q: Request>(mut body: Bytes, version: i16) -> Result<Q::Response> {
     let response =
         Q::Response::decode(&mut body, version).with_context(|| format!("decode key {} v{version}", Q::KEY))?;
     if !body.is_empty() {

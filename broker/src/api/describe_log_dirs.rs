@@ -1,25 +1,30 @@
 //! DescribeLogDirs (35): what is on disk, and how much room is left.
 
-use super::RequestContext;
+use super::{
+    RequestContext, Response,
+    error_counts::{self, ErrorCodes},
+    row,
+};
 use crate::partitions::{Partition, Topic};
+use bytes::Bytes;
 use kafka_protocol::{
     ResponseError as Code,
-    messages::{
-        DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
-        describe_log_dirs_response::{
-            DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic as DescribedTopic,
-        },
-    },
-    protocol::StrBytes,
+    messages::{ApiKey, DescribeLogDirsRequest},
 };
 use model::PartitionIndex;
+use protocol::describe_log_dirs_response::{DescribeLogDirsResponse, LogDir, LogDirPartition, LogDirTopic};
 use std::{path::Path, sync::Arc};
 
-/// Capacity of the volume came with this version (KIP-827).
-const FIRST_VERSION_WITH_CAPACITY: i16 = 4;
 const UNKNOWN_BYTES: i64 = -1;
 
-pub(crate) async fn handle(context: &RequestContext, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
+pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Response {
+    let Some(request) = row::decode(&context, body) else { return Response::Close };
+    let response = answer(&context, request).await;
+    error_counts::count(ApiKey::DescribeLogDirs, &context, |each| response.each_error(each));
+    Response::Bytes(response.encode(context.version, context.correlation_id))
+}
+
+async fn answer(context: &RequestContext, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let partitions = &context.broker.partitions;
     let topics = match request.topics {
         None => partitions.topics().iter().map(|topic| described(topic, &topic.held())).collect(),
@@ -34,29 +39,22 @@ pub(crate) async fn handle(context: &RequestContext, request: DescribeLogDirsReq
         }
     };
     let data_dir = context.broker.config.data_dir.clone();
-    let path = StrBytes::from_string(data_dir.display().to_string());
+    let path = data_dir.display().to_string();
     let capacity = partitions.disk_pool().run(move || capacity(&data_dir)).await.flatten();
-    let code = if capacity.is_some() { 0 } else { Code::KafkaStorageError.code() };
-    let result = DescribeLogDirsResult::default().with_log_dir(path).with_error_code(code).with_topics(topics);
-    let (total, usable) = capacity.unwrap_or((UNKNOWN_BYTES, UNKNOWN_BYTES));
-    let result = match context.version {
-        FIRST_VERSION_WITH_CAPACITY.. => result.with_total_bytes(total).with_usable_bytes(usable),
-        _ => result,
-    };
-    DescribeLogDirsResponse::default().with_results(vec![result])
+    let error_code = if capacity.is_some() { 0 } else { Code::KafkaStorageError.code() };
+    let (total_bytes, usable_bytes) = capacity.unwrap_or((UNKNOWN_BYTES, UNKNOWN_BYTES));
+    let log_dir = LogDir { error_code, path, topics, total_bytes, usable_bytes, is_cordoned: false };
+    DescribeLogDirsResponse { error_code: 0, results: vec![log_dir] }
 }
 
-fn described(topic: &Topic, partitions: &[Arc<Partition>]) -> DescribedTopic {
-    let partition = |held: &Arc<Partition>| {
-        DescribeLogDirsPartition::default()
-            .with_partition_index(held.id().partition.0)
-            .with_partition_size(held.size())
-            .with_offset_lag(0)
-            .with_is_future_key(false)
+fn described(topic: &Topic, partitions: &[Arc<Partition>]) -> LogDirTopic {
+    let partition = |held: &Arc<Partition>| LogDirPartition {
+        index: held.id().partition,
+        size: held.size(),
+        offset_lag: 0,
+        is_future: false,
     };
-    DescribedTopic::default()
-        .with_name(TopicName(StrBytes::from_string(topic.name().to_string())))
-        .with_partitions(partitions.iter().map(partition).collect())
+    LogDirTopic { name: topic.name().clone(), partitions: partitions.iter().map(partition).collect() }
 }
 
 /// Size of the volume and what is free of it for us; `None` if the folder is gone.

@@ -2,6 +2,7 @@
 
 use super::RequestContext;
 use kafka_protocol::messages::*;
+use protocol::describe_log_dirs_response::DescribeLogDirsResponse;
 
 pub(crate) trait ErrorCodes {
     /// Hands over every code of the response, success included.

@@ -10,7 +10,7 @@ use kafka_protocol::{
     messages::ApiKey,
     protocol::{Encodable, Request},
 };
-use protocol::frame::encode_response;
+use protocol::{codec_versions, frame::encode_response, wire::WireError};
 
 /// One Kafka API: what it is called, which versions are served and advertised, and who answers.
 #[derive(Debug)]
@@ -61,8 +61,8 @@ macro_rules! typed {
     };
 }
 
-/// A row whose handler takes the raw body and makes its own bytes: Produce (`async fn handle(context: RequestContext,
-/// body: Bytes) -> Dispatched`) and Fetch (the same `-> Response`). The body has passed the frame guard.
+/// A row whose handler takes the raw body and makes the whole response: `async fn handle(context: RequestContext, body:
+/// Bytes) -> Response` (Produce: `-> Dispatched`). The body has passed the frame guard.
 macro_rules! raw {
     ($kind:ident, $key:ident, $module:ident, $low:literal..=$high:literal, advertised $first:literal..=$last:literal) => {
         $crate::api::Api {
@@ -79,13 +79,17 @@ pub(super) use typed;
 
 /// None when the body does not decode: a client that broken cannot be answered.
 pub(super) fn decode<R: Request>(context: &RequestContext, mut body: Bytes) -> Option<R> {
-    match R::decode(&mut body, context.version) {
-        Ok(request) => Some(request),
-        Err(error) => {
-            tracing::debug!(api_key = R::KEY, version = context.version, error = %error, "request does not decode");
-            None
-        }
-    }
+    let codec_version = codec_versions::of_request(R::KEY, context.version)?;
+    R::decode(&mut body, codec_version).inspect_err(|error| refused(R::KEY, context, error)).ok()
+}
+
+/// What a reader beside the codec made of a body, as [`decode`].
+pub(super) fn read<T>(api: ApiKey, context: &RequestContext, request: Result<T, WireError>) -> Option<T> {
+    request.inspect_err(|error| refused(api as i16, context, error)).ok()
+}
+
+fn refused(api_key: i16, context: &RequestContext, error: &dyn std::fmt::Display) {
+    tracing::debug!(api_key, version = context.version, error = %error, "request does not decode");
 }
 
 /// The whole frame; what it says of errors is counted.

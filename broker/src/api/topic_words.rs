@@ -2,13 +2,14 @@
 //! a client of one listener.
 
 use super::ConnectionContext;
-use controller::{BrokerRegistration, ClusterImage, Endpoint, PartitionImage};
+use controller::{BrokerRegistration, ClusterImage, Endpoint, PartitionImage, TopicImage};
 use kafka_protocol::{
     ResponseError as Code,
     messages::{BrokerId as WireBrokerId, TopicName as WireTopicName},
     protocol::StrBytes,
 };
 use model::{BrokerId, TopicName};
+use protocol::topic_reference::TopicReference;
 
 /// What the wire carries where nobody asked for operations.
 pub(super) const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
@@ -40,6 +41,23 @@ pub(super) fn wire_topic(name: &TopicName) -> WireTopicName {
 
 pub(super) fn model_topic(name: &WireTopicName) -> TopicName {
     TopicName::from(name.0.as_str())
+}
+
+/// The topic that a request means, if there is one.
+pub(super) fn existing<'a>(image: &'a ClusterImage, topic: TopicReference<'_>) -> Option<&'a TopicImage> {
+    let existing = match topic {
+        TopicReference::Name(name) => image.topic(name),
+        TopicReference::Id(id) => image.topic_by_id(id),
+    };
+    existing.map(AsRef::as_ref)
+}
+
+/// The code for a topic that does not exist.
+pub(super) fn unknown(topic: TopicReference<'_>) -> Code {
+    match topic {
+        TopicReference::Name(_) => Code::UnknownTopicOrPartition,
+        TopicReference::Id(_) => Code::UnknownTopicId,
+    }
 }
 
 pub(super) fn wire_brokers(brokers: &[BrokerId]) -> Vec<WireBrokerId> {

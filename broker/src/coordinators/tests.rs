@@ -1,6 +1,7 @@
 //! Groups over a real broker in this process: its offsets topic, its clock, its restarts.
 
 mod hosting;
+mod topic_ids;
 mod versions;
 
 use crate::{
@@ -10,8 +11,8 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        GroupId, JoinGroupRequest, JoinGroupResponse, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
-        ResponseHeader, SyncGroupRequest, TopicName,
+        GroupId, JoinGroupRequest, JoinGroupResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+        OffsetFetchResponse, ResponseHeader, SyncGroupRequest, TopicName,
         join_group_request::JoinGroupRequestProtocol,
         offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_fetch_request::{OffsetFetchRequestTopic, OffsetFetchRequestTopics},
@@ -19,7 +20,12 @@ use kafka_protocol::{
     },
     protocol::{Decodable, HeaderVersion, Request, StrBytes},
 };
+use model::TopicId;
+use protocol::requests_by_topic_id;
 use std::sync::Arc;
+
+const FIRST_BY_ID: i16 = 10;
+const NOBODYS_ID: TopicId = TopicId(uuid::Uuid::from_u128(99));
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -41,10 +47,14 @@ async fn call<R: Request>(fixture: &Fixture, version: i16, request: &R) -> R::Re
 async fn call_broker<R: Request>(broker: &Arc<Broker>, version: i16, request: &R) -> R::Response {
     let mut body = BytesMut::new();
     request.encode(&mut body, version).unwrap();
+    send::<R>(broker, version, body.freeze()).await
+}
+
+async fn send<R: Request>(broker: &Arc<Broker>, version: i16, body: Bytes) -> R::Response {
     let api = TABLE.iter().find(|api| api.key as i16 == R::KEY).expect("the API is served");
     let context = RequestContext::for_tests(Arc::clone(broker), version);
     let response = match &api.handler {
-        Handler::Ordinary(handle) | Handler::Parking(handle) => handle(context, body.freeze()).await,
+        Handler::Ordinary(handle) | Handler::Parking(handle) => handle(context, body).await,
         Handler::Overlapping(_) => unreachable!("no group API overlaps"),
     };
     let Response::Bytes(mut frame) = response else { panic!("answered with a frame") };
@@ -53,6 +63,28 @@ async fn call_broker<R: Request>(broker: &Arc<Broker>, version: i16, request: &R
     let response = R::Response::decode(&mut frame, version).unwrap();
     assert!(frame.is_empty(), "bytes after the response");
     response
+}
+
+/// In the versions that name topics by id as well.
+async fn commit(fixture: &Fixture, version: i16, request: &OffsetCommitRequest) -> OffsetCommitResponse {
+    if version < FIRST_BY_ID {
+        return call(fixture, version, request).await;
+    }
+    let body = requests_by_topic_id::offset_commit(request, |name| topic_id(fixture, name));
+    send::<OffsetCommitRequest>(fixture.broker(), version, body).await
+}
+
+async fn fetch_offsets(fixture: &Fixture, version: i16, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+    if version < FIRST_BY_ID {
+        return call(fixture, version, request).await;
+    }
+    let body = requests_by_topic_id::offset_fetch(request, |name| topic_id(fixture, name));
+    send::<OffsetFetchRequest>(fixture.broker(), version, body).await
+}
+
+/// Of a topic that is not there, one that nobody has.
+fn topic_id(fixture: &Fixture, name: &str) -> TopicId {
+    fixture.broker().metadata.current().topic(name).map_or(NOBODYS_ID, |topic| topic.id)
 }
 
 fn join_request(name: &str, member: &str) -> JoinGroupRequest {

@@ -46,7 +46,7 @@ impl CollectSlowly for ConsumerLag {
 
 /// `None` where the group went away meanwhile.
 async fn read(broker: &Broker, group: GroupId) -> Option<GroupRow> {
-    let all = FetchOffsets { group: group.clone(), partitions: None, require_stable: false };
+    let all = FetchOffsets { group: group.clone(), topics: None, require_stable: false };
     let topics = broker.groups.fetch_offsets(all).await.ok()?;
     let members = broker.groups.describe(group.clone()).await.ok()?.members.len();
     let mut offsets = Vec::new();

@@ -1,21 +1,28 @@
 //! Nothing is advertised that does not answer: every API in every advertised version gets an empty request and one with
-//! entries, and the response has to decode at that version to its last byte.
+//! entries, and the response has to have the layout of that version to its last byte.
 
 pub mod samples;
 
-use crate::harness::{Client, TestBroker};
+use crate::harness::{Client, TestBroker, decode};
 use kafka_protocol::{
     messages::{ApiKey, ApiVersionsRequest, CreateTopicsRequest, create_topics_request::CreatableTopic},
     protocol::Request,
 };
+use protocol::{codec_versions, guard::walk_response};
 use samples::Sample;
 
 /// Advertised below what is served: librdkafka 2.0.2 draws conclusions from the minimum (KAFKA-18659).
 const FIRST_SERVED_PRODUCE: i16 = 3;
 
 async fn ask<R: Request + Sample>(client: &mut Client, version: i16) {
-    client.call(version, &R::empty(version)).await;
-    client.call(version, &R::filled(version)).await;
+    for request in [R::empty(version), R::filled(version)] {
+        let body = client.call_with_body(R::KEY, version, &request.body(version)).await;
+        let walked = walk_response(R::KEY, version, &body).unwrap();
+        assert_eq!(walked.trailing, 0, "API {} version {version}", R::KEY);
+        if let Some(codec_version) = codec_versions::of_response(R::KEY, version) {
+            decode::<R>(codec_version, body);
+        }
+    }
 }
 
 macro_rules! ask_by_key {

@@ -3,7 +3,7 @@
 mod client;
 pub mod process;
 
-pub use client::Client;
+pub use client::{Client, decode};
 
 use broker::{Broker, RunningBroker, config::BrokerConfig};
 use std::net::SocketAddr;

@@ -289,7 +289,11 @@ impl Bench {
     pub(crate) fn offset(&self, topic: &str, partition: i32) -> i64 {
         let request = crate::request::FetchOffsets {
             group: GroupId::from(GROUP),
-            partitions: Some(vec![(TopicName::from(topic), vec![PartitionIndex(partition)])]),
+            topics: Some(vec![crate::request::TopicToFetch {
+                topic: TopicName::from(topic),
+                topic_id: None,
+                partitions: vec![PartitionIndex(partition)],
+            }]),
             require_stable: false,
         };
         self.coordinator.fetch_offsets(&request)[0].partitions[0].offset.0

@@ -187,7 +187,15 @@ pub struct DeleteOffsets {
 pub struct FetchOffsets {
     pub group: GroupId,
     /// `None` asks for all.
-    pub partitions: Option<Vec<(TopicName, Vec<PartitionIndex>)>>,
+    pub topics: Option<Vec<TopicToFetch>>,
     /// KIP-447: a partition with an open transactional commit is refused.
     pub require_stable: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct TopicToFetch {
+    pub topic: TopicName,
+    /// Set where the client asks for the topic with this id: offsets of an earlier one of the name are not its.
+    pub topic_id: Option<TopicId>,
+    pub partitions: Vec<PartitionIndex>,
 }

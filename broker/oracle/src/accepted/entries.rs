@@ -46,15 +46,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     },
     Entry {
         script: "api_versions",
-        label: "",
-        fields: &["api 8", "api 9", "api 35"],
-        ours: "",
-        peer: "",
-        why: "the newest version is Kafka 4.2's or 4.3's, for which the message library has no format; clients take the \
-              one before it",
-    },
-    Entry {
-        script: "api_versions",
         label: "ApiVersions v",
         fields: &[
             "transaction.version",

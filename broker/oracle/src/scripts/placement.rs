@@ -1,7 +1,10 @@
 //! Leaders, replicas, log directories, producers.
 
 use super::{consume::filled, make_topic, text, topic_name};
-use crate::session::Session;
+use crate::{
+    answer::Node,
+    session::{Session, decode_body},
+};
 use anyhow::{Context, Result};
 use kafka_protocol::messages::{
     AlterPartitionReassignmentsRequest, BrokerId, DescribeLogDirsRequest, DescribeProducersRequest,
@@ -13,6 +16,7 @@ use kafka_protocol::messages::{
     elect_leaders_request::TopicPartitions,
     list_partition_reassignments_request::ListPartitionReassignmentsTopics,
 };
+use kafka_protocol::protocol::Request;
 
 pub(super) fn elections(session: &mut Session) -> Result<()> {
     make_topic(session, "elected", 1, &[])?;
@@ -69,7 +73,22 @@ pub(super) fn log_dirs(session: &mut Session) -> Result<()> {
     session.ask_all("DescribeLogDirs of a partition", 1..=4, |_| {
         DescribeLogDirsRequest::default().with_topics(Some(vec![asked()]))
     })?;
-    session.ask_all("DescribeLogDirs of none", 1..=4, |_| DescribeLogDirsRequest::default().with_topics(Some(vec![])))
+    session
+        .ask_all("DescribeLogDirs of none", 1..=4, |_| DescribeLogDirsRequest::default().with_topics(Some(vec![])))?;
+    cordoned_log_dirs(session)
+}
+
+/// Version 5 has one more byte than 4, the last of each folder; both brokers have one folder.
+fn cordoned_log_dirs(session: &mut Session) -> Result<()> {
+    let everything_of_stored = b"\x02\x07stored\x02\0\0\0\0\0\0";
+    let answer = session.call_with_body(DescribeLogDirsRequest::KEY, 5, everything_of_stored)?;
+    let mut body = answer.context("describe log dirs")?.to_vec();
+    let tags_of_folder_and_response = 2;
+    let is_cordoned = body.remove(body.len() - tags_of_folder_and_response - 1);
+    let described = decode_body::<DescribeLogDirsRequest>(body.into(), 4)?;
+    session.note("DescribeLogDirs of a partition", 5, Some(&described));
+    session.record("is cordoned", Node::Value(is_cordoned.to_string()));
+    Ok(())
 }
 
 pub(super) fn producers_and_transactions(session: &mut Session) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Two requests of each API: as empty as it may be, and one whose answer has entries (good or bad ones).
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
         AlterConfigsRequest, AlterPartitionReassignmentsRequest, ApiVersionsRequest, BrokerId, CreatePartitionsRequest,
@@ -15,15 +15,19 @@ use kafka_protocol::{
         create_topics_request, delete_records_request, delete_topics_request, describe_configs_request,
         describe_producers_request, describe_topic_partitions_request, elect_leaders_request, fetch_request,
         incremental_alter_configs_request as incremental, join_group_request, leave_group_request,
-        list_offsets_request, list_partition_reassignments_request, metadata_request, offset_commit_request,
-        offset_delete_request, offset_fetch_request, offset_for_leader_epoch_request as leader_epoch, produce_request,
-        sync_group_request,
+        list_offsets_request, list_partition_reassignments_request, metadata_request, offset_delete_request,
+        offset_for_leader_epoch_request as leader_epoch, produce_request, sync_group_request,
     },
-    protocol::{Message, Request, StrBytes},
+    protocol::{Encodable, Message, Request, StrBytes},
 };
-use protocol::frame::{FramePrefix, encode_request};
+use protocol::{
+    codec_versions,
+    frame::{FramePrefix, encode_request},
+};
 use std::sync::LazyLock;
 use uuid::Uuid;
+
+mod offsets;
 
 /// Calls a macro with what it is given, and every request there is a sample of.
 macro_rules! with_all_requests {
@@ -58,12 +62,23 @@ pub fn frames() -> &'static [Bytes] {
     &FRAMES
 }
 
-pub trait Sample: Default {
+pub trait Sample: Default + Request {
     fn empty(_version: i16) -> Self {
         Self::default()
     }
 
     fn filled(version: i16) -> Self;
+
+    fn body(&self, version: i16) -> Bytes {
+        let codec_version = codec_versions::of_request(Self::KEY, version).expect("the codec writes the version");
+        codec_body(self, codec_version)
+    }
+}
+
+fn codec_body(request: &impl Encodable, version: i16) -> Bytes {
+    let mut body = BytesMut::new();
+    request.encode(&mut body, version).unwrap();
+    body.freeze()
 }
 
 const TOPIC_RESOURCE: i8 = 2;
@@ -159,45 +174,6 @@ impl Sample for MetadataRequest {
             .with_allow_auto_topic_creation(version < 4)
             .with_include_topic_authorized_operations(version >= 8)
             .with_include_cluster_authorized_operations((8..=10).contains(&version))
-    }
-}
-
-impl Sample for OffsetCommitRequest {
-    fn filled(_version: i16) -> Self {
-        let partition = offset_commit_request::OffsetCommitRequestPartition::default()
-            .with_committed_offset(5)
-            .with_committed_metadata(Some(text("note")));
-        let topics = [topic(), missing_topic()].map(|name| {
-            offset_commit_request::OffsetCommitRequestTopic::default()
-                .with_name(name)
-                .with_partitions(vec![partition.clone()])
-        });
-        Self::default().with_group_id(group()).with_topics(topics.to_vec())
-    }
-}
-
-impl Sample for OffsetFetchRequest {
-    fn empty(version: i16) -> Self {
-        // Null stands for all topics from version 2 on.
-        Self::default().with_topics(if (2..8).contains(&version) { None } else { Some(Vec::new()) })
-    }
-
-    fn filled(version: i16) -> Self {
-        let topics = [topic(), missing_topic()];
-        if version >= 8 {
-            let topics = topics.map(|name| {
-                offset_fetch_request::OffsetFetchRequestTopics::default()
-                    .with_name(name)
-                    .with_partition_indexes(vec![0])
-            });
-            let some = offset_fetch_request::OffsetFetchRequestGroup::default().with_group_id(group());
-            let all = some.clone().with_topics(None);
-            return Self::default().with_groups(vec![some.with_topics(Some(topics.to_vec())), all]);
-        }
-        let topics = topics.map(|name| {
-            offset_fetch_request::OffsetFetchRequestTopic::default().with_name(name).with_partition_indexes(vec![0])
-        });
-        Self::default().with_group_id(group()).with_topics(Some(topics.to_vec()))
     }
 }
 

@@ -6,13 +6,14 @@ use crate::{
     offsets::CommittedOffset,
     records::Record,
     reply::Reply,
-    request::{CommitOffsets, DeleteOffsets, FetchOffsets, JoinGroup, Request},
+    request::{CommitOffsets, DeleteOffsets, FetchOffsets, JoinGroup, Request, TopicToFetch},
 };
 use model::{GroupId, LeaderEpoch, Offset, PartitionIndex, ProducerId, TopicId, TopicName, WallTime};
 use std::time::Duration;
+use uuid::Uuid;
 
 fn fetch_all(require_stable: bool) -> FetchOffsets {
-    FetchOffsets { group: GroupId::from(GROUP), partitions: None, require_stable }
+    FetchOffsets { group: GroupId::from(GROUP), topics: None, require_stable }
 }
 
 #[test]
@@ -108,12 +109,34 @@ fn long_metadata_is_refused_for_its_partition_only() {
 fn what_was_never_committed_is_minus_one_without_error() {
     let bench = Bench::new();
     let request = FetchOffsets {
-        partitions: Some(vec![(TopicName::from("t"), vec![PartitionIndex(0), PartitionIndex(3)])]),
+        topics: Some(vec![TopicToFetch {
+            topic: TopicName::from("t"),
+            topic_id: None,
+            partitions: vec![PartitionIndex(0), PartitionIndex(3)],
+        }]),
         ..fetch_all(false)
     };
     let topics = bench.coordinator.fetch_offsets(&request);
     assert!(topics[0].partitions.iter().all(|offset| offset.offset == Offset::NONE && offset.error.is_none()));
     assert!(bench.coordinator.fetch_offsets(&fetch_all(false)).is_empty());
+}
+
+#[test]
+fn offsets_of_a_topics_former_life_are_not_those_of_the_next() {
+    let mut bench = Bench::new();
+    let (former, next) = (TopicId(Uuid::from_u128(1)), TopicId(Uuid::from_u128(2)));
+    let mut request = commit("", -1, &[("t", 0, 5), ("t", 1, 6), ("t", 2, 7)]);
+    request.partitions[0].topic_id = former;
+    request.partitions[1].topic_id = next;
+    bench.commit(request).unwrap();
+    let fetched = |topic_id| {
+        let partitions = (0..3).map(PartitionIndex).collect();
+        let topics = Some(vec![TopicToFetch { topic: TopicName::from("t"), topic_id, partitions }]);
+        let topics = bench.coordinator.fetch_offsets(&FetchOffsets { topics, ..fetch_all(false) });
+        topics[0].partitions.iter().map(|offset| (offset.offset.0, offset.error)).collect::<Vec<_>>()
+    };
+    assert_eq!(fetched(Some(next)), [(-1, None), (6, None), (7, None)], "the last was committed without an id");
+    assert_eq!(fetched(None), [(5, None), (6, None), (7, None)]);
 }
 
 #[test]
