@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering, fence},
     },
 };
 
@@ -50,24 +50,28 @@ impl Watchers {
         let ticket = list.next;
         list.next += 1;
         list.watches.insert(ticket, (watcher, index));
-        self.any.store(true, Ordering::SeqCst);
+        self.any.store(true, Ordering::Relaxed);
+        // With the fence of `tell`: either that sees the subscriber, or the subscriber sees what was stored before it.
+        fence(Ordering::SeqCst);
         Ticket(ticket)
     }
 
     pub(super) fn unsubscribe(&self, ticket: Ticket) {
         let mut list = self.list.lock();
         list.watches.remove(&ticket.0);
-        self.any.store(!list.watches.is_empty(), Ordering::SeqCst);
+        self.any.store(!list.watches.is_empty(), Ordering::Relaxed);
     }
 
     #[cfg(test)]
     pub(super) fn any(&self) -> bool {
-        self.any.load(Ordering::SeqCst)
+        self.any.load(Ordering::Relaxed)
     }
 
     /// Positions are stored before this is called.
     pub(super) fn tell(&self, change: Change) {
-        if !self.any.load(Ordering::SeqCst) {
+        // Without it the look at `any` may come before the positions are visible, and both sides miss each other.
+        fence(Ordering::SeqCst);
+        if !self.any.load(Ordering::Relaxed) {
             return;
         }
         let mut list = self.list.lock();
@@ -78,6 +82,6 @@ impl Watchers {
             }
             None => false,
         });
-        self.any.store(!list.watches.is_empty(), Ordering::SeqCst);
+        self.any.store(!list.watches.is_empty(), Ordering::Relaxed);
     }
 }
