@@ -79,7 +79,7 @@ struct Host {
     known: Mutex<Option<Known>>,
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
-    manifest: ManifestFile,
+    manifest: Arc<ManifestFile>,
     flusher: Arc<Flusher>,
     topics: RwLock<Topics>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -112,7 +112,7 @@ impl Partitions {
         let static_configs = config.static_values().clone();
         let log_settings = settings::BrokerLogSettings { producer_id_expiration_ms: config.producers.id_expiration_ms };
         let doomed = known.doomed_folders().cloned().collect();
-        let manifest = ManifestFile::new(disk.clone(), pool.clone(), known.entries());
+        let manifest = Arc::new(ManifestFile::new(disk.clone(), pool.clone(), known.entries()));
         let host = Arc::new(Host {
             me: config.node_id,
             disk,
@@ -182,12 +182,18 @@ impl Partitions {
 
     /// Resolves when no log is in doubt any more. Partitions serve as soon as each is recovered, not only then.
     pub(crate) async fn recovered(&self) {
+        let mut all_serve = true;
         for partition in self.all() {
-            if partition.state() == State::Recovering {
-                partition.ensure_open().await;
+            if partition.state() == State::Recovering || !partition.leads() {
+                // As its writer: others see the log open, then the state, and only then the leader.
+                partition.exclusive(queue::Need::Log, |_, _| ()).await;
             }
+            all_serve &= !matches!(partition.state(), State::Recovering | State::Failed);
         }
         self.host.recovering.store(false, Ordering::Release);
+        if !all_serve {
+            return;
+        }
         if let Err(error) = self.host.manifest.mark_boot().await {
             tracing::warn!(%error, "cannot note that all logs are recovered, the next crash takes longer to recover from");
         }
@@ -198,6 +204,9 @@ impl Partitions {
         for task in std::mem::take(&mut *self.host.tasks.lock()) {
             task.abort();
         }
+        let in_doubt = || self.all().iter().any(|partition| partition.state() != State::Serving);
+        // A log that recovers from here on is not among those that are closed.
+        let was_in_doubt = in_doubt();
         self.flush_all(PATIENCE_FOR_DEVICE).await;
         let open: Vec<_> = self.all().into_iter().filter(|partition| partition.view().is_some()).collect();
         let closed = open.iter().map(|partition| async move {
@@ -209,8 +218,7 @@ impl Partitions {
         });
         let all_closed = futures_util::future::join_all(closed).await.into_iter().all(|closed| closed);
         self.host.manifest.checkpoint().await.context("write the partition manifest")?;
-        let in_doubt = self.all().iter().any(|partition| partition.state() != State::Serving);
-        if all_closed && !in_doubt {
+        if all_closed && !was_in_doubt && !in_doubt() {
             self.host.manifest.mark_clean().await.context("mark the clean stop")?;
         }
         self.host.pool.close();

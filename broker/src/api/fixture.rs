@@ -60,13 +60,15 @@ impl Fixture {
 
     /// A second broker on a copy of this one's folder as it is now: what a killed process would have left behind.
     pub(crate) async fn after_a_crash(&self) -> Self {
-        let mut crashed = self.left_behind();
+        let mut crashed = self.left_behind().await;
         crashed.start_again(&[]).await;
         crashed
     }
 
     /// The copy alone, to be damaged before it is started.
-    pub(crate) fn left_behind(&self) -> Self {
+    pub(crate) async fn left_behind(&self) -> Self {
+        // Nothing is written in the background from then on, so the copy is of one moment.
+        self.broker().partitions.recovered().await;
         let folder = tempfile::tempdir().unwrap();
         copy_folder(self.folder.path(), folder.path());
         Self { folder, running: None }
@@ -239,6 +241,7 @@ pub(crate) fn fetch_partition(index: i32, offset: i64) -> FetchPartition {
 }
 
 pub(crate) fn values(data: &PartitionData) -> Vec<String> {
+    assert_eq!(data.error_code, 0, "{data:?}");
     let records = data.records.clone().unwrap_or_default();
     let mut values = Vec::new();
     for batch in Batches::new(&records) {

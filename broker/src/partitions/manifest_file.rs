@@ -60,7 +60,8 @@ pub(super) struct ManifestFile {
 #[derive(Debug, Default)]
 struct Touched {
     partitions: Vec<Arc<Partition>>,
-    removed: bool,
+    /// The entries differ from the file whatever the partitions say.
+    unwritten: bool,
 }
 
 impl Known {
@@ -133,14 +134,21 @@ impl ManifestFile {
 
     pub(super) fn remove(&self, folder: &str) {
         let removed = self.entries.lock().remove(folder).is_some();
-        self.touched.lock().removed |= removed;
+        self.touched.lock().unwritten |= removed;
     }
 
-    /// Writes the manifest if anything moved. Durable when it returns.
-    pub(super) async fn checkpoint(&self) -> io::Result<()> {
+    /// Writes the manifest if anything moved. Durable when it returns. Goes on to its end if the caller gives up: half of
+    /// it would have taken partitions from the list and written none of them.
+    pub(super) async fn checkpoint(self: &Arc<Self>) -> io::Result<()> {
+        let file = Arc::clone(self);
+        let written = tokio::spawn(async move { file.write_what_moved().await });
+        written.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    async fn write_what_moved(&self) -> io::Result<()> {
         let _one_at_a_time = self.writing.lock().await;
         let touched = std::mem::take(&mut *self.touched.lock());
-        if touched.partitions.is_empty() && !touched.removed {
+        if touched.partitions.is_empty() && !touched.unwritten {
             return Ok(());
         }
         let asked = touched.partitions.into_iter().map(|partition| async move {
@@ -148,15 +156,24 @@ impl ManifestFile {
             let entry = partition.exclusive(Need::Nothing, |_, writer| writer.manifest_entry()).await.flatten();
             (partition, entry)
         });
-        for (partition, entry) in join_all(asked).await {
+        let asked = join_all(asked).await;
+        let manifest = Manifest { entries: self.update(asked) };
+        let written = self.write(MANIFEST, manifest.encode()).await;
+        self.touched.lock().unwritten |= written.is_err();
+        written
+    }
+
+    /// Looks at the state with the entries locked: a partition that is deleted later finds its entry there to remove.
+    fn update(&self, asked: Vec<(Arc<Partition>, Option<ManifestEntry>)>) -> Vec<ManifestEntry> {
+        let mut entries = self.entries.lock();
+        for (partition, entry) in asked {
             if partition.state() != State::Deleted
                 && let Some(entry) = entry
             {
-                self.entries.lock().insert(entry.folder.clone(), entry);
+                entries.insert(entry.folder.clone(), entry);
             }
         }
-        let manifest = Manifest { entries: self.entries.lock().values().cloned().collect() };
-        self.write(MANIFEST, manifest.encode()).await
+        entries.values().cloned().collect()
     }
 
     /// Everything is closed and in the manifest: the next start may believe it.
@@ -166,10 +183,11 @@ impl ManifestFile {
 
     /// Every log that a crash had left in doubt is recovered: what the next start finds is at worst a crash of this process.
     pub(super) async fn mark_boot(&self) -> io::Result<()> {
-        match boot_id() {
-            Some(boot) => self.write(BOOT, boot).await,
-            None => Ok(()),
-        }
+        let Some(boot) = boot_id() else { return Ok(()) };
+        let _one_at_a_time = self.writing.lock().await;
+        let disk = self.disk.clone();
+        let noted = self.pool.run(move || read_whole(&disk, BOOT, MAX_BOOT_ID).ok()).await.flatten();
+        if noted.as_ref() == Some(&boot) { Ok(()) } else { self.write(BOOT, boot).await }
     }
 
     async fn write(&self, name: &'static str, content: Vec<u8>) -> io::Result<()> {

@@ -1,3 +1,4 @@
+mod checkpoints;
 mod descriptors;
 mod recovery;
 mod shown;

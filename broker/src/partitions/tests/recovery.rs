@@ -60,7 +60,7 @@ async fn torn_tail_is_cut_to_the_last_whole_batch() {
     let broker = Fixture::start().await;
     broker.topic("orders", 1, &[]).await;
     broker.append("orders", 0, &["a"]).await;
-    let mut left = broker.left_behind();
+    let mut left = broker.left_behind().await;
     let mut log = OpenOptions::new().append(true).open(left.first_segment("orders", 0)).unwrap();
     log.write_all(&batch(&["torn"])[..40]).unwrap();
     left.start_again(&[]).await;
