@@ -42,7 +42,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -120,8 +120,9 @@ impl Groups {
     /// is to load loads in the background; until then its groups are answered COORDINATOR_LOAD_IN_PROGRESS.
     pub(crate) fn start(&self) {
         let host = Arc::clone(&self.host);
-        self.host.follow(&self.host.metadata.current());
-        self.host.tasks.lock().spawn(async move { host.watch_metadata().await });
+        let changes = self.host.metadata.subscribe();
+        self.host.follow();
+        self.host.tasks.lock().spawn(async move { host.watch_metadata(changes).await });
     }
 
     /// Parked members are sent away, and no coordinator writes any more.
@@ -152,7 +153,7 @@ impl Groups {
                 created?;
             }
         }
-        host.follow(&host.metadata.current());
+        host.follow();
         Ok(())
     }
 
@@ -214,21 +215,22 @@ impl Host {
         let shard = match known {
             Some(shard) => shard,
             None => {
-                self.follow(&image);
+                self.follow();
                 self.shards.read().get(&index).cloned().ok_or(GroupError::NotCoordinator)?
             }
         };
         if shard.is_loaded.load(Ordering::Acquire) { Ok(shard) } else { Err(GroupError::CoordinatorLoadInProgress) }
     }
 
-    /// Has an owner for exactly the partitions that `image` says this broker leads. Safe to call at any time.
-    fn follow(&self, image: &ClusterImage) {
+    /// Has an owner for exactly the partitions that the newest image says this broker leads. Safe to call at any time.
+    fn follow(&self) {
         let led = |topic: &Arc<TopicImage>| -> BTreeMap<PartitionIndex, LeaderEpoch> {
             let partitions = topic.indexed_partitions().filter(|(_, partition)| partition.leader == Some(self.me));
             partitions.map(|(index, partition)| (index, partition.leader_epoch)).collect()
         };
-        let led = image.topic(GROUP_OFFSETS).map(led).unwrap_or_default();
         let mut shards = self.shards.write();
+        // Taken in turn, so that nobody goes back to an image older than what another has followed.
+        let led = self.metadata.current().topic(GROUP_OFFSETS).map(led).unwrap_or_default();
         if self.is_stopped.load(Ordering::Acquire) {
             return;
         }
@@ -252,16 +254,15 @@ impl Host {
         Some(ShardHandle { leader_epoch, mailbox, is_loaded })
     }
 
-    async fn watch_metadata(&self) {
-        let mut changes = self.metadata.subscribe();
+    async fn watch_metadata(&self, mut changes: watch::Receiver<Arc<ClusterImage>>) {
         loop {
             tokio::select! {
                 () = self.stopping.notified() => return,
                 changed = changes.changed() => if changed.is_err() { return },
             }
             tokio::time::sleep(METADATA_PAUSE).await;
-            let image = Arc::clone(&changes.borrow_and_update());
-            self.follow(&image);
+            changes.mark_unchanged();
+            self.follow();
             let shards: Vec<_> = self.shards.read().values().cloned().collect();
             for shard in shards {
                 // One that is gone has no offsets to forget.

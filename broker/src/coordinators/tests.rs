@@ -4,10 +4,7 @@ mod hosting;
 mod topic_ids;
 mod versions;
 
-use crate::{
-    Broker,
-    api::{Handler, RequestContext, Response, TABLE, fixture::Fixture},
-};
+use crate::api::{Handler, Response, TABLE, fixture::Fixture};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
@@ -22,7 +19,6 @@ use kafka_protocol::{
 };
 use model::TopicId;
 use protocol::requests_by_topic_id;
-use std::sync::Arc;
 
 const FIRST_BY_ID: i16 = 10;
 const NOBODYS_ID: TopicId = TopicId(uuid::Uuid::from_u128(99));
@@ -41,18 +37,14 @@ fn topic(name: &str) -> TopicName {
 
 /// Through the table of APIs, as a connection would: encoded, decoded, answered, encoded, decoded.
 async fn call<R: Request>(fixture: &Fixture, version: i16, request: &R) -> R::Response {
-    call_broker(fixture.broker(), version, request).await
-}
-
-async fn call_broker<R: Request>(broker: &Arc<Broker>, version: i16, request: &R) -> R::Response {
     let mut body = BytesMut::new();
     request.encode(&mut body, version).unwrap();
-    send::<R>(broker, version, body.freeze()).await
+    send::<R>(fixture, version, body.freeze()).await
 }
 
-async fn send<R: Request>(broker: &Arc<Broker>, version: i16, body: Bytes) -> R::Response {
+async fn send<R: Request>(fixture: &Fixture, version: i16, body: Bytes) -> R::Response {
     let api = TABLE.iter().find(|api| api.key as i16 == R::KEY).expect("the API is served");
-    let context = RequestContext::for_tests(Arc::clone(broker), version);
+    let context = fixture.context(version);
     let response = match &api.handler {
         Handler::Ordinary(handle) | Handler::Parking(handle) => handle(context, body).await,
         Handler::Overlapping(_) => unreachable!("no group API overlaps"),
@@ -71,7 +63,7 @@ async fn commit(fixture: &Fixture, version: i16, request: &OffsetCommitRequest) 
         return call(fixture, version, request).await;
     }
     let body = requests_by_topic_id::offset_commit(request, |name| topic_id(fixture, name));
-    send::<OffsetCommitRequest>(fixture.broker(), version, body).await
+    send::<OffsetCommitRequest>(fixture, version, body).await
 }
 
 async fn fetch_offsets(fixture: &Fixture, version: i16, request: &OffsetFetchRequest) -> OffsetFetchResponse {
@@ -79,7 +71,7 @@ async fn fetch_offsets(fixture: &Fixture, version: i16, request: &OffsetFetchReq
         return call(fixture, version, request).await;
     }
     let body = requests_by_topic_id::offset_fetch(request, |name| topic_id(fixture, name));
-    send::<OffsetFetchRequest>(fixture.broker(), version, body).await
+    send::<OffsetFetchRequest>(fixture, version, body).await
 }
 
 /// Of a topic that is not there, one that nobody has.
@@ -182,7 +174,7 @@ async fn find_coordinator(fixture: &Fixture, name: &str) {
 }
 
 async fn until(condition: impl AsyncFn() -> bool) {
-    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(120);
     while !condition().await {
         assert!(tokio::time::Instant::now() < limit, "the condition never came");
         tokio::task::yield_now().await;

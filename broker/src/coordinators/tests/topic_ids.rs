@@ -66,6 +66,6 @@ async fn topic_made_again_has_no_offsets() {
     let mut request = commit_request("g", "", -1, 43);
     request.topics[0].name = topic("former");
     let body = requests_by_topic_id::offset_commit(&request, |_| former);
-    let answered = send::<OffsetCommitRequest>(fixture.broker(), FIRST_BY_ID, body).await;
+    let answered = send::<OffsetCommitRequest>(&fixture, FIRST_BY_ID, body).await;
     assert_eq!(answered.topics[0].partitions[0].error_code, 100);
 }
