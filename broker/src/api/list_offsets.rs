@@ -97,6 +97,8 @@ impl Asked<'_> {
     }
 
     async fn find(&self, partition: &Arc<Partition>, timestamp: i64) -> Result<Found, i16> {
+        // Before the offsets: those may be of a moment when it was not known yet.
+        let latest_is_known = self.debugging || partition.latest_is_known();
         let offsets = partition.offsets();
         let below = match (self.debugging, self.read_committed) {
             (true, _) => offsets.log_end,
@@ -105,7 +107,7 @@ impl Asked<'_> {
         };
         let position = |offset, leader_epoch| Found { timestamp: WallTime::NONE, offset, leader_epoch };
         match timestamp {
-            LATEST if !self.debugging && !partition.latest_is_known() => Err(self.not_available()),
+            LATEST if !latest_is_known => Err(self.not_available()),
             LATEST => Ok(position(below, partition.leader_epoch())),
             EARLIEST | EARLIEST_LOCAL => Ok(position(offsets.log_start, earliest_epoch(partition).await?)),
             // There is no tiered storage, so nothing is in it and nothing waits for it.
@@ -115,7 +117,7 @@ impl Asked<'_> {
                 Some(TimestampedOffset { timestamp, offset, leader_epoch }) => {
                     Ok(Found { timestamp, offset, leader_epoch })
                 }
-                None if !self.debugging && !partition.latest_is_known() => Err(self.not_available()),
+                None if !latest_is_known => Err(self.not_available()),
                 None => Ok(NOTHING),
             },
         }

@@ -217,12 +217,14 @@ impl Connection {
 
     /// Learns that the server stops. Registers with it once per phase, not once per wake-up: the lock is everybody's.
     fn observe_phase(&mut self, context: &mut Context<'_>) -> Result<(), End> {
-        let phase = self.shared.draining.phase();
+        let mut phase = self.shared.draining.phase();
         if phase == self.phase && self.is_registered {
             return Ok(());
         }
         if phase != self.phase {
             self.phase_changed = Box::pin(self.shared.draining.changed());
+            // Looked at again: a change that came before this was made is not told.
+            phase = self.shared.draining.phase();
         }
         self.is_registered = true;
         if self.phase_changed.as_mut().poll(context).is_ready() {
