@@ -162,7 +162,7 @@ fn answer(context: &RequestContext) -> Response {
 
 /// A test that waits in vain fails; how long that takes means nothing else.
 async fn in_time<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(30), future).await.expect("waited in vain")
+    tokio::time::timeout(Duration::from_secs(120), future).await.expect("waited in vain")
 }
 
 /// A server, and the script its handlers follow.

@@ -144,7 +144,7 @@ pub(crate) fn finish(mut command: Command, input: &str) -> Ran {
 struct Watchdog(#[expect(dead_code, reason = "its end is the message")] mpsc::Sender<()>);
 
 /// Nothing a test runs takes longer.
-const LONGEST_RUN: Duration = Duration::from_secs(60);
+const LONGEST_RUN: Duration = Duration::from_secs(180);
 
 impl Watchdog {
     fn over(process: u32) -> Self {

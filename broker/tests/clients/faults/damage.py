@@ -26,7 +26,7 @@ def named_in_log(name, topic, partition=0):
 
     def found():
         return any("ERROR" in line and any(form in line for form in forms) for line in log.read_text(errors="replace").splitlines())
-    until(5, found, lambda: time.sleep(0.02), f"an error in the log of {name} that names {topic}-{partition}")
+    until(60, found, lambda: time.sleep(0.02), f"an error in the log of {name} that names {topic}-{partition}")
 
 
 def create(bootstrap, topic, partitions):
@@ -223,7 +223,7 @@ def _():
     journal = max((data / "metadata").iterdir(), key=lambda file: file.stat().st_size)
     flip(journal, 60)
     ended = subprocess.run([os.environ["WEIR_BROKER"], "--data-dir", str(data), "--listen", f"127.0.0.1:{PORT + 5}", "--admin-listen", "none"],
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
     assert ended.returncode not in (0, 101), ended
     assert journal.name in ended.stdout or "metadata" in ended.stdout, ended.stdout
 

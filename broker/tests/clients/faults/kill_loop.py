@@ -46,7 +46,7 @@ class Load:
             except BufferError:
                 pass
             producer.poll(0.0005)
-        equal(producer.flush(120), 0)
+        equal(producer.flush(300), 0)
 
 
 class Member:
@@ -81,10 +81,10 @@ class Member:
 def committed_by_the_broker():
     consumer = Consumer({**FAST, "group.id": GROUP})
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while True:
             try:
-                return {one.partition: one.offset for one in consumer.committed([TopicPartition(TOPIC, p) for p in range(PARTITIONS)], timeout=5)}
+                return {one.partition: one.offset for one in consumer.committed([TopicPartition(TOPIC, p) for p in range(PARTITIONS)], timeout=20)}
             except KafkaException as error:
                 assert time.monotonic() < end, error
     finally:
@@ -111,7 +111,7 @@ def _():
             for partition, offset in before.items():
                 assert kept[partition] >= offset, f"kill {round_number}: partition {partition} was committed at {offset}, is at {kept[partition]}"
     load.ending.set()
-    load.thread.join(150)
+    load.thread.join(330)
     assert not load.thread.is_alive(), "the producer could not finish"
     equal(load.refused, [])
     equal(len(load.acknowledged), load.sent)
@@ -129,7 +129,7 @@ def _():
             ends.add(message.partition())
         else:
             found[message.partition()].append((message.offset(), int(message.value())))
-    until(120, lambda: len(ends) == PARTITIONS, step, "the end of every partition")
+    until(300, lambda: len(ends) == PARTITIONS, step, "the end of every partition")
     for partition, records in found.items():
         equal([number for _, number in records], list(range(partition, load.sent, PARTITIONS)))
         for offset, number in records:
@@ -137,6 +137,6 @@ def _():
     for member in members:
         member.ending.set()
     for member in members:
-        member.thread.join(30)
+        member.thread.join(120)
     restarts.sort()
     print(f"{load.sent} records, {KILLS} kills, restart median {restarts[len(restarts) // 2] * 1000:.0f} ms, slowest {restarts[-1] * 1000:.0f} ms", file=sys.stderr)

@@ -51,7 +51,7 @@ class Load:
             except BufferError:
                 pass
             producer.poll(0.0005)
-        equal(producer.flush(60), 0)
+        equal(producer.flush(120), 0)
 
     def consume(self):
         consumer = Consumer({**FAST, "bootstrap.servers": self.bootstrap, "group.id": "heirs", "auto.offset.reset": "earliest", "enable.auto.commit": False, "session.timeout.ms": 6000, "heartbeat.interval.ms": 300})
@@ -78,7 +78,7 @@ def _():
     stops, starts = [], []
     for _ in range(STOPS):
         before = len(load.acknowledged)
-        until(20, lambda: len(load.acknowledged) > before + 100, lambda: time.sleep(0.01), "the producer goes on")
+        until(120, lambda: len(load.acknowledged) > before + 100, lambda: time.sleep(0.01), "the producer goes on")
         began = time.monotonic()
         brokerctl("term", "stop")
         stops.append(time.monotonic() - began)
@@ -86,14 +86,14 @@ def _():
         brokerctl("up", "stop")
         starts.append(time.monotonic() - began)
     load.stopping.set()
-    load.threads[0].join(60)
+    load.threads[0].join(150)
     equal(load.refused, [])
     equal(len(load.acknowledged), load.sent)
     places = set(load.acknowledged.values())
     equal(len(places), load.sent)
-    until(30, lambda: places <= load.read, lambda: time.sleep(0.05), "the group has read every acknowledged record")
+    until(120, lambda: places <= load.read, lambda: time.sleep(0.05), "the group has read every acknowledged record")
     load.ended.set()
-    load.threads[1].join(30)
+    load.threads[1].join(120)
     equal(load.failures, [])
     ends = {p: 0 for p in range(PARTITIONS)}
     for partition, offset in places:

@@ -48,7 +48,7 @@ def start_on_tmpfs(name, port, size):
     return bootstrap, data
 
 
-def serve(data, port, seconds=10):
+def serve(data, port, seconds=60):
     """Runs a broker that is expected to end by itself; its exit code and what it said."""
     ended = subprocess.run([os.environ["WEIR_BROKER"], "--data-dir", str(data), "--listen", f"127.0.0.1:{port}", "--admin-listen", "none"],
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds)
@@ -70,7 +70,7 @@ def send(producer, topic, values, found):
 
 def read_topic(bootstrap, topic):
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False, "enable.partition.eof": True, "check.crcs": True, **QUIET})
-    start = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[0]
+    start = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[0]
     consumer.assign([TopicPartition(topic, 0, start)])
     records, ended = {}, []
 
@@ -96,7 +96,7 @@ def _():
     client = admin(bootstrap)
     for future in client.create_topics([NewTopic(name, 1) for name in ("kept", "ballast", "trimmed", "grown")]).values():
         future.result()
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": False, "retries": 0, "linger.ms": 0, "message.timeout.ms": 20000, **QUIET})
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": False, "retries": 0, "linger.ms": 0, "message.timeout.ms": 120000, **QUIET})
     kept, rest = {}, {}
     send(producer, "kept", [b"%03d" % n + bytes(20_000) for n in range(20)], kept)
     send(producer, "trimmed", [b"%03d" % n + bytes(100_000) for n in range(40)], rest)
@@ -119,10 +119,10 @@ def _():
         equal(future.result().low_watermark, 30)
     equal(list(read_topic(bootstrap, "trimmed")), list(range(30, 40)))
     client.delete_topics(["ballast"])["ballast"].result()
-    until(20, lambda: shutil.disk_usage(data).free > 6 << 20, lambda: time.sleep(0.05), "the space of the deleted topic")
+    until(120, lambda: shutil.disk_usage(data).free > 6 << 20, lambda: time.sleep(0.05), "the space of the deleted topic")
 
     found = {}
-    until(20, lambda: any(isinstance(value, int) for value in found.values()),
+    until(120, lambda: any(isinstance(value, int) for value in found.values()),
           lambda: send(producer, "kept", [b"healed %d" % len(found)], found), "writing heals")
     client.create_topics([NewTopic("after", 1)])["after"].result()
     kept.update({value: offset for value, offset in found.items() if isinstance(offset, int)})
@@ -142,7 +142,7 @@ def _():
     client = admin(bootstrap)
     for name in "kept", "ballast":
         client.create_topics([NewTopic(name, 1)])[name].result()
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.timeout.ms": 20000, **QUIET})
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.timeout.ms": 120000, **QUIET})
     kept = {}
     send(producer, "kept", [b"%03d" % n + bytes(1000) for n in range(50)], kept)
     (data / "filler").write_bytes(b"")
@@ -163,7 +163,7 @@ def _():
     client.delete_topics(["ballast"])["ballast"].result()
     (data / "filler").unlink()
     found = {}
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.timeout.ms": 20000, **QUIET})
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.timeout.ms": 120000, **QUIET})
     send(producer, "kept", [b"healed"], found)
     equal(found, {b"healed": 50})
     brokerctl("kill", "stuffed")
@@ -174,7 +174,7 @@ def _():
     bootstrap, data = start_on_tmpfs("readonly", PORT + 2, "8m")
     client = admin(bootstrap)
     client.create_topics([NewTopic("kept", 1)])["kept"].result()
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.timeout.ms": 20000, **QUIET})
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.timeout.ms": 120000, **QUIET})
     kept = {}
     send(producer, "kept", [b"one", b"two"], kept)
     brokerctl("term", "readonly")
@@ -199,7 +199,7 @@ def _():
             return "State:\tZ" in pathlib.Path(f"/proc/{pid}/status").read_text()
         except FileNotFoundError:
             return True
-    until(10, ended, lambda: time.sleep(0.05), "the broker ends")
+    until(60, ended, lambda: time.sleep(0.05), "the broker ends")
     said = (WORK / "gone" / "log").read_text()
     assert f"{data} is gone" in said, said
     data.with_name("elsewhere").rename(data)
@@ -213,7 +213,7 @@ def _():
     said = serve(brokerctl("data", "taken"), PORT + 5)
     pid = (WORK / "taken" / "pid").read_text().strip()
     assert "in use" in said and f"process {pid}" in said and "--data-dir" in said, said
-    admin(bootstrap).list_topics(timeout=5)
+    admin(bootstrap).list_topics(timeout=30)
     brokerctl("kill", "taken")
 
 

@@ -10,7 +10,7 @@ def text(value):
     return struct.pack(">h", len(value)) + value.encode()
 
 
-def connect(bootstrap, timeout=20, receive_buffer=None):
+def connect(bootstrap, timeout=60, receive_buffer=None):
     host, port = bootstrap.split(":")
     connection = socket.socket()
     if receive_buffer:

@@ -39,7 +39,7 @@ func equal[T comparable](actual, expected T, what string) {
 }
 
 func check(name string, body func(ctx context.Context)) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -189,7 +189,7 @@ func main() {
 	check("a transactional producer is told so", func(ctx context.Context) {
 		c := client(kgo.TransactionalID(fresh("tx")), kgo.DefaultProduceTopic(topicWith(ctx, 1)), kgo.RecordRetries(2))
 		defer c.Close()
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		err := c.BeginTransaction()
 		if err == nil {

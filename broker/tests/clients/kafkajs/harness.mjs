@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 
-export async function check(name, body, seconds = 60) {
+export async function check(name, body, seconds = 180) {
   let timer
   const bound = new Promise((_, refuse) => { timer = setTimeout(() => refuse(new Error(`not done after ${seconds} s`)), seconds * 1000) })
   try {

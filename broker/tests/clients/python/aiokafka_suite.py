@@ -20,7 +20,7 @@ async def consume(topic, count, **config):
         return [await consumer.getone() for _ in range(count)]
 
 
-def bounded(work, seconds=60):
+def bounded(work, seconds=180):
     return asyncio.run(asyncio.wait_for(work, seconds))
 
 

@@ -37,7 +37,7 @@ def consumer_of(group, **config):
                      "session.timeout.ms": 6000, "heartbeat.interval.ms": 300, **config})
 
 
-def consume(consumer, count, seconds=60):
+def consume(consumer, count, seconds=180):
     messages = []
 
     def step():

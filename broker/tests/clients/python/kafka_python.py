@@ -17,7 +17,7 @@ def topic_with(partitions):
     return topic
 
 
-def consume(consumer, count, seconds=60):
+def consume(consumer, count, seconds=180):
     messages = []
     until(seconds, lambda: len(messages) >= count,
           lambda: messages.extend(m for batch in consumer.poll(200).values() for m in batch), f"{count} messages")
