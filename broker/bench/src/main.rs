@@ -60,12 +60,15 @@ fn raise_descriptor_limit() -> Result<()> {
 }
 
 fn run(arguments: &RunArguments) -> Result<()> {
-    let cases = rows::choose(rows::cases(), &arguments.rows)?;
+    let mut cases = rows::choose(rows::cases(), &arguments.rows)?;
     let place = &arguments.place;
     let foreign = arguments.address.map(|address| Foreign { address, pid: arguments.pid });
     let mut programs = Vec::new();
     if foreign.is_none() {
         programs.push(ours(place)?);
+    } else {
+        cases.retain(|case| !case.needs_own);
+        ensure!(!cases.is_empty(), "these rows start the broker themselves: they need ours");
     }
     programs.push(Program::Floor);
     if arguments.peer == Peer::Kafka {

@@ -28,6 +28,8 @@ pub(crate) struct Case {
     pub(crate) about: String,
     /// Which systems can do it.
     pub(crate) on: &'static [Kind],
+    /// It starts the system anew or looks into its folder, which only works for what this run started.
+    pub(crate) needs_own: bool,
     pub(crate) run: Measurement,
 }
 
@@ -40,7 +42,12 @@ impl Case {
         on: &'static [Kind],
         run: impl Fn(&Subject) -> Result<Figures> + 'static,
     ) -> Self {
-        Self { name: name.into(), about: about.into(), on, run: Box::new(run) }
+        Self { name: name.into(), about: about.into(), on, needs_own: false, run: Box::new(run) }
+    }
+
+    fn needing_own(mut self) -> Self {
+        self.needs_own = true;
+        self
     }
 }
 
@@ -103,7 +110,7 @@ impl Subject {
     }
 
     fn program(&self) -> Result<&Program> {
-        self.program.as_ref().context("a broker that somebody else runs cannot be started: leave out S1, M1 and M2")
+        self.program.as_ref().context("a broker that somebody else runs cannot be started")
     }
 }
 

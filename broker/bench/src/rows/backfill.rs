@@ -25,7 +25,8 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("C2/alone", about("nobody else"), BROKERS, |subject: &Subject| measure(subject, false)),
         Case::new("C2/beside", about("a reader of a cold log beside"), BROKERS, |subject: &Subject| {
             measure(subject, true)
-        }),
+        })
+        .needing_own(),
     ]
 }
 
@@ -59,8 +60,7 @@ fn measure(subject: &Subject, beside: bool) -> Result<Figures> {
 
 /// A topic whose bytes are on the device only.
 fn cold_log<'a>(subject: &'a Subject, shape: BatchShape) -> Result<Topic<'a>> {
-    let folder =
-        subject.folder.as_ref().context("the log of a broker that somebody else runs stays warm: leave out C2")?;
+    let folder = subject.folder.as_ref().context("the log of a broker that somebody else runs stays warm")?;
     let topic = Topic::create(subject, 1, &[])?;
     consume::fill(subject, &topic.name, shape, LOG_BYTES)?;
     forget_cached(folder)?;

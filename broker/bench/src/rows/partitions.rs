@@ -31,6 +31,7 @@ fn case(row: &str, partitions: i32, active: i32) -> Case {
     let name = format!("{row}/{partitions}");
     let about = format!("{RECORDS_PER_SECOND} records a second to {active} of {partitions} partitions, one consumer");
     Case::new(name.clone(), about, BROKERS, move |subject: &Subject| measure(subject, &name, partitions, active))
+        .needing_own()
 }
 
 fn measure(subject: &Subject, case: &str, partitions: i32, active: i32) -> Result<Figures> {

@@ -27,13 +27,22 @@ const IDLE_WINDOW: Duration = Duration::from_secs(5);
 
 pub(super) fn cases() -> Vec<Case> {
     let with = |what| format!("start with {PARTITIONS} partitions of one batch each, {what}");
-    vec![
+    let mut cases = vec![
         Case::new("S1/empty", "start on an empty folder", ALL, empty),
         Case::new("S1/clean", with("after a clean stop"), BROKERS, after_clean_stop),
         Case::new("S1/killed", with("after kill -9"), BROKERS, after_kill),
         Case::new("S1/idle", "an empty broker that nobody asks anything", ALL, idle),
         Case::new("S1/connections", format!("{CONNECTIONS} idle connections"), ALL, connections),
-    ]
+    ];
+    cases = cases.into_iter().map(Case::needing_own).collect();
+    cases.push(Case::new("S1/after", "what is held after the rows before", ALL, after));
+    cases
+}
+
+fn after(subject: &Subject) -> Result<Figures> {
+    let mut figures = Figures::default();
+    figures.add(RESIDENT, subject.pid.map(resident_kib).transpose()?.map(|kib| kib as f64 / 1024.0));
+    Ok(figures)
 }
 
 fn start(subject: &Subject, folder: &Path) -> Result<Server> {
