@@ -221,7 +221,7 @@ pub(crate) fn batch_with(options: &BatchOptions, values: &[&str]) -> Bytes {
 pub(crate) fn produce_request(acks: i16, topic: &str, index: i32, batch: Bytes) -> ProduceRequest {
     let partition = PartitionProduceData::default().with_index(index).with_records(Some(batch));
     let topic = TopicProduceData::default().with_name(wire_name(topic)).with_partition_data(vec![partition]);
-    ProduceRequest::default().with_acks(acks).with_timeout_ms(5000).with_topic_data(vec![topic])
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(120_000).with_topic_data(vec![topic])
 }
 
 pub(crate) fn fetch_request(topic: &str, partitions: &[(i32, i64)]) -> FetchRequest {
