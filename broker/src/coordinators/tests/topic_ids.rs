@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// Each topic of an answer: id, name, and per partition its index, offset and error.
-fn answers(response: &OffsetFetchResponse) -> Vec<(TopicId, &str, Vec<(i32, i64, i16)>)> {
+/// A topic of an answer: id, name, and per partition its index, offset and error.
+type Answered<'a> = (TopicId, &'a str, Vec<(i32, i64, i16)>);
+
+fn answers(response: &OffsetFetchResponse) -> Vec<Answered<'_>> {
     let topics = response.groups[0].topics.iter();
     let answer = topics.map(|topic| {
         let partitions = topic.partitions.iter().map(|one| (one.partition_index, one.committed_offset, one.error_code));
