@@ -234,6 +234,11 @@ mod tests {
     }
 
     #[test]
+    fn connections_leave_a_share_of_the_descriptors() {
+        assert_eq!([200, 256, 1024, 1 << 20].map(kept_from_sockets), [64, 64, 256, 512]);
+    }
+
+    #[test]
     fn forgetting_a_folder_spares_its_namesakes() {
         let files = OpenFiles::with_limit(8);
         for path in ["t-0/a", "t-1/a", "t-1/b", "t-10/a"] {

@@ -61,3 +61,19 @@ fn missing_file_is_not_found() {
     assert_eq!(disk.open("t-0/none").unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(disk.list("none-0").unwrap_err().kind(), io::ErrorKind::NotFound);
 }
+
+#[test]
+fn process_without_a_descriptor_closes_files_and_tries_again() {
+    let (_folder, disk) = disk();
+    let paths: Vec<String> = (0..16).map(|number| format!("t-0/{number}.log")).collect();
+    let remembered: Vec<_> = paths.iter().map(|path| disk.remember(path, &disk.create(path).unwrap())).collect();
+    let open = || remembered.iter().filter(|file| disk.recall(file).is_some()).count();
+    let none_left = || io::Error::from(Errno::MFILE);
+    assert_eq!(open(), 16);
+    let failures = std::cell::Cell::new(1);
+    disk.with_descriptor(|| if failures.replace(0) > 0 { Err(none_left()) } else { Ok(()) }).unwrap();
+    assert!((1..16).contains(&open()), "{} files open", open());
+    let error = disk.with_descriptor(|| Err::<(), _>(none_left())).unwrap_err();
+    assert_eq!((Errno::from_io_error(&error), open()), (Some(Errno::MFILE), 0));
+    disk.open(&paths[0]).unwrap();
+}

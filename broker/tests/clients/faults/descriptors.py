@@ -86,3 +86,29 @@ def _():
     log = (WORK / "few-descriptors" / "log").read_text()
     assert "storage failed" not in log and "cannot accept" not in log, log[-2000:]
     limited("kill", "few-descriptors")
+
+
+@check(f"as many connections as a broker may open files leave its logs what they need")
+def _():
+    bootstrap = limited("start", "many-connections", str(PORT + 1))
+    client = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
+    client.create_topics([NewTopic("many", PARTITIONS)], request_timeout=60)["many"].result()
+    producer = Producer({"bootstrap.servers": bootstrap, "message.timeout.ms": 60000, **QUIET})
+    failed = []
+
+    def write(partitions):
+        for partition in partitions:
+            producer.produce("many", b"x", partition=partition, on_delivery=lambda error, _: error and failed.append(error))
+        equal(producer.flush(60), 0)
+        equal(failed[:1], [])
+    write([0])
+    # What is not let in finds room in the backlog of the socket.
+    held = [wire.connect(bootstrap) for _ in range(LIMIT - 20)]
+    wire.metadata(held[0])
+    write(range(PARTITIONS))
+    for connection in held:
+        connection.close()
+    wire.metadata(wire.connect(bootstrap))
+    log = (WORK / "many-connections" / "log").read_text()
+    assert "storage failed" not in log and "new ones wait" in log, log[-2000:]
+    limited("kill", "many-connections")
