@@ -24,31 +24,9 @@ pub(super) async fn serve(mut stream: TcpStream, files: &[Arc<File>], own: usize
         }
         filled += read;
         let mut position = 0;
-        let mut appended = 0..0;
         while let Some(frame) = frame(&inbox[position..filled])? {
-            let operation = i16::from_be_bytes([frame[4], frame[5]]);
-            let end = position + frame.len();
-            if operation == APPEND {
-                let sum = checksum(CrcAlgorithm::Crc32Iscsi, frame) as u32;
-                answer(&mut answers, sum);
-                appended = if appended.is_empty() { position..end } else { appended.start..end };
-            } else {
-                files[own].append(&inbox[appended])?;
-                appended = 0..0;
-                if operation == SYNC {
-                    files[own].append(frame)?;
-                    let file = Arc::clone(&files[own]);
-                    // Where a sync is awaited a thread waits, and not a worker.
-                    tokio::task::spawn_blocking(move || file.file.sync_data()).await.map_err(io::Error::other)??;
-                    answer(&mut answers, 0);
-                } else {
-                    operate(&mut stream, files, operation, frame, &mut answers).await?;
-                }
-            }
-            position = end;
-        }
-        if !appended.is_empty() {
-            files[own].append(&inbox[appended])?;
+            position += frame.len();
+            operate(&mut stream, files, own, frame, &mut answers).await?;
         }
         stream.write_all(&answers).await?;
         answers.clear();
@@ -61,17 +39,29 @@ pub(super) async fn serve(mut stream: TcpStream, files: &[Arc<File>], own: usize
 async fn operate(
     stream: &mut TcpStream,
     files: &[Arc<File>],
-    operation: i16,
+    own: usize,
     frame: &[u8],
     answers: &mut Vec<u8>,
 ) -> io::Result<()> {
-    match operation {
+    match i16::from_be_bytes([frame[4], frame[5]]) {
+        APPEND => {
+            let sum = checksum(CrcAlgorithm::Crc32Iscsi, frame) as u32;
+            files[own].append(frame)?;
+            answer(answers, sum);
+        }
+        SYNC => {
+            files[own].append(frame)?;
+            let file = Arc::clone(&files[own]);
+            // Where a sync is awaited a thread waits, and not a worker.
+            tokio::task::spawn_blocking(move || file.file.sync_data()).await.map_err(io::Error::other)??;
+            answer(answers, 0);
+        }
         READ => {
             let size = frame.get(6..10).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]));
-            let size = u64::from(size.ok_or_else(|| invalid("a read without its size"))?);
-            answers.extend((size as u32).to_be_bytes());
+            let size = size.ok_or_else(|| invalid("a read without its size"))?;
+            answers.extend(size.to_be_bytes());
             let fullest = files.iter().max_by_key(|file| file.written());
-            send(stream, fullest.ok_or_else(|| invalid("no file"))?, size, answers).await?;
+            send(stream, fullest.ok_or_else(|| invalid("no file"))?, size.into(), answers).await?;
         }
         FORGET => {
             files.iter().try_for_each(|file| file.forget())?;
