@@ -36,7 +36,7 @@ pub(crate) struct Case {
 type Measurement = Box<dyn Fn(&Subject) -> Result<Figures>>;
 
 impl Case {
-    fn new(
+    pub(crate) fn new(
         name: impl Into<String>,
         about: impl Into<String>,
         on: &'static [Kind],

@@ -26,7 +26,7 @@ const PORTS: u16 = 10;
 pub(crate) struct Bench {
     subjects: Vec<Subject>,
     /// Kept for their end; the systems go down with the run.
-    _servers: Vec<Server>,
+    servers: Vec<Server>,
     data: PathBuf,
     quiet: f64,
 }
@@ -73,7 +73,7 @@ impl Bench {
         }
         let pids: Vec<_> = subjects.iter().filter_map(|s| s.pid).chain([std::process::id()]).collect();
         subjects.iter_mut().for_each(|subject| subject.pids.clone_from(&pids));
-        Ok(Self { subjects, _servers: servers, data, quiet: place.quiet })
+        Ok(Self { subjects, servers: servers, data, quiet: place.quiet })
     }
 
     /// All samples that count.
@@ -123,7 +123,7 @@ impl Drop for Bench {
     fn drop(&mut self) {
         // Gigabytes that nobody looks at; logs go with them only where the run ended well.
         if !std::thread::panicking() {
-            self._servers.clear();
+            self.servers.clear();
             let _ = fs::remove_dir_all(&self.data);
         }
     }
@@ -142,3 +142,6 @@ pub(crate) fn say(text: &str) {
     // Nobody may be listening.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,8 +56,10 @@ fn plan(size: usize, connections: usize, depth: usize, pace: Pace) -> Plan {
     Plan { address: echo_server(), dialogues, depth, pace, epoch: Instant::now(), latency: true }
 }
 
+/// Or until it is clear that they do not come.
 fn until_answers(load: &Load, answers: u64) {
-    while load.progress().answers < answers && load.runs() {
+    let began = Instant::now();
+    while load.progress().answers < answers && load.runs() && began.elapsed() < Duration::from_secs(60) {
         std::thread::yield_now();
     }
 }
