@@ -73,7 +73,7 @@ impl Bench {
         }
         let pids: Vec<_> = subjects.iter().filter_map(|s| s.pid).chain([std::process::id()]).collect();
         subjects.iter_mut().for_each(|subject| subject.pids.clone_from(&pids));
-        Ok(Self { subjects, servers: servers, data, quiet: place.quiet })
+        Ok(Self { subjects, servers, data, quiet: place.quiet })
     }
 
     /// All samples that count.
