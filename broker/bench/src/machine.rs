@@ -154,16 +154,14 @@ mod tests {
     #[test]
     fn own_work_is_not_that_of_others() {
         let at = Instant::now();
-        let pid = std::process::id();
-        let cpu = CpuTime::of(pid).unwrap();
-        let work = |seconds, programs, stolen| Work {
+        let work = |seconds, programs, stolen, ours| Work {
             at: at + Duration::from_secs(seconds),
             programs: Duration::from_secs(programs),
             stolen: Duration::from_secs(stolen),
-            ours: vec![(pid, cpu.clone())],
+            ours: vec![(7, CpuTime::of_one_thread(Duration::from_secs(ours)))],
         };
-        let others = work(10, 8, 1).of_others_since(&work(0, 2, 0));
-        assert!((others - 0.7).abs() < 1e-9, "{others}");
+        let others = work(10, 8, 1, 5).of_others_since(&work(0, 2, 0, 1));
+        assert!((others - 0.3).abs() < 1e-9, "{others}");
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl CpuTime {
         Ok(Self { threads, process: process_time(&stat).context("read the CPU time of a process")? })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_one_thread(time: Duration) -> Self {
+        let nanoseconds = u64::try_from(time.as_nanos()).expect("a test takes no centuries");
+        Self { threads: [(1, nanoseconds)].into(), process: time }
+    }
+
     /// All of it.
     pub(crate) fn total(&self) -> Duration {
         self.process.max(Duration::from_nanos(self.threads.values().sum()))
