@@ -39,6 +39,9 @@ const FIRST_VERSION_WITH_ZSTD: i16 = 7;
 /// this a producer that allows no time would be told that its batch timed out while it is being written.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 
+/// How long the batches of a request are checked before others on this thread get their turn.
+const LONGEST_TURN: Duration = Duration::from_millis(1);
+
 /// A request under way: the answers known at once, and what the partitions still owe.
 struct Pending {
     context: RequestContext,
@@ -116,6 +119,7 @@ impl Pending {
         let validation = config.compressed_batch_validation;
         let mut unknown = BTreeSet::new();
         let mut transactional = false;
+        let mut turn = Instant::now();
         for asked in request.topics() {
             let (name, id, topic) = self.resolve(asked.topic);
             if topic.is_none() && creates && topic_name::validate(&name).is_ok() && !topic_name::is_internal(&name) {
@@ -124,6 +128,11 @@ impl Pending {
             let rules = topic.as_ref().map(|topic| checks::rules(&topic.settings(), validation));
             let mut partitions = Vec::with_capacity(asked.partition_count);
             for produced in asked.partitions() {
+                // Many small batches may unpack to much: other connections of this worker get their turn in between.
+                if turn.elapsed() > LONGEST_TURN {
+                    tokio::task::yield_now().await;
+                    turn = Instant::now();
+                }
                 let index = produced.index;
                 transactional |= produced.records.as_deref().is_some_and(is_transactional);
                 let checked = match (&topic, &rules) {

@@ -56,6 +56,8 @@ pub enum BatchError {
     Record { index: i32, source: WireError },
     #[error("record {index} has length {length} but its fields take {used} bytes")]
     RecordLength { index: i32, length: i32, used: usize },
+    #[error("record {index} has offset delta {delta}, inside a compressed batch it must be its place")]
+    OffsetDelta { index: i32, delta: i32 },
     #[error("{0} bytes after the last record")]
     TrailingBytes(usize),
     #[error(transparent)]

@@ -57,6 +57,8 @@ pub struct ProduceRules {
     pub trust_checksum: bool,
     /// What a compressed batch may unpack to.
     pub decompressed_limit: usize,
+    /// The same where the batch is packed anew in the topic's codec, which holds all of it in memory several times.
+    pub recompressed_limit: usize,
 }
 
 impl Default for ProduceRules {
@@ -70,6 +72,7 @@ impl Default for ProduceRules {
             max_message_bytes: 1_048_588,
             trust_checksum: false,
             decompressed_limit: 64 << 20,
+            recompressed_limit: 16 << 20,
         }
     }
 }
@@ -85,7 +88,7 @@ pub struct ValidBatch {
     pub max_timestamp_delta: Option<i32>,
     /// Set where the topic stamps batches; the response reports it.
     pub log_append_time: Option<WallTime>,
-    /// The batch was packed anew: another codec, or inner offsets that had to be put right.
+    /// The batch was packed anew: another codec, or offsets of uncompressed records that had to be put right.
     pub rebuilt: bool,
 }
 
@@ -122,6 +125,8 @@ pub fn validate(
     if !must_walk(&header, rules, target != codec, now) {
         return Ok(stamped(header, bytes, None, rules, now));
     }
+    let most = if target == codec { rules.decompressed_limit } else { rules.recompressed_limit };
+    let rules = &ProduceRules { decompressed_limit: rules.decompressed_limit.min(most), ..*rules };
     let walked = Walk::over(&batch, rules, now)?;
     if target != codec || !walked.offsets_in_order {
         let rebuilt = rebuild::rebuild(&batch, target, rules)?;

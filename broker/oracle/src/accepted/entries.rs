@@ -104,11 +104,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry {
         script: "inner_offsets",
         label: "Produce",
-        fields: &["error_code", "base_offset"],
-        ours: "0",
+        fields: &["error_code"],
+        ours: "87",
         peer: "-1",
-        why: "offsets inside that are not 0, 1, 2 are written anew; Kafka means to do the same but reads compressed records \
-              without their keys and values and then misses them",
+        why: "offsets inside a compressed batch that are not 0, 1, 2 are the producer's fault, INVALID_RECORD; Kafka means \
+              to write them anew, but reads such records without their keys and values, misses them and blames itself",
     },
     Entry {
         script: "auto_creation",

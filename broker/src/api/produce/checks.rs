@@ -16,6 +16,8 @@ const UNPACKED_INLINE: usize = 1 << 20;
 /// What a batch may unpack to, unless its topic takes batches of that size unpacked. Kafka has no bound; no client's
 /// defaults come near this one.
 const UNPACKED_LIMIT: usize = 64 << 20;
+/// The same for batches that are packed anew: each is in memory about four times meanwhile.
+const REPACKED_LIMIT: usize = 16 << 20;
 
 /// Batches checked aside at a time in this process. Each may hold in memory what its codec looks back on, which a sender
 /// can stretch to the limit.
@@ -45,6 +47,7 @@ pub(super) fn rules(topic: &TopicConfig, validation: CompressedBatchValidation) 
         max_message_bytes,
         trust_checksum: validation == CompressedBatchValidation::Checksum,
         decompressed_limit: UNPACKED_LIMIT.max(max_message_bytes),
+        recompressed_limit: REPACKED_LIMIT.max(max_message_bytes),
     }
 }
 

@@ -227,27 +227,49 @@ fn size_limit_holds_before_and_after_repacking() {
     assert!(matches!(check(&packed, &rules), Err(ProduceError::TooLarge { .. })));
 }
 
-#[test]
-fn wrong_inner_offsets_are_written_anew() {
-    for compression in Compression::ALL {
-        let options = BatchOptions { compression, ..BatchOptions::default() };
-        let source = build_batch(&BatchOptions { base_offset: Offset(0), ..options }, &records()).unwrap();
-        let view = BatchView::read(&source).unwrap();
-        let mut scratch = Vec::new();
-        let mut builder = crate::record_batch::BatchBuilder::new(options);
-        for mut record in view.records(&mut scratch, 10_000).unwrap().map(Result::unwrap) {
-            record.offset = Offset(record.offset.0 * 3);
-            builder.retain(&record);
-        }
-        builder.set_last_offset(Offset(2));
-        let valid = check(&builder.build().unwrap(), &ProduceRules::default()).unwrap();
-        assert!(valid.rebuilt);
-        let bytes = written(&valid);
-        let view = BatchView::read(&bytes).unwrap();
-        let offsets: Vec<_> =
-            view.records(&mut scratch, 10_000).unwrap().map(|record| record.unwrap().offset.0).collect();
-        assert_eq!(offsets, [0, 1, 2]);
+fn with_every_third_offset(compression: Compression) -> Bytes {
+    let options = BatchOptions { compression, ..BatchOptions::default() };
+    let source = build_batch(&BatchOptions { base_offset: Offset(0), ..options }, &records()).unwrap();
+    let view = BatchView::read(&source).unwrap();
+    let mut scratch = Vec::new();
+    let mut builder = crate::record_batch::BatchBuilder::new(options);
+    for mut record in view.records(&mut scratch, 10_000).unwrap().map(Result::unwrap) {
+        record.offset = Offset(record.offset.0 * 3);
+        builder.retain(&record);
     }
+    builder.set_last_offset(Offset(2));
+    builder.build().unwrap()
+}
+
+#[test]
+fn wrong_offsets_of_uncompressed_records_are_written_anew() {
+    let valid = check(&with_every_third_offset(Compression::None), &ProduceRules::default()).unwrap();
+    assert!(valid.rebuilt);
+    let bytes = written(&valid);
+    let (view, mut scratch) = (BatchView::read(&bytes).unwrap(), Vec::new());
+    let offsets: Vec<_> = view.records(&mut scratch, 10_000).unwrap().map(|record| record.unwrap().offset.0).collect();
+    assert_eq!(offsets, [0, 1, 2]);
+}
+
+#[test]
+fn wrong_offsets_inside_a_compressed_batch_are_refused() {
+    for codec in Compression::ALL.into_iter().filter(|codec| *codec != Compression::None) {
+        let refused = check(&with_every_third_offset(codec), &ProduceRules::default());
+        let wrong = BatchError::OffsetDelta { index: 1, delta: 3 };
+        assert_eq!(refused, Err(ProduceError::Malformed(wrong)), "{codec:?}");
+    }
+}
+
+#[test]
+fn batch_that_is_packed_anew_may_unpack_to_less() {
+    let zeros = vec![0; 100_000];
+    let record = RecordData { timestamp: NOW, value: Some(&zeros), ..RecordData::default() };
+    let packed = batch_of(&[record], Compression::Gzip);
+    let limits = ProduceRules { recompressed_limit: 50_000, ..ProduceRules::default() };
+    assert!(check(&packed, &limits).is_ok(), "it stays as it is");
+    let compression = TopicCompression::Fixed { codec: Compression::Zstd, level: None };
+    let refused = check(&packed, &ProduceRules { compression, ..limits });
+    assert_eq!(refused, Err(ProduceError::UnpacksTooLarge { limit: 50_000 }));
 }
 
 #[test]

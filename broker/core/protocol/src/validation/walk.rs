@@ -1,7 +1,7 @@
 //! One pass over the records of a batch: are they whole, and what do they say.
 
 use super::{ProduceError, ProduceRules, RecordIssue, RecordProblem};
-use crate::record_batch::{BatchView, RecordOutline, TimestampType};
+use crate::record_batch::{BatchError, BatchView, RecordOutline, TimestampType};
 use model::WallTime;
 
 /// Bad records named in one answer. Seven bytes make a record, so an unpacked batch may hold millions of them; no
@@ -14,18 +14,26 @@ pub(super) struct Walk {
     pub(super) max_timestamp: WallTime,
     /// Of the first record with it.
     pub(super) max_timestamp_delta: i32,
-    /// Offset deltas are 0, 1, 2, …
+    /// Offset deltas are 0, 1, 2, …; always so in a compressed batch that is not refused.
     pub(super) offsets_in_order: bool,
 }
 
 impl Walk {
     pub(super) fn over(batch: &BatchView<'_>, rules: &ProduceRules, now: WallTime) -> Result<Self, ProduceError> {
         let mut walk = Self { max_timestamp: WallTime::NONE, max_timestamp_delta: 0, offsets_in_order: true };
+        let compressed = batch.header.attributes.is_compressed();
         let mut issues = Vec::new();
         let records = batch.outlines(rules.decompressed_limit).map_err(ProduceError::inside)?;
         for (index, record) in (0..).zip(records) {
             let record = record.map_err(ProduceError::inside)?;
-            walk.offsets_in_order &= record.offset_delta == index;
+            if record.offset_delta != index {
+                // Not put right: a few kilobytes that unpack to millions of records would be packed again, by whoever asks.
+                if compressed {
+                    let delta = record.offset_delta;
+                    return Err(ProduceError::Malformed(BatchError::OffsetDelta { index, delta }));
+                }
+                walk.offsets_in_order = false;
+            }
             if record.timestamp > walk.max_timestamp {
                 (walk.max_timestamp, walk.max_timestamp_delta) = (record.timestamp, index);
             }
