@@ -6,6 +6,7 @@
 //! Producer ids are kept, so that what a producer sends again is known; the broker is told to give none of them away.
 
 mod data_folder;
+mod files;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -15,10 +16,11 @@ pub(crate) use data_folder::DataFolder;
 use anyhow::{Context, bail, ensure};
 use model::{Offset, PartitionIndex};
 use segment::Walk;
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+/// More than a million producers, at 46 bytes each.
+const LARGEST_SNAPSHOT: u64 = 64 << 20;
+const LONGEST_TOPIC: usize = 249;
 
 /// What became of one folder.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,13 +37,16 @@ pub(crate) struct Imported {
 pub(crate) fn import(folder: &Path, target: &DataFolder) -> anyhow::Result<Imported> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let (topic, partition) = topic_and_partition(name).with_context(|| {
-        format!("{}: not the folder of a partition, which is called TOPIC-NUMBER", folder.display())
+        format!(
+            "{}: not the folder of a partition, which is called TOPIC-NUMBER as Kafka writes them",
+            folder.display()
+        )
     })?;
     ensure!(
         !topic.starts_with("__"),
         "{name}: {topic} belongs to the cluster it was written in; groups and transactions cannot be imported"
     );
-    data_folder::refuse_running_kafka(folder)?;
+    data_folder::refuse_other_than_stopped_kafka(folder)?;
     target.refuse_existing(name)?;
     let segments = segments(folder)?;
     let Some((log_start, _)) = segments.first().cloned() else {
@@ -73,10 +78,10 @@ fn copy_partition(folder: &Path, segments: &[(Offset, PathBuf)], unfinished: &Pa
     let log_start = segments[0].0;
     let mut walk = Walk::new(log_start);
     for (base, path) in segments {
-        walk.copy(*base, path, &unfinished.join(file_name(*base, "log")))?;
+        walk.copy(*base, path, &unfinished.join(files::name(*base, "log")))?;
         let aborted = path.with_extension("txnindex");
         if aborted.exists() {
-            copy(&aborted, &unfinished.join(file_name(*base, "txnindex")))?;
+            files::copy(&aborted, &unfinished.join(files::name(*base, "txnindex")), u64::MAX)?;
         }
     }
     let open: Vec<String> = walk.open_transactions().map(|producer| producer.to_string()).collect();
@@ -88,59 +93,35 @@ fn copy_partition(folder: &Path, segments: &[(Offset, PathBuf)], unfinished: &Pa
     );
     copy_snapshots(folder, unfinished, walk.next_offset)?;
     let epochs = format!("0\n1\n0 {log_start}\n");
-    write(&unfinished.join("leader-epoch-checkpoint"), epochs.as_bytes())?;
+    files::write(&unfinished.join("leader-epoch-checkpoint"), epochs.as_bytes())?;
     Ok(walk)
 }
 
+/// A name that the broker would give: it takes no other for a partition.
 fn topic_and_partition(name: &str) -> Option<(&str, PartitionIndex)> {
-    let (topic, partition) = name.rsplit_once('-')?;
-    let digits = partition.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && !topic.is_empty()).then_some(())?;
-    Some((topic, PartitionIndex(partition.parse().ok()?)))
+    let (topic, number) = name.rsplit_once('-')?;
+    let partition = number.parse::<i32>().ok().filter(|partition| partition.to_string() == number)?;
+    is_legal_topic(topic).then_some((topic, PartitionIndex(partition)))
 }
 
-fn file_name(offset: Offset, suffix: &str) -> String {
-    format!("{:020}.{suffix}", offset.0)
-}
-
-/// The files with this suffix, by the offset in their names.
-fn files(folder: &Path, suffix: &str) -> anyhow::Result<Vec<(Offset, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
-        let path = entry.with_context(|| format!("list {}", folder.display()))?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        if let (Some(offset), true) = (stem, path.extension().is_some_and(|extension| extension == suffix)) {
-            found.push((Offset(offset), path));
-        }
-    }
-    found.sort();
-    Ok(found)
+fn is_legal_topic(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=LONGEST_TOPIC).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(legal)
 }
 
 fn segments(folder: &Path) -> anyhow::Result<Vec<(Offset, PathBuf)>> {
     for unfinished in ["cleaned", "swap"] {
-        if let Some((_, path)) = files(folder, unfinished)?.first() {
+        if let Some(path) = files::with_suffix(folder, unfinished)?.first() {
             bail!("{}: Kafka did not finish a compaction; start it, and stop it in order", path.display());
         }
     }
-    files(folder, "log")
+    files::by_offset(folder, "log")
 }
 
 /// What idempotent producers wrote last, so that what they send again is known for what it is.
 fn copy_snapshots(folder: &Path, unfinished: &Path, log_end: Offset) -> anyhow::Result<()> {
-    for (offset, path) in files(folder, "snapshot")?.into_iter().filter(|(offset, _)| *offset <= log_end) {
-        copy(&path, &unfinished.join(file_name(offset, "snapshot")))?;
+    for (offset, path) in files::by_offset(folder, "snapshot")?.into_iter().filter(|(offset, _)| *offset <= log_end) {
+        files::copy(&path, &unfinished.join(files::name(offset, "snapshot")), LARGEST_SNAPSHOT)?;
     }
     Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let bytes = fs::read(from).with_context(|| format!("read {}", from.display()))?;
-    write(to, &bytes)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let failed = || format!("write {}", path.display());
-    fs::write(path, bytes).with_context(failed)?;
-    File::open(path).and_then(|file| file.sync_all()).with_context(failed)
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::Args;
 use serde::Serialize;
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 const MORE: &str = "\
 Stop Apache Kafka and weir-broker first; neither may use its folder meanwhile. What is given is left as it is.
@@ -40,22 +40,43 @@ struct Shown {
     segments: usize,
 }
 
-pub(super) fn run(mut session: Session, command: &Import) -> anyhow::Result<ExitCode> {
-    let target = import::DataFolder::lock(&command.data_dir)?;
-    let imported: Vec<Imported> =
-        command.folders.iter().map(|folder| import::import(folder, &target)).collect::<anyhow::Result<_>>()?;
-    let shown: Vec<_> = imported
-        .into_iter()
-        .map(|one| Shown {
+impl From<Imported> for Shown {
+    fn from(one: Imported) -> Self {
+        Self {
             topic: one.topic,
             partition: one.partition.0,
             log_start: one.log_start.0,
             log_end: one.log_end.0,
             records: one.records,
             segments: one.segments,
-        })
-        .collect();
-    session.out.show(&shown, |out| {
+        }
+    }
+}
+
+pub(super) fn run(mut session: Session, command: &Import) -> anyhow::Result<ExitCode> {
+    let target = import::DataFolder::lock(&command.data_dir)?;
+    let mut imported: Vec<Shown> = Vec::new();
+    for folder in &command.folders {
+        match import::import(folder, &target) {
+            Ok(one) => imported.push(one.into()),
+            Err(error) if imported.is_empty() => return Err(error),
+            Err(error) => {
+                show(&mut session, &imported)?;
+                return Err(error.context(left_out(&command.folders[..imported.len()])));
+            }
+        }
+    }
+    show(&mut session, &imported)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn left_out(imported: &[PathBuf]) -> String {
+    let folders: Vec<_> = imported.iter().map(|folder| folder.display().to_string()).collect();
+    format!("imported already, to be left out when this is repeated: {}; then", folders.join(" "))
+}
+
+fn show(session: &mut Session, imported: &[Shown]) -> std::io::Result<()> {
+    session.out.show(&imported, |out| {
         let mut table = Table::new(&[
             ("TOPIC", Align::Left),
             ("PARTITION", Align::Right),
@@ -63,7 +84,7 @@ pub(super) fn run(mut session: Session, command: &Import) -> anyhow::Result<Exit
             ("LOG END", Align::Right),
             ("RECORDS", Align::Right),
         ]);
-        for one in &shown {
+        for one in imported {
             table.row([
                 one.topic.clone(),
                 one.partition.to_string(),
@@ -74,9 +95,21 @@ pub(super) fn run(mut session: Session, command: &Import) -> anyhow::Result<Exit
         }
         out.table(&table)?;
         out.line(&format!(
-            "{} imported; a topic that is not there yet has to be created",
-            counted(shown.len(), "partition")
+            "{} imported; create what is not there yet: {}",
+            counted(imported.len(), "partition"),
+            needed(imported)
         ))
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The broker takes a partition in only where the topic has it.
+fn needed(imported: &[Shown]) -> String {
+    let mut topics: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in imported {
+        let partitions = topics.entry(&one.topic).or_default();
+        *partitions = (*partitions).max(one.partition as usize + 1);
+    }
+    let needed =
+        topics.iter().map(|(topic, partitions)| format!("{topic} with at least {}", counted(*partitions, "partition")));
+    needed.collect::<Vec<_>>().join(", ")
 }

@@ -96,9 +96,15 @@ impl DataFolder {
 
 /// Kafka marks an orderly stop in its data folder, and takes the mark away when it starts. A folder that was copied out
 /// of there has no such surroundings.
-pub(super) fn refuse_running_kafka(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn refuse_other_than_stopped_kafka(folder: &Path) -> anyhow::Result<()> {
     let folder = folder.canonicalize().with_context(|| format!("open {}", folder.display()))?;
     let around = folder.parent().unwrap_or(&folder);
+    ensure!(
+        !around.join("weir.json").exists(),
+        "{} is a data folder of weir-broker, and its partitions are no Kafka's: start weir-broker on it, or copy the whole \
+         of it while it is stopped",
+        around.display()
+    );
     let stopped = around.join(".kafka_cleanshutdown").exists() || !around.join("meta.properties").exists();
     ensure!(
         stopped,

@@ -1,5 +1,6 @@
 //! The batches of a partition, one segment after the other.
 
+use super::files;
 use anyhow::{Context, bail, ensure};
 use model::{LeaderEpoch, Offset, ProducerId};
 use protocol::record_batch::{
@@ -14,6 +15,8 @@ use std::{
 
 /// `max.message.bytes` cannot be larger.
 const LARGEST_BATCH: usize = i32::MAX as usize;
+/// An offset above this leaves no room for what is appended after it.
+const HIGHEST_OFFSET: i64 = i64::MAX - (1 << 32);
 const FIRST_EPOCH: LeaderEpoch = LeaderEpoch(0);
 
 /// What was seen so far.
@@ -52,8 +55,9 @@ impl Walk {
             from.display(),
             self.next_offset
         );
-        let file = File::open(from).with_context(reading)?;
-        let mut left = usize::try_from(file.metadata().with_context(reading)?.len()).with_context(reading)?;
+        ensure_room_above(base).with_context(reading)?;
+        let (file, size) = files::open(from)?;
+        let mut left = usize::try_from(size).with_context(reading)?;
         let (mut input, mut position) = (BufReader::with_capacity(1 << 20, file), 0usize);
         let mut output = BufWriter::with_capacity(1 << 20, File::create(to).with_context(writing)?);
         self.next_offset = base;
@@ -91,6 +95,11 @@ impl Walk {
         if header.base_offset < self.next_offset || header.last_offset_delta < 0 {
             bail!("a batch at offset {} where {} comes next", header.base_offset, self.next_offset);
         }
+        ensure_room_above(header.base_offset)?;
+        ensure_room_above(header.last_offset())?;
+        let (records, offsets) = (i64::from(header.record_count), i64::from(header.last_offset_delta) + 1);
+        ensure!((0..=offsets).contains(&records), "a batch of {records} records at {offsets} offsets");
+        header.attributes.compression()?;
         if header.attributes.is_control() {
             self.open.remove(&header.producer_id);
         } else if header.attributes.is_transactional() {
@@ -101,6 +110,11 @@ impl Walk {
         self.records += u64::try_from(header.record_count).unwrap_or(0);
         Ok(())
     }
+}
+
+fn ensure_room_above(offset: Offset) -> anyhow::Result<()> {
+    ensure!(offset.0 < HIGHEST_OFFSET, "offset {offset} leaves no room to append");
+    Ok(())
 }
 
 fn explained(error: BatchError) -> anyhow::Error {

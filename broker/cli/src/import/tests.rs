@@ -1,7 +1,12 @@
 use super::*;
 use model::{LeaderEpoch, ProducerEpoch, ProducerId, Sequence, WallTime};
 use protocol::record_batch::{
-    BatchOptions, Batches, MarkerKind, RecordData, build_batch, control_batch, set_base_offset,
+    BatchHeader, BatchOptions, Batches, HEADER_SIZE, MarkerKind, RecordData, build_batch, control_batch,
+    set_base_offset, with_crc,
+};
+use std::{
+    fs::{self, File},
+    os::unix::net::UnixListener,
 };
 use tempfile::TempDir;
 
@@ -151,6 +156,13 @@ fn folders_that_are_no_partition_of_a_client_are_refused() {
         ("orders", "not the folder of a partition"),
         ("orders-x", "not the folder of a partition"),
         ("-1", "not the folder of a partition"),
+        ("orders-01", "not the folder of a partition"),
+        ("orders-+1", "not the folder of a partition"),
+        ("orders-2147483648", "not the folder of a partition"),
+        (".-0", "not the folder of a partition"),
+        ("..-0", "not the folder of a partition"),
+        ("two words-0", "not the folder of a partition"),
+        (&format!("{}-0", "x".repeat(250)), "not the folder of a partition"),
         ("__consumer_offsets-3", "cannot be imported"),
         ("empty-0", "no segment"),
     ] {
@@ -188,7 +200,7 @@ fn damage_is_refused_and_named() {
     folders.put("00000000000000000007.log", &good);
     assert!(folders.refusal().contains("begins before the segment in front of it ends"));
     let folders = Folders::new();
-    folders.put("00000000000000000005.cleaned", b"");
+    folders.put("00000000000000000005.log.cleaned", b"");
     assert!(folders.refusal().contains("did not finish a compaction"));
 }
 
@@ -209,4 +221,78 @@ fn transaction_without_an_end_is_refused() {
     set_base_offset(&mut end, Offset(12));
     folders.put("00000000000000000010.log", &[open, end].concat());
     assert_eq!(folders.import().unwrap().log_end, Offset(13));
+}
+
+/// A good checksum over what cannot be right.
+fn with_header(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Vec<u8> {
+    let mut header = BatchHeader::read(batch).unwrap();
+    change(&mut header);
+    let body = &batch[HEADER_SIZE..];
+    [&with_crc(&header, body).encode()[..], body].concat()
+}
+
+#[test]
+fn batches_with_a_good_checksum_that_contradict_themselves_are_refused() {
+    let good = batch(10, 2);
+    for (bytes, reason) in [
+        (with_header(&good, |header| header.record_count = 3), "3 records at 2 offsets"),
+        (with_header(&good, |header| header.record_count = -1), "-1 records at 2 offsets"),
+        (with_header(&good, |header| header.attributes.0 |= 5), "compression"),
+        (with_header(&good, |header| header.base_offset = Offset(i64::MAX)), "leaves no room to append"),
+        (
+            with_header(&good, |header| header.base_offset = Offset(i64::MAX - (1 << 32) - 1)),
+            "offset 9223372032559808511 leaves no room to append",
+        ),
+    ] {
+        let folders = Folders::new();
+        folders.put("00000000000000000010.log", &bytes);
+        let error = folders.refusal();
+        assert!(error.contains(reason) && error.contains("00000000000000000010.log, byte 0"), "{error}");
+    }
+    let folders = Folders::new();
+    folders.put("09223372036854775807.log", b"");
+    assert!(folders.refusal().contains("leaves no room to append"));
+    let folders = Folders::new();
+    folders.put("00000000000000000010.log", &with_header(&good, |header| header.record_count = 0));
+    assert_eq!(folders.import().unwrap().log_end, Offset(12), "compaction leaves such a batch");
+}
+
+#[test]
+fn files_that_are_not_named_by_an_offset_as_kafka_does_are_refused() {
+    for name in ["-5.log", "+0.log", "11.log", "x.log", "99999999999999999999.log", "+0.snapshot", "5.snapshot"] {
+        let folders = Folders::new();
+        folders.put(name, &batch(11, 1));
+        let error = folders.refusal();
+        assert!(error.contains(name) && error.contains("20 digits"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_unopened() {
+    for name in ["00000000000000000011.log", "00000000000000000010.txnindex", "00000000000000000005.snapshot"] {
+        let folders = Folders::new();
+        let _socket = UnixListener::bind(folders.orders().join(name)).unwrap();
+        let error = folders.refusal();
+        assert!(error.contains(name) && error.contains("not a regular file"), "{error}");
+    }
+}
+
+#[test]
+fn indexes_of_aborted_transactions_are_copied_and_giant_snapshots_refused() {
+    let folders = Folders::new();
+    folders.put("00000000000000000010.txnindex", b"aborted");
+    let snapshot = File::create(folders.orders().join("00000000000000000005.snapshot")).unwrap();
+    snapshot.set_len((64 << 20) + 1).unwrap();
+    assert!(folders.refusal().contains("67108865 bytes"));
+    snapshot.set_len(64 << 20).unwrap();
+    folders.import().unwrap();
+    let copied = folders.ours.path().join("orders-0/00000000000000000010.txnindex");
+    assert_eq!(fs::read(copied).unwrap(), b"aborted");
+}
+
+#[test]
+fn partition_of_another_weir_broker_is_refused() {
+    let folders = Folders::new();
+    fs::write(folders.kafka.path().join("weir.json"), "{}").unwrap();
+    assert!(folders.refusal().contains("copy the whole of it while it is stopped"));
 }

@@ -4,5 +4,6 @@
 mod console;
 mod endings;
 mod groups;
+mod import;
 mod support;
 mod topics;
