@@ -5,17 +5,18 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use model::WallTime;
 use protocol::record_batch::TimestampType;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 /// Text where the bytes are text, their hexadecimal digits where not.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 enum Data {
     Text(String),
     Hex { hex: String },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
     key: Data,
     value: Option<Data>,
@@ -35,9 +36,19 @@ struct Printed<'a> {
     headers: Vec<Header>,
 }
 
-/// Fields that only a consumer knows (topic, offset, …) are allowed and left out, so that output can be input.
+/// A field that is misspelt would leave its record without a value, which deletes what has the key. Those that only a
+/// consumer knows are allowed and left out, so that output can be input.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Given {
+    #[serde(rename = "topic")]
+    _topic: Option<IgnoredAny>,
+    #[serde(rename = "offset")]
+    _offset: Option<IgnoredAny>,
+    #[serde(rename = "time")]
+    _time: Option<IgnoredAny>,
+    #[serde(rename = "timestamp_type")]
+    _timestamp_type: Option<IgnoredAny>,
     partition: Option<i32>,
     timestamp: Option<i64>,
     key: Option<Data>,
@@ -141,6 +152,20 @@ mod tests {
         let error = format!("{:#}", parse(b"hello", WallTime(0)).expect_err("not JSON"));
         assert!(error.contains("hello"), "{error}");
         assert!(parse(br#"{"value":{"hex":"f"}}"#, WallTime(0)).is_err());
+    }
+
+    #[test]
+    fn a_misspelt_field_is_no_tombstone() {
+        for line in [
+            r#"{"key":"k","vale":"a"}"#,
+            r#"{"key":"k","value":{"hex":"00","text":"a"}}"#,
+            r#"{"value":"a","headers":[{"key":"h","vale":"a"}]}"#,
+        ] {
+            let error = format!("{:#}", parse(line.as_bytes(), WallTime(0)).expect_err("an unknown field"));
+            assert!(error.contains(line), "{error}");
+        }
+        let error = format!("{:#}", parse(br#"{"key":"k","vale":"a"}"#, WallTime(0)).expect_err("an unknown field"));
+        assert!(error.contains("unknown field `vale`"), "{error}");
     }
 
     #[test]
