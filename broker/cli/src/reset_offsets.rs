@@ -37,6 +37,15 @@ pub(crate) enum Notice {
     NothingSoNew { partition: TopicPartition },
 }
 
+/// The state of a group that has members, whose offsets nobody else may set; `None` where there are none.
+pub(crate) async fn active_state(admin: &Admin, group: &GroupId) -> Result<Option<String>> {
+    match admin.describe_group(group).await {
+        Ok(description) => Ok(Some(description.state).filter(|state| state != "Empty" && state != "Dead")),
+        Err(error) if error.code() == Some(ResponseError::GroupIdNotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// `partitions` is the scope; a list from a file is its own.
 pub(crate) async fn plan(
     admin: &Admin,

@@ -74,6 +74,25 @@ fn offsets_are_reset_only_when_told_to() {
 }
 
 #[test]
+fn offsets_of_a_group_with_members_are_not_reset() {
+    let broker = Broker::start();
+    let (name, group) = (topic(&broker, 1), unique("group"));
+    produce(&broker, &name, 5);
+    let mut member =
+        Running::start(&["consume", &name, "--group", &group, "--from", "beginning", "-b", &broker.address]);
+    assert_eq!(member.lines(5).len(), 5);
+    for how in [&[][..], &["--execute"]] {
+        let reset = ["group", "reset-offsets", &group, "--topic", &name, "--to", "earliest", "-b", &broker.address];
+        let refused = weir(&[&reset[..], how].concat());
+        assert!(refused.code == Some(1) && refused.stdout.is_empty(), "{refused:?}");
+        assert!(refused.stderr.contains("it is Stable") && refused.stderr.contains("NON_EMPTY_GROUP"), "{refused:?}");
+        assert!(refused.stderr.contains("Stop the members of the group first"), "{refused:?}");
+    }
+    member.interrupt();
+    assert_eq!(member.finish().code, Some(0));
+}
+
+#[test]
 fn groups_and_offsets_are_deleted() {
     let broker = Broker::start();
     let (name, group) = (topic(&broker, 1), unique("group"));

@@ -1,12 +1,14 @@
 //! `weir group reset-offsets`
 
 use crate::{
+    client::ClientError,
     commands::Session,
     output::{Align, Table, note},
     reset_offsets::{self, Notice, Plan, Target},
     time_text,
 };
 use clap::Args;
+use kafka_protocol::error::ResponseError;
 use model::GroupId;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -77,6 +79,14 @@ struct Moved {
 pub(super) async fn run(mut session: Session, reset: ResetOffsets) -> anyhow::Result<ExitCode> {
     let admin = session.admin().await?;
     let group = GroupId::from(reset.group.as_str());
+    if let Some(state) = reset_offsets::active_state(&admin, &group).await? {
+        let refused = ClientError::Refused {
+            code: ResponseError::NonEmptyGroup,
+            message: Some(format!("it is {state}, and offsets can be reset only while a group has no members")),
+            subject: format!("group {group}"),
+        };
+        return Err(refused.into());
+    }
     let committed = admin.committed_offsets(&group).await?;
     let partitions = if reset.all_topics {
         committed.keys().cloned().collect()

@@ -11,7 +11,6 @@ use crate::{
     reset_offsets::{self, Notice, Plan, Target},
     time_text, writing,
 };
-use kafka_protocol::error::ResponseError;
 use model::{GroupId, Offset, TopicPartition};
 use std::collections::BTreeMap;
 
@@ -78,12 +77,7 @@ async fn reset_group(
     only_group: bool,
     out: &mut Out,
 ) -> anyhow::Result<BTreeMap<TopicPartition, Offset>> {
-    let state = match admin.describe_group(group).await {
-        Ok(description) => description.state,
-        Err(error) if error.code() == Some(ResponseError::GroupIdNotFound) => "Dead".to_owned(),
-        Err(error) => return Err(error.into()),
-    };
-    if !["Empty", "Dead"].contains(&state.as_str()) {
+    if let Some(state) = reset_offsets::active_state(admin, group).await? {
         let text = format!(
             "Assignments can only be reset if the group '{group}' is inactive, but the current state is {state}."
         );
