@@ -171,7 +171,8 @@ pub(crate) fn advice(code: ResponseError) -> Option<&'static str> {
         }
         ResponseError::GroupIdNotFound => "See the groups with `weir group list`.",
         ResponseError::MessageTooLarge => {
-            "Raise max.message.bytes of the topic (`weir topic alter NAME --config max.message.bytes=N`), or send smaller records."
+            "Raise the limit (the topic's with `weir topic alter NAME --config max.message.bytes=N`, this program's with \
+             `-X max.request.size=N`), or send smaller records."
         }
         ResponseError::NotEnoughReplicas => "Wait until enough replicas are in sync, or lower min.insync.replicas.",
         ResponseError::KafkaStorageError => "Look at the broker's disk: is it full or gone?",

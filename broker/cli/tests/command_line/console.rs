@@ -177,7 +177,7 @@ fn a_record_that_no_request_can_hold_does_not_stop_the_others() {
     let name = topic(&broker, 1);
     let input = format!("before\n{}\nafter\n", "x".repeat(2 * 1024 * 1024));
     let sent = weir_with(&["produce", &name, "-b", &broker.address], &input);
-    assert!(sent.code == Some(1) && sent.stderr.contains("max.request.size"), "{}", sent.stderr);
+    assert!(sent.code == Some(1) && sent.stderr.contains("-X max.request.size=N"), "{}", sent.stderr);
     assert!(sent.stderr.contains("2 records sent"), "{}", sent.stderr);
     let read = weir(&["consume", &name, "--from", "beginning", "-e", "-b", &broker.address]).ok();
     assert_eq!(read, "before\nafter\n");
