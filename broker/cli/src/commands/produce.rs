@@ -28,6 +28,7 @@ Examples:
   weir produce orders hello world
   weir produce orders --key customer-1 --header source=shell hello
   printf 'k1:one\\nk2:two\\n' | weir produce orders --key-separator :
+  weir topic create copy --partitions 3  # as many as orders has
   weir consume orders --from beginning --until-end -o json | weir produce copy --input json";
 
 #[derive(Debug, Args)]
