@@ -17,9 +17,6 @@ use partition_log::TimestampedOffset;
 use std::{collections::HashSet, sync::Arc};
 use tokio::time::Instant;
 
-/// The newest version the codec knows. Version 11 (KIP-1023) has the same bytes and allows one more special timestamp.
-const CODEC_VERSION: i16 = 10;
-
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
@@ -31,8 +28,7 @@ const EARLIEST_PENDING_UPLOAD: i64 = -6;
 const DEBUGGING_REPLICA: i32 = -2;
 
 pub(crate) async fn handle(context: RequestContext, body: Bytes) -> super::Response {
-    let encoded = RequestContext { version: context.version.min(CODEC_VERSION), ..context.clone() };
-    let Some(request) = super::row::decode::<ListOffsetsRequest>(&encoded, body) else {
+    let Some(request) = super::row::decode::<ListOffsetsRequest>(&context, body) else {
         return super::Response::Close;
     };
     let asked = Asked {
@@ -43,7 +39,7 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> super::Respo
     };
     let topics = join_all(request.topics.iter().map(|topic| asked.topic(topic))).await;
     let response = ListOffsetsResponse::default().with_topics(topics);
-    super::row::encode(ApiKey::ListOffsets, &encoded, &response)
+    super::row::encode(ApiKey::ListOffsets, &context, &response)
 }
 
 /// What holds for all partitions of a request.

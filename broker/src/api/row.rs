@@ -95,7 +95,9 @@ fn refused(api_key: i16, context: &RequestContext, error: &dyn std::fmt::Display
 /// The whole frame; what it says of errors is counted.
 pub(super) fn encode<R: Encodable + ErrorCodes>(api: ApiKey, context: &RequestContext, response: &R) -> Response {
     error_counts::count(api, context, |each| response.each_error(each));
-    match encode_response(api as i16, context.version, context.correlation_id, response) {
+    // Where there is none the codec refuses the version itself: such responses are written by hand.
+    let codec_version = codec_versions::of_response(api as i16, context.version).unwrap_or(context.version);
+    match encode_response(api as i16, codec_version, context.correlation_id, response) {
         Ok(frame) => Response::Bytes(frame),
         Err(error) => {
             tracing::error!(api_key = api as i16, version = context.version, error = %error, "response does not encode");

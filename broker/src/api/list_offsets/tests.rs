@@ -2,7 +2,10 @@ use super::*;
 use crate::api::fixture::{Fixture, wire_name};
 use kafka_protocol::messages::BrokerId;
 use model::WallTime;
-use protocol::record_batch::{BatchOptions, RecordData, build_batch};
+use protocol::{
+    codec_versions,
+    record_batch::{BatchOptions, RecordData, build_batch},
+};
 
 async fn list(broker: &Fixture, version: i16, asked: &[(i32, i64)]) -> Vec<ListOffsetsPartitionResponse> {
     let partition = |(index, timestamp): &(i32, i64)| {
@@ -12,7 +15,8 @@ async fn list(broker: &Fixture, version: i16, asked: &[(i32, i64)]) -> Vec<ListO
         .with_name(wire_name("orders"))
         .with_partitions(asked.iter().map(partition).collect());
     let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
-    let response = broker.ask_raw(handle, version, &request, version.min(CODEC_VERSION)).await;
+    let codec_version = codec_versions::of_request(ApiKey::ListOffsets as i16, version).unwrap();
+    let response = broker.ask_raw(handle, version, &request, codec_version).await;
     let response: ListOffsetsResponse = response;
     response.topics[0].partitions.clone()
 }
