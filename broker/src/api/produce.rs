@@ -63,7 +63,8 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
         return Dispatched::Ready(Response::Close);
     };
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let deadline = Instant::now() + timeout.max(LEAST_WAIT);
+    let began = Instant::now();
+    let deadline = began + timeout.max(LEAST_WAIT);
     let acks = match request.acks {
         -1 => Some(RequiredAcks::All),
         0 => Some(RequiredAcks::None),
@@ -78,7 +79,7 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
         answers: Arc::default(),
     };
     let mut accepted = Vec::with_capacity(request.partition_count);
-    let unknown = pending.check(&request, acks.is_some(), &mut accepted).await;
+    let unknown = pending.check(&request, acks.is_some(), began, &mut accepted).await;
     pending.answers.expect(accepted.len());
     for (index, (partition, batch)) in (0..).zip(accepted) {
         let sink = Arc::clone(&pending.answers);
@@ -112,6 +113,7 @@ impl Pending {
         &mut self,
         request: &ProduceRequest,
         acks_are_valid: bool,
+        began: Instant,
         accepted: &mut Vec<(Arc<Partition>, PreparedBatch)>,
     ) -> BTreeSet<TopicName> {
         let config = &self.context.broker.config;
@@ -119,7 +121,7 @@ impl Pending {
         let validation = config.compressed_batch_validation;
         let mut unknown = BTreeSet::new();
         let mut transactional = false;
-        let mut turn = Instant::now();
+        let mut turn = began;
         for asked in request.topics() {
             let (name, id, topic) = self.resolve(asked.topic);
             if topic.is_none() && creates && topic_name::validate(&name).is_ok() && !topic_name::is_internal(&name) {
