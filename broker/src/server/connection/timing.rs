@@ -3,11 +3,14 @@
 use super::{super::PARKED_GRACE, End};
 use crate::config::NetworkConfig;
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 
 /// While memory for large frames is scarce, a frame must come at this rate after a first grace period: a client that
 /// holds memory without filling it would stop all others.
@@ -83,15 +86,22 @@ impl Timing {
         }
         while !self.is_armed || self.timer.is_elapsed() {
             self.is_armed = true;
-            if let Poll::Ready(()) = self.timer.as_mut().poll(context) {
-                if Instant::now() >= deadline {
-                    return Err(end);
-                }
-                self.timer.as_mut().reset(wake);
-                self.is_armed = false;
+            if self.poll_timer(context).is_pending() {
+                return Ok(());
             }
+            if Instant::now() >= deadline {
+                return Err(end);
+            }
+            self.timer.as_mut().reset(wake);
+            self.is_armed = false;
         }
         Ok(())
+    }
+
+    /// Outside the task's budget of operations: a connection that has spent it must still learn that its time is up, and
+    /// that the timer is set.
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        pin!(unconstrained(self.timer.as_mut())).poll(context)
     }
 
     fn deadline(&self, state: &State) -> (Instant, End) {
@@ -112,5 +122,68 @@ impl Timing {
             return (too_slow.map_or(stalled, |limit| limit.min(stalled)), End::Stalled);
         }
         self.max_idle.map_or(never, |idle| (self.last_activity + idle, End::Idle))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BrokerConfig;
+    use std::{future::poll_fn, path::Path, sync::mpsc, thread};
+    use tokio::task::coop::{consume_budget, has_budget_remaining};
+
+    const IDLE: State = State {
+        is_busy: false,
+        is_parked: false,
+        is_inside_frame: false,
+        is_holding_frame: false,
+        contended_frame: None,
+    };
+
+    /// As on a pass that comes after many reads in one turn.
+    async fn poll_without_budget(timing: &mut Timing) -> Result<(), End> {
+        poll_fn(|context| {
+            while has_budget_remaining() {
+                let _ = pin!(consume_budget()).poll(context);
+            }
+            Poll::Ready(timing.poll(&IDLE, context))
+        })
+        .await
+    }
+
+    /// On a thread of its own, because a loop that never ends cannot be stopped from inside.
+    fn in_paused_time<R: Send + 'static>(test: impl AsyncFnOnce(Timing) -> R + Send + 'static) -> R {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            let network = BrokerConfig::for_tests(Path::new("unused")).network;
+            sender.send(runtime.unwrap().block_on(async { test(Timing::new(&network)).await })).unwrap();
+        });
+        receiver.recv_timeout(Duration::from_secs(60)).expect("the timer is looked at for ever")
+    }
+
+    #[test]
+    fn a_busy_connection_outlives_its_first_deadline() {
+        let result = in_paused_time(async |mut timing| {
+            let idle = timing.max_idle.unwrap();
+            poll_fn(|context| Poll::Ready(timing.poll(&IDLE, context))).await?;
+            tokio::time::advance(idle / 2).await;
+            timing.active();
+            tokio::time::advance(idle / 2 + Duration::from_secs(1)).await;
+            poll_without_budget(&mut timing).await
+        });
+        result.unwrap();
+    }
+
+    #[test]
+    fn an_idle_connection_is_woken_to_end() {
+        let (woken_after, idle) = in_paused_time(async |mut timing| {
+            let start = Instant::now();
+            poll_without_budget(&mut timing).await.unwrap();
+            let end = poll_fn(|context| timing.poll(&IDLE, context).err().map_or(Poll::Pending, Poll::Ready)).await;
+            assert!(matches!(end, End::Idle), "{end}");
+            (start.elapsed(), timing.max_idle.unwrap())
+        });
+        assert!(woken_after >= idle && woken_after < idle + Duration::from_secs(1), "{woken_after:?}");
     }
 }
