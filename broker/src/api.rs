@@ -65,6 +65,7 @@ use std::{
     ops::{Deref, RangeInclusive},
     sync::Arc,
 };
+use tokio::time::Instant;
 
 /// Everything a handler knows about the request besides its body. Owned, so that a response made later may keep it.
 /// Derefs to what all requests of the connection share: `context.broker`, `context.listener`, ….
@@ -75,6 +76,8 @@ pub(crate) struct RequestContext {
     pub(crate) correlation_id: i32,
     /// A copy of its own: keeping it does not keep the request's frame in memory.
     pub(crate) client_id: Option<StrBytes>,
+    /// When work on it began.
+    pub(crate) started: Instant,
 }
 
 /// What all requests of a connection share.
@@ -219,6 +222,6 @@ impl RequestContext {
             listener,
             draining: Draining::new(),
         };
-        Self { connection: Arc::new(connection), version, correlation_id: 1, client_id: None }
+        Self { connection: Arc::new(connection), version, correlation_id: 1, client_id: None, started: Instant::now() }
     }
 }

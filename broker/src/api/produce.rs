@@ -29,6 +29,7 @@ use protocol::{
 };
 pub(super) use response::leader_endpoints;
 use response::respond;
+use smallvec::SmallVec;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -48,9 +49,12 @@ struct Pending {
     acks: RequiredAcks,
     topics: Vec<TopicResult>,
     /// Topic and partition of each awaited answer, as positions in `topics`.
-    awaited: Vec<Awaited>,
+    awaited: SmallVec<[Awaited; 1]>,
     answers: Arc<Answers>,
 }
+
+/// In the order of [`Pending::awaited`]. Requests with one batch are common: they allocate nothing for lists.
+type Accepted = SmallVec<[(Arc<Partition>, PreparedBatch); 1]>;
 
 struct Awaited {
     topic: usize,
@@ -63,7 +67,7 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
         return Dispatched::Ready(Response::Close);
     };
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let began = Instant::now();
+    let began = context.started;
     let deadline = began + timeout.max(LEAST_WAIT);
     let acks = match request.acks {
         -1 => Some(RequiredAcks::All),
@@ -75,10 +79,10 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
         context,
         acks: acks.unwrap_or(RequiredAcks::Leader),
         topics: Vec::with_capacity(request.topic_count),
-        awaited: Vec::new(),
+        awaited: SmallVec::new(),
         answers: Arc::default(),
     };
-    let mut accepted = Vec::with_capacity(request.partition_count);
+    let mut accepted = Accepted::with_capacity(request.partition_count);
     let unknown = pending.check(&request, acks.is_some(), began, &mut accepted).await;
     pending.answers.expect(accepted.len());
     for (index, (partition, batch)) in (0..).zip(accepted) {
@@ -114,7 +118,7 @@ impl Pending {
         request: &ProduceRequest,
         acks_are_valid: bool,
         began: Instant,
-        accepted: &mut Vec<(Arc<Partition>, PreparedBatch)>,
+        accepted: &mut Accepted,
     ) -> BTreeSet<TopicName> {
         let config = &self.context.broker.config;
         let creates = config.topics.auto_create && acks_are_valid;
@@ -122,6 +126,7 @@ impl Pending {
         let mut unknown = BTreeSet::new();
         let mut transactional = false;
         let mut turn = began;
+        let mut any_checked = false;
         for asked in request.topics() {
             let (name, id, topic) = self.resolve(asked.topic);
             if topic.is_none() && creates && topic_name::validate(&name).is_ok() && !topic_name::is_internal(&name) {
@@ -131,7 +136,7 @@ impl Pending {
             let mut partitions = Vec::with_capacity(asked.partition_count);
             for produced in asked.partitions() {
                 // Many small batches may unpack to much: other connections of this worker get their turn in between.
-                if turn.elapsed() > LONGEST_TURN {
+                if std::mem::replace(&mut any_checked, true) && turn.elapsed() > LONGEST_TURN {
                     tokio::task::yield_now().await;
                     turn = Instant::now();
                 }
@@ -170,7 +175,7 @@ impl Pending {
 
     /// Transactions are not served yet: an open one would hold back every read_committed consumer for ever. As in Kafka
     /// a producer that may not use its transactional id, or names none, is refused with all of its request.
-    fn refuse_transaction(&mut self, accepted: &mut Vec<(Arc<Partition>, PreparedBatch)>) {
+    fn refuse_transaction(&mut self, accepted: &mut Accepted) {
         accepted.clear();
         self.awaited.clear();
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {

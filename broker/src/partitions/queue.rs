@@ -105,19 +105,21 @@ impl Partition {
             tokio::pin!(room);
             {
                 let mut queue = self.queue.lock();
+                if !queue.writing {
+                    // Whoever writes leaves only when nothing is queued: this batch is next.
+                    queue.writing = true;
+                    break;
+                }
                 if queue.bytes == 0 || queue.bytes + size <= MAX_BYTES {
                     queue.bytes += size;
                     queue.entries.push_back(Entry::Append(request));
-                    if std::mem::replace(&mut queue.writing, true) {
-                        return;
-                    }
-                    break;
+                    return;
                 }
                 room.as_mut().enable();
             }
             room.await;
         }
-        self.write_queued();
+        self.write_from(Some(Step::Append(vec![request])));
     }
 
     /// Runs a job as the only writer, after everything queued before it. `None` if the broker is ending.
@@ -159,10 +161,15 @@ impl Partition {
         self.write_queued();
     }
 
-    /// The caller has just taken the right to write.
+    /// The caller has the right to write.
     fn write_queued(self: &Arc<Self>) {
+        self.write_from(None);
+    }
+
+    /// The caller has the right to write, and perhaps the first thing to do.
+    fn write_from(self: &Arc<Self>, mut first: Option<Step>) {
         for _ in 0..MAX_ROUNDS {
-            let Some(step) = self.take_step() else { return };
+            let Some(step) = first.take().or_else(|| self.take_step()) else { return };
             let mut writer = self.writer.lock();
             if step.needs_device(writer.is_open()) {
                 drop(writer);

@@ -7,7 +7,7 @@ use super::{
     watch::Change,
 };
 use model::Offset;
-use partition_log::{AppendOutcome, PreparedBatch};
+use partition_log::AppendOutcome;
 use replication::{Leader, Replica};
 use std::{
     collections::VecDeque,
@@ -126,11 +126,11 @@ impl Partition {
             Err(error) => return refuse(group, AppendError::NotServed(error)),
             Ok(leader) => refuse_unreplicated(leader, &mut group),
         }
-        let mut batches: Vec<PreparedBatch> = group.iter().map(|request| request.batch.clone()).collect();
         while !group.is_empty() {
             let epoch = writer.replica.leader_epoch();
             let Some(log) = writer.log() else { return refuse(group, AppendError::Storage) };
-            let appended = log.append_as_leader(&batches, epoch, self.host.clock.wall());
+            let appended =
+                log.append_as_leader(group.iter().map(|request| &request.batch), epoch, self.host.clock.wall());
             let (log_start, log_end) = (log.log_start(), log.log_end());
             let outcomes = match appended {
                 Ok(outcomes) => outcomes,
@@ -141,7 +141,6 @@ impl Partition {
             };
             self.storage_works();
             let rest = group.split_off(outcomes.len());
-            batches.drain(..outcomes.len());
             let bytes = self.count(&group, &outcomes);
             self.after_append(writer, bytes, log_end);
             park(writer, group, outcomes, log_start);

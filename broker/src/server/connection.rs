@@ -142,6 +142,7 @@ impl Connection {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        self.timing.wakes();
         loop {
             match self.pass(context) {
                 Ok(true) => {}

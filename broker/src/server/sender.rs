@@ -4,7 +4,7 @@ use crate::api::{Piece, Response};
 use bytes::Buf;
 use rustix::{
     fs::sendfile,
-    net::{SendAncillaryBuffer, SendFlags, sendmsg},
+    net::{SendAncillaryBuffer, SendFlags, send, sendmsg},
 };
 use std::{collections::VecDeque, fs::File, io};
 use tokio::{io::Interest, net::TcpStream};
@@ -87,9 +87,12 @@ impl Outbox {
         }
     }
 
-    /// One vectored write of the parts in memory at the front. The kernel holds an incomplete segment back when a file
-    /// extent follows, so that header and records travel together.
+    /// One write of the parts in memory at the front. The kernel holds an incomplete segment back when a file extent
+    /// follows, so that header and records travel together.
     fn send_bytes(&self, stream: &TcpStream) -> io::Result<usize> {
+        if let (1, Some(Piece::Bytes(only))) = (self.parts.len(), self.parts.front()) {
+            return stream.try_io(Interest::WRITABLE, || Ok(send(stream, only, SendFlags::NOSIGNAL)?));
+        }
         let mut vectors = [io::IoSlice::new(&[]); MAX_VECTORS];
         let mut count = 0;
         let mut flags = SendFlags::NOSIGNAL;

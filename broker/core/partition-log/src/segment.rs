@@ -46,6 +46,12 @@ pub(crate) struct SegmentState<D: Disk> {
     pub(crate) verified: VerifiedRanges,
 }
 
+impl<D: Disk> SegmentState<D> {
+    pub(crate) fn extent(&self) -> Extent {
+        Extent { size: self.size, next_offset: self.next_offset }
+    }
+}
+
 /// A fact that may have to be read first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known<T> {
@@ -112,8 +118,7 @@ impl<D: Disk> Segment<D> {
     }
 
     pub(crate) fn extent(&self) -> Extent {
-        let state = self.lock();
-        Extent { size: state.size, next_offset: state.next_offset }
+        self.lock().extent()
     }
 
     /// From now on only who has a handle already can read it.

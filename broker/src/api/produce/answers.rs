@@ -2,6 +2,7 @@
 
 use crate::partitions::{AppendError, AppendSink, Appended};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
@@ -16,7 +17,7 @@ pub(super) struct Answers {
 
 #[derive(Debug, Default)]
 struct Slots {
-    results: Vec<Option<Result<Appended, AppendError>>>,
+    results: SmallVec<[Option<Result<Appended, AppendError>>; 1]>,
     missing: usize,
 }
 
@@ -43,9 +44,9 @@ impl Answers {
     }
 
     /// What is there, in the order the slots were filled in; a missing one timed out.
-    pub(super) fn take(&self) -> Vec<Result<Appended, AppendError>> {
+    pub(super) fn take(&self) -> impl Iterator<Item = Result<Appended, AppendError>> {
         let results = std::mem::take(&mut self.slots.lock().results);
-        results.into_iter().map(|result| result.unwrap_or(Err(AppendError::TimedOut))).collect()
+        results.into_iter().map(|result| result.unwrap_or(Err(AppendError::TimedOut)))
     }
 }
 

@@ -79,7 +79,7 @@ impl Connection {
                 return Start::Blocked;
             }
         }
-        self.requests.start(request, &self.context, self.timing.active());
+        self.requests.start(request, &self.context, self.timing.request_begins());
         Start::Started
     }
 

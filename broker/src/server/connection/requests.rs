@@ -116,6 +116,7 @@ impl Requests {
             version: request.version,
             correlation_id: request.correlation_id,
             client_id: self.own_client_id(request.client_id),
+            started: now,
         };
         let work = match api.handler {
             Handler::Ordinary(handle) => Work::Whole { response: handle(context, body), parks: false },

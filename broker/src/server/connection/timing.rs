@@ -26,6 +26,8 @@ pub(super) struct Timing {
     /// A frame once begun has to go on: a client that gives up on requests after `request.timeout.ms` is gone by then.
     stall_limit: Duration,
     last_activity: Instant,
+    /// Nothing was worked on since `last_activity`.
+    is_current: bool,
     frame_began: Instant,
     stop_at: Option<Instant>,
     timer: Pin<Box<Sleep>>,
@@ -52,6 +54,7 @@ impl Timing {
             max_idle,
             stall_limit: Duration::from_millis(network.request_timeout_ms.into()),
             last_activity: now,
+            is_current: false,
             frame_began: now,
             stop_at: None,
             timer: Box::pin(sleep_until(now + max_idle.unwrap_or(FAR))),
@@ -59,9 +62,23 @@ impl Timing {
         }
     }
 
-    /// Bytes moved or a request began; returns when.
-    pub(super) fn active(&mut self) -> Instant {
+    /// The task has its turn: an unknown time has passed.
+    pub(super) fn wakes(&mut self) {
+        self.is_current = false;
+    }
+
+    /// Bytes moved.
+    pub(super) fn active(&mut self) {
         self.last_activity = Instant::now();
+        self.is_current = true;
+    }
+
+    /// A request begins; returns when. The first one after a read began with it: reading the clock costs what a hundred
+    /// instructions do.
+    pub(super) fn request_begins(&mut self) -> Instant {
+        if !std::mem::take(&mut self.is_current) {
+            self.last_activity = Instant::now();
+        }
         self.last_activity
     }
 
@@ -78,7 +95,7 @@ impl Timing {
     }
 
     pub(super) fn poll(&mut self, state: &State, context: &mut Context<'_>) -> Result<(), End> {
-        let (deadline, end) = self.deadline(state);
+        let Some((deadline, end)) = self.deadline(state) else { return Ok(()) };
         let wake = if state.is_holding_frame { deadline.min(Instant::now() + SCARCITY_CHECK) } else { deadline };
         if wake < self.timer.deadline() {
             self.timer.as_mut().reset(wake);
@@ -104,24 +121,24 @@ impl Timing {
         pin!(unconstrained(self.timer.as_mut())).poll(context)
     }
 
-    fn deadline(&self, state: &State) -> (Instant, End) {
-        let never = (Instant::now() + FAR, End::Idle);
+    /// `None` while nothing has to end. A timer that was set before then fires for nothing.
+    fn deadline(&self, state: &State) -> Option<(Instant, End)> {
         if let Some(stop_at) = self.stop_at
             && state.is_parked
         {
-            return (stop_at, End::Stopped);
+            return Some((stop_at, End::Stopped));
         }
         if state.is_busy {
-            return never;
+            return None;
         }
         if state.is_inside_frame {
             let stalled = self.last_activity + self.stall_limit;
             let too_slow = state.contended_frame.map(|length| {
                 self.frame_began + SLOWEST_GRACE + Duration::from_secs(length as u64 / SLOWEST_BYTES_PER_SECOND)
             });
-            return (too_slow.map_or(stalled, |limit| limit.min(stalled)), End::Stalled);
+            return Some((too_slow.map_or(stalled, |limit| limit.min(stalled)), End::Stalled));
         }
-        self.max_idle.map_or(never, |idle| (self.last_activity + idle, End::Idle))
+        self.max_idle.map(|idle| (self.last_activity + idle, End::Idle))
     }
 }
 

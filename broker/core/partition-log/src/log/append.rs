@@ -9,6 +9,7 @@ use crate::{
 use bytes::Bytes;
 use model::{LeaderEpoch, Offset, WallTime};
 use protocol::record_batch::{BatchHeader, BatchView, Batches, HEADER_SIZE, TimestampType};
+use smallvec::SmallVec;
 
 /// A batch with its offsets, ready to be written.
 pub(super) struct Placed<'a> {
@@ -18,14 +19,14 @@ pub(super) struct Placed<'a> {
 
 /// Batches that go into one write, and the producer state they leave.
 struct Group<'a> {
-    placed: Vec<Placed<'a>>,
+    placed: SmallVec<[Placed<'a>; 1]>,
     staged: Staged,
     next_offset: Offset,
 }
 
 impl Group<'_> {
     fn starting_at(next_offset: Offset) -> Self {
-        Self { placed: Vec::new(), staged: Staged::default(), next_offset }
+        Self { placed: SmallVec::new(), staged: Staged::default(), next_offset }
     }
 }
 
@@ -33,16 +34,17 @@ impl<D: Disk> Log<D> {
     /// Appends a group of batches with ONE write and returns what became of the first of them: all, unless the group does
     /// not fit into one segment; hand in the rest again. Each batch is checked against the producer state as the batches
     /// before it in the group left it. On error nothing at all was appended.
-    pub fn append_as_leader(
+    pub fn append_as_leader<'a>(
         &mut self,
-        batches: &[PreparedBatch],
+        batches: impl IntoIterator<Item = &'a PreparedBatch>,
         epoch: LeaderEpoch,
         now: WallTime,
     ) -> Result<Vec<AppendOutcome>, StorageError> {
         self.remove_remains()?;
-        let mut outcomes = Vec::with_capacity(batches.len());
-        let mut group = Group::starting_at(self.log_end());
+        let batches = batches.into_iter();
+        let mut outcomes = Vec::with_capacity(batches.size_hint().0);
         let mut room = self.room()?;
+        let mut group = Group::starting_at(room.next_offset);
         for batch in batches {
             let marker = batch.header.attributes.is_control().then(|| BatchView::read(&batch.bytes).ok()).flatten();
             let marker = marker.as_ref().and_then(marker_of);
@@ -165,6 +167,8 @@ fn log_append_time(header: &BatchHeader) -> WallTime {
 /// What the active segment can still take.
 pub(super) struct Room {
     pub(super) base_offset: Offset,
+    /// Where the segment goes on.
+    pub(super) next_offset: Offset,
     pub(super) size: u64,
     pub(super) first_timestamp: Option<WallTime>,
     pub(super) segment_bytes: u64,

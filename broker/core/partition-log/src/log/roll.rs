@@ -8,7 +8,7 @@ use crate::{
     errors::During,
     index_file::{self, OFFSET_ENTRY},
     names, producer_snapshot,
-    segment::Segment,
+    segment::{Extent, Known, Segment},
 };
 use model::{Offset, WallTime};
 use std::sync::Arc;
@@ -85,13 +85,21 @@ impl<D: Disk> Log<D> {
 
     pub(super) fn room(&self) -> Result<Room, StorageError> {
         let active = self.active();
-        let size = active.extent().size;
-        let first_timestamp = if size == 0 { None } else { active.first_timestamp(&self.disk, &self.folder)? };
+        let (Extent { size, next_offset }, first_timestamp, entries) = {
+            let state = active.lock();
+            let entries = state.index.as_ref().map_or(0, |index| index.offsets().len());
+            (state.extent(), state.first_timestamp, entries)
+        };
+        let first_timestamp = match first_timestamp {
+            _ if size == 0 => None,
+            Known::Unknown => active.first_timestamp(&self.disk, &self.folder)?,
+            known => known.value(),
+        };
         // Above this many entries the index thins itself out; only a smaller setting can fill it, as in Kafka.
         let most = self.config.segment_index_bytes as usize / OFFSET_ENTRY;
-        let entries = active.lock().index.as_ref().map_or(0, |index| index.offsets().len());
         Ok(Room {
             base_offset: active.base_offset,
+            next_offset,
             size,
             first_timestamp,
             segment_bytes: u64::from(self.config.segment_bytes),

@@ -7,9 +7,11 @@ use crate::{
     errors::During,
     names,
     producer_state::Staged,
+    segment::Known,
     transaction_index::{self, AbortedEntry},
 };
 use protocol::record_batch::HEADER_SIZE;
+use smallvec::SmallVec;
 use std::io::IoSlice;
 
 /// First reservation of space, doubled with every further one.
@@ -20,17 +22,22 @@ const LARGEST_RESERVATION: u64 = 32 << 20;
 impl<D: Disk> Log<D> {
     /// Writes placed batches at the end of the active segment, then takes them into the state.
     pub(super) fn write(&mut self, placed: &[Placed<'_>], staged: Staged) -> Result<(), StorageError> {
-        let headers: Vec<[u8; HEADER_SIZE]> = placed.iter().map(|one| one.header.encode()).collect();
-        let mut pieces = Vec::with_capacity(placed.len() * 2);
+        let headers: SmallVec<[[u8; HEADER_SIZE]; 1]> = placed.iter().map(|one| one.header.encode()).collect();
+        let mut pieces: SmallVec<[IoSlice<'_>; 2]> = SmallVec::with_capacity(placed.len() * 2);
         for (header, one) in headers.iter().zip(placed) {
             pieces.push(IoSlice::new(header));
             pieces.push(IoSlice::new(one.body));
         }
         let active = self.active().clone();
         let file = active.open(&self.disk, &self.folder).during("open the active segment")?;
-        let start = active.extent().size;
-        // After a clean start it stands in the files only, and what is noted below is compared with it.
-        active.max_timestamp(&self.disk, &self.folder)?;
+        let (start, max_timestamp) = {
+            let state = active.lock();
+            (state.size, state.max_timestamp)
+        };
+        if max_timestamp == Known::Unknown {
+            // After a clean start it stands in the files only, and what is noted below is compared with it.
+            active.max_timestamp(&self.disk, &self.folder)?;
+        }
         let length: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
         self.reserve(&file, start, length);
         let aborted = self.aborted_entries(&staged);
