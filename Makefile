@@ -72,7 +72,7 @@ startup: ## measure start to first Metadata answer and idle memory, fail above t
 BENCH_BROKER := target/release/weir-broker
 .PHONY: bench
 bench: ## measure our broker, the machine's floor and Apache Kafka in one run; ROWS=P1,S1 PEER=none for a part
-	@$(CARGO) build --release -p broker --bin weir-broker -p bench --bin bench
+	@$(CARGO) build --release -p broker --bin weir-broker -p bench --bin bench --features bench/librdkafka
 	@target/release/bench run --broker $(BENCH_BROKER) $(if $(ROWS),--rows $(ROWS)) $(if $(PEER),--peer $(PEER)) \
 	  $(if $(PASSES),--passes $(PASSES)) $(BENCH_ARGS)
 

@@ -1,7 +1,7 @@
 //! What a broker costs, beside the floor of the machine and Apache Kafka: `make bench` and `make bench-guard`.
 //!
-//! It is: a load generator ([`load`]) with the requests it sends ([`frames`]), the floor ([`floor`]), the systems as
-//! processes ([`systems`]) with their CPU and memory ([`process`]), what is measured ([`rows`]), how a run goes
+//! It is: a load generator ([`load`]) with the requests it sends ([`frames`]), load tools of others ([`client`]), the
+//! floor ([`floor`]), the systems as processes ([`systems`]) with their CPU and memory ([`process`]), what is measured ([`rows`]), how a run goes
 //! ([`run`]), and what it leaves ([`figures`], [`report`], [`guard`]).
 //!
 //! It is not: part of the broker, or a judge of wall time. It never imports the broker; any Kafka broker can stand in.
@@ -13,6 +13,7 @@
 
 mod admin;
 mod arguments;
+mod client;
 mod figures;
 mod floor;
 mod frames;

@@ -53,14 +53,24 @@ impl CpuTime {
     }
 }
 
+/// CPU time of the children of this process that have ended.
+pub(crate) fn children_time() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").context("read the CPU time of children")?;
+    time_at(&stat, 13).context("read the CPU time of children")
+}
+
 fn first_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// Fields 14 and 15, counted behind the name, which may hold anything.
 fn process_time(stat: &str) -> Option<Duration> {
+    time_at(stat, 11)
+}
+
+/// User and system time in two fields, counted from behind the name, which may hold anything.
+fn time_at(stat: &str, field: usize) -> Option<Duration> {
     let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = fields.get(11)?.parse::<u32>().ok()? + fields.get(12)?.parse::<u32>().ok()?;
+    let ticks = fields.get(field)?.parse::<u32>().ok()? + fields.get(field + 1)?.parse::<u32>().ok()?;
     Some(TICK * ticks)
 }
 
@@ -101,6 +111,7 @@ mod tests {
     fn the_name_of_a_process_may_hold_spaces_and_brackets() {
         let stat = "42 (a) b (c) S 1 1 1 0 -1 4194304 100 0 0 0 37 5 0 0 20 0 3 0 1 1 1";
         assert_eq!(process_time(stat), Some(Duration::from_millis(420)));
+        assert_eq!(time_at(stat, 13), Some(Duration::ZERO));
     }
 
     #[test]

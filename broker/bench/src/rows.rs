@@ -2,6 +2,8 @@
 
 mod backfill;
 mod consume;
+mod java;
+mod librdkafka;
 mod partitions;
 mod produce;
 mod start;
@@ -119,10 +121,18 @@ const BROKERS: &[Kind] = &[Kind::Ours, Kind::Kafka];
 
 /// Every case, in the order in which they run.
 pub(crate) fn cases() -> Vec<Case> {
-    [produce::cases(), consume::cases(), backfill::cases(), partitions::cases(), start::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        produce::cases(),
+        consume::cases(),
+        backfill::cases(),
+        librdkafka::cases(),
+        java::cases(),
+        partitions::cases(),
+        start::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Those of `cases` that `chosen` names by row or by whole name; all where it is empty.

@@ -3,7 +3,7 @@
 mod kafka;
 mod server;
 
-pub(crate) use kafka::fetch as fetch_kafka;
+pub(crate) use kafka::{fetch as fetch_kafka, java};
 pub(crate) use server::Server;
 
 use crate::admin;

@@ -50,7 +50,8 @@ pub(super) fn command(classpath: &str, address: SocketAddr, folder: &Path) -> Re
     Ok(command)
 }
 
-fn java(classpath: &str) -> Command {
+/// A Java machine with Kafka's classes.
+pub(crate) fn java(classpath: &str) -> Command {
     let mut command = Command::new("java");
     command.args(["-cp", classpath]);
     // The class path ends in `/*`; beside the jars is the configuration of their log.
