@@ -4,8 +4,9 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use kafka_protocol::{
     messages::{
-        BrokerId, CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse,
-        TopicName,
+        BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest,
+        MetadataRequest, MetadataResponse, TopicName,
+        create_partitions_request::CreatePartitionsTopic,
         create_topics_request::{CreatableTopic, CreatableTopicConfig},
         list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
         metadata_request::MetadataRequestTopic,
@@ -21,6 +22,7 @@ use std::{
 };
 
 const CREATE_TOPICS: i16 = 5;
+const CREATE_PARTITIONS: i16 = 2;
 const DELETE_TOPICS: i16 = 5;
 const METADATA: i16 = 8;
 const LIST_OFFSETS: i16 = 5;
@@ -29,6 +31,8 @@ const LATEST: i64 = -1;
 const CLIENT: BrokerId = BrokerId(-1);
 /// Ten thousand partitions take Kafka a while.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Partitions made by one request: Kafka's controller takes fewer than ten thousand changes at once.
+const STEP: i32 = 5_000;
 const LARGEST_ANSWER: usize = 64 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -73,15 +77,18 @@ impl Admin {
             .map(|(key, value)| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value))));
         let topic = CreatableTopic::default()
             .with_name(TopicName(text(name)))
-            .with_num_partitions(partitions)
+            .with_num_partitions(partitions.min(STEP))
             .with_replication_factor(1)
             .with_configs(configs.collect());
-        let request = CreateTopicsRequest::default()
-            .with_topics(vec![topic])
-            .with_timeout_ms(i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX));
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(patience_ms());
         let answer = self.call(CREATE_TOPICS, &request)?;
         let error = answer.topics.first().map_or(0, |topic| topic.error_code);
         ensure!(error == 0, "the broker refused topic {name} with error {error}");
+        let mut made = partitions.min(STEP);
+        while made < partitions {
+            made = partitions.min(made + STEP);
+            self.grow_topic(name, made)?;
+        }
         let began = Instant::now();
         while !self.is_led(name, partitions)? {
             ensure!(began.elapsed() < PATIENCE, "topic {name} got no leaders");
@@ -90,11 +97,20 @@ impl Admin {
         Ok(())
     }
 
+    fn grow_topic(&mut self, name: &str, partitions: i32) -> Result<()> {
+        let name = TopicName(StrBytes::from_string(name.into()));
+        let topic = CreatePartitionsTopic::default().with_name(name).with_count(partitions).with_assignments(None);
+        let request = CreatePartitionsRequest::default().with_topics(vec![topic]).with_timeout_ms(patience_ms());
+        let answer = self.call(CREATE_PARTITIONS, &request)?;
+        let error = answer.results.first().map_or(0, |topic| topic.error_code);
+        ensure!(error == 0, "the broker refused {partitions} partitions with error {error}");
+        Ok(())
+    }
+
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<()> {
         let name = TopicName(StrBytes::from_string(name.into()));
-        let request = DeleteTopicsRequest::default()
-            .with_topic_names(vec![name.clone()])
-            .with_timeout_ms(i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX));
+        let request =
+            DeleteTopicsRequest::default().with_topic_names(vec![name.clone()]).with_timeout_ms(patience_ms());
         match self.call(DELETE_TOPICS, &request)?.responses.first() {
             Some(response) if response.error_code != 0 => {
                 bail!("the broker kept topic {} with error {}", name.as_str(), response.error_code)
@@ -132,6 +148,10 @@ impl Admin {
     pub(crate) fn metadata(&mut self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse> {
         self.call(METADATA, &MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false))
     }
+}
+
+fn patience_ms() -> i32 {
+    i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX)
 }
 
 /// Whether a broker answers there, and says that it is one.

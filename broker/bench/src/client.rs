@@ -16,6 +16,8 @@ use std::{
 /// Many times what any of them needs.
 const LIMIT: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_millis(5);
+/// Lines of its output that are shown when it failed.
+const LAST_WORDS: usize = 10;
 
 /// What was seen while it ran.
 #[derive(Debug)]
@@ -60,4 +62,12 @@ pub(crate) fn run(mut command: Command, subject: &Subject) -> Result<Ran> {
         cpu: cpu_after.zip(cpu_before).map(|(after, before)| after.since(&before)),
         others: (others - own_children.div_duration_f64(took)).max(0.0),
     })
+}
+
+impl Ran {
+    /// For a reader who wants to know why a figure is missing.
+    pub(crate) fn last_words(&self) -> String {
+        let lines: Vec<_> = self.output.lines().rev().take(LAST_WORDS).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
 }

@@ -67,7 +67,7 @@ fn read(subject: &Subject, size: usize, count: u64) -> Result<Figures> {
 fn run(command: Command, subject: &Subject, count: u64, rate: impl Fn(&str) -> Option<f64>) -> Result<Figures> {
     let ran = client::run(command, subject)?;
     let Some(rate) = ran.output.lines().rev().find_map(rate).filter(|_| ran.succeeded) else {
-        bail!("the tool failed:\n{}", ran.output)
+        bail!("the tool failed:\n{}", ran.last_words())
     };
     let mut figures = Figures { others: ran.others, ..Figures::default() };
     figures.add(CPU_PER_RECORD, ran.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / count as f64));

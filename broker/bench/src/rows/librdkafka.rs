@@ -66,7 +66,7 @@ fn produce(subject: &Subject, size: u64, partitions: i32) -> Result<Figures> {
     topic.delete()?;
     // Its exit status is a failure whenever its queue was full for a moment, so the count decides.
     let Some((delivered, per_second)) = ran.output.lines().rev().find_map(delivered) else {
-        bail!("the tool does not say what was delivered:\n{}", ran.output)
+        bail!("the tool does not say what was delivered:\n{}", ran.last_words())
     };
     ensure!(delivered == count, "{delivered} of {count} records were delivered");
     Ok(figures(&ran, count, per_second))
@@ -82,7 +82,7 @@ fn consume(subject: &Subject, size: u64) -> Result<Figures> {
     let ran = client::run(command, subject)?;
     topic.delete()?;
     let Some((consumed, per_second)) = ran.output.lines().rev().find_map(consumed) else {
-        bail!("the tool does not say what was read:\n{}", ran.output)
+        bail!("the tool does not say what was read:\n{}", ran.last_words())
     };
     // It may get a few more than it asked for.
     ensure!(consumed >= count, "{consumed} of {count} records were read");
