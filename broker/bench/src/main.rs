@@ -1,8 +1,8 @@
 //! What a broker costs, beside the floor of the machine and Apache Kafka: `make bench` and `make bench-guard`.
 //!
 //! It is: a load generator ([`load`]) with the requests it sends ([`frames`]), load tools of others ([`client`]), the
-//! floor ([`floor`]), the systems as processes ([`systems`]) with their CPU and memory ([`process`]), what is measured ([`rows`]), how a run goes
-//! ([`run`]), and what it leaves ([`figures`], [`report`], [`guard`]).
+//! floor ([`floor`]), the systems as processes ([`systems`]) with their CPU and memory ([`process`]), what is measured
+//! ([`rows`]), how a run goes ([`run`]), and what it leaves ([`figures`], [`report`], [`guard`]).
 //!
 //! It is not: part of the broker, or a judge of wall time. It never imports the broker; any Kafka broker can stand in.
 //!
@@ -33,6 +33,7 @@ use arguments::{Arguments, Command, GuardArguments, Peer, Place, RunArguments};
 use clap::Parser;
 use machine::Environment;
 use measure::Window;
+use rows::{Case, Need};
 use run::{Bench, Foreign, say};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{io::Write, path::Path, time::Duration};
@@ -64,21 +65,29 @@ fn run(arguments: &RunArguments) -> Result<()> {
     let mut cases = rows::choose(rows::cases(), &arguments.rows)?;
     let place = &arguments.place;
     let foreign = arguments.address.map(|address| Foreign { address, pid: arguments.pid });
-    let mut programs = Vec::new();
+    let (mut programs, mut missing) = (Vec::new(), Vec::new());
     if foreign.is_none() {
         programs.push(ours(place)?);
     } else {
-        cases.retain(|case| !case.needs_own);
-        ensure!(!cases.is_empty(), "these rows start the broker themselves: they need ours");
+        missing.push((Need::OwnServer, "they start the broker themselves".to_owned()));
     }
     programs.push(Program::Floor);
+    if let Err(error) = rows::librdkafka_tool() {
+        missing.push((Need::Librdkafka, format!("{error:#}")));
+    }
+    // The network of the run itself leads to no repository of jars.
     if arguments.peer == Peer::Kafka {
         programs.push(Program::Kafka { classpath: systems::fetch_kafka(Path::new("."))? });
+    } else if cases.iter().any(|case| case.needs == Some(Need::KafkaJars))
+        && let Err(error) = systems::fetch_kafka(Path::new("."))
+    {
+        missing.push((Need::KafkaJars, format!("{error:#}")));
     }
     // A broker of somebody else is reached through the network of the machine.
     if foreign.is_none() {
         own_network(place)?;
     }
+    leave_out(&mut cases, &missing)?;
     let window = Window { warm: WARM, length: Duration::from_secs_f64(arguments.seconds), most_bytes: MOST_BYTES };
     let bench = Bench::start(&programs, foreign, place, window)?;
     let environment = Environment::here(Path::new("."), &place.output)?;
@@ -118,6 +127,18 @@ fn ours(place: &Place) -> Result<Program> {
     let binary = &place.broker;
     ensure!(binary.exists(), "{} is not built", binary.display());
     Ok(Program::Weir { binary: binary.canonicalize()? })
+}
+
+/// Before anything is measured: an hour later it would cost the figures of the other rows.
+fn leave_out(cases: &mut Vec<Case>, missing: &[(Need, String)]) -> Result<()> {
+    for (need, reason) in missing {
+        let names = rows::leave_out(cases, *need);
+        if !names.is_empty() {
+            say(&format!("left out: {} ({reason})", names.join(", ")));
+        }
+    }
+    ensure!(!cases.is_empty(), "no row is left");
+    Ok(())
 }
 
 fn own_network(place: &Place) -> Result<()> {

@@ -8,6 +8,8 @@ mod partitions;
 mod produce;
 mod start;
 
+pub(crate) use librdkafka::tool as librdkafka_tool;
+
 use crate::{
     admin::Admin,
     figures::Figures,
@@ -30,12 +32,22 @@ pub(crate) struct Case {
     pub(crate) about: String,
     /// Which systems can do it.
     pub(crate) on: &'static [Kind],
-    /// It starts the system anew or looks into its folder, which only works for what this run started.
-    pub(crate) needs_own: bool,
+    pub(crate) needs: Option<Need>,
     pub(crate) run: Measurement,
 }
 
 type Measurement = Box<dyn Fn(&Subject) -> Result<Figures>>;
+
+/// What a case cannot do without, and not every run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It starts the system anew or looks into its folder, which only works for what this run started.
+    OwnServer,
+    /// The load tool of librdkafka, see [`librdkafka_tool`].
+    Librdkafka,
+    /// The load tools among Kafka's jars.
+    KafkaJars,
+}
 
 impl Case {
     pub(crate) fn new(
@@ -44,11 +56,11 @@ impl Case {
         on: &'static [Kind],
         run: impl Fn(&Subject) -> Result<Figures> + 'static,
     ) -> Self {
-        Self { name: name.into(), about: about.into(), on, needs_own: false, run: Box::new(run) }
+        Self { name: name.into(), about: about.into(), on, needs: None, run: Box::new(run) }
     }
 
-    fn needing_own(mut self) -> Self {
-        self.needs_own = true;
+    fn needing(mut self, need: Need) -> Self {
+        self.needs = Some(need);
         self
     }
 }
@@ -148,6 +160,11 @@ pub(crate) fn choose(cases: Vec<Case>, chosen: &[String]) -> Result<Vec<Case>> {
     Ok(cases.into_iter().filter(wanted).collect())
 }
 
+/// Takes the cases with that need out of `cases` and returns their names.
+pub(crate) fn leave_out(cases: &mut Vec<Case>, need: Need) -> Vec<String> {
+    cases.extract_if(.., |case| case.needs == Some(need)).map(|case| case.name).collect()
+}
+
 /// A topic for one pass; gone after it.
 pub(crate) struct Topic<'a> {
     pub(crate) name: String,
@@ -192,6 +209,15 @@ mod tests {
         assert!(row.len() > 1 && row.iter().all(|name| name.starts_with("P5/")));
         assert_eq!(names(&["P5/16"]).unwrap(), ["P5/16"]);
         assert!(names(&["P5", "P99"]).is_err());
+    }
+
+    #[test]
+    fn what_lacks_its_need_is_left_out_by_name() {
+        let mut cases = choose(cases(), &["C2", "L2", "J2"].map(str::to_owned)).unwrap();
+        assert_eq!(leave_out(&mut cases, Need::Librdkafka), ["L2/100", "L2/1k"]);
+        assert_eq!(leave_out(&mut cases, Need::KafkaJars), ["J2/100", "J2/1k"]);
+        assert_eq!(leave_out(&mut cases, Need::OwnServer), ["C2/beside"]);
+        assert_eq!(cases.into_iter().map(|case| case.name).collect::<Vec<_>>(), ["C2/alone"]);
     }
 
     #[test]

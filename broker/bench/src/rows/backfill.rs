@@ -1,6 +1,6 @@
 //! C2: producers at a given rate, alone and beside a reader that goes through gigabytes the page cache no longer holds.
 
-use super::{BROKERS, Case, Subject, Topic, consume, produce::Produce};
+use super::{BROKERS, Case, Need, Subject, Topic, consume, produce::Produce};
 use crate::{
     figures::{BACKFILL, CPU_SHARE, Figures, THROUGHPUT},
     frames::{AtEnd, BatchShape, Fetching, boxed},
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("C2/beside", about("a reader of a cold log beside"), BROKERS, |subject: &Subject| {
             measure(subject, true)
         })
-        .needing_own(),
+        .needing(Need::OwnServer),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! J1 and J2: the load tools that come with Apache Kafka.
 
-use super::{BROKERS, Case, Subject, Topic, consume};
+use super::{BROKERS, Case, Need, Subject, Topic, consume};
 use crate::{
     client,
     figures::{CPU_PER_RECORD, Figures, RECORDS},
@@ -23,13 +23,15 @@ const READ: [(&str, usize, u64); 2] = [("100", 100, 5_000_000), ("1k", 1_024, 60
 pub(super) fn cases() -> Vec<Case> {
     let produce = PRODUCED.map(|(name, size, count)| {
         let about = format!("Kafka's producer-perf-test, {size} B, acks=all");
-        Case::new(format!("J1/{name}"), about, BROKERS, move |subject: &Subject| produce(subject, size, count))
+        let produce = move |subject: &Subject| produce(subject, size, count);
+        Case::new(format!("J1/{name}"), about, BROKERS, produce)
     });
     let read = READ.map(|(name, size, count)| {
         let about = format!("Kafka's consumer-perf-test, {size} B from the page cache");
-        Case::new(format!("J2/{name}"), about, BROKERS, move |subject: &Subject| read(subject, size, count))
+        let read = move |subject: &Subject| read(subject, size, count);
+        Case::new(format!("J2/{name}"), about, BROKERS, read)
     });
-    produce.into_iter().chain(read).collect()
+    produce.into_iter().chain(read).map(|case| case.needing(Need::KafkaJars)).collect()
 }
 
 fn tool(name: &str, subject: &Subject, topic: &str, count: u64) -> Result<Command> {
@@ -93,8 +95,9 @@ mod tests {
 
     #[test]
     fn the_rate_of_the_producer_is_that_of_all_records() {
-        let line = "20000 records sent, 48192.8 records/sec (4.60 MB/sec), 12.07 ms avg latency, 291.00 ms max latency";
-        assert_eq!(sent(line, 20_000), Some(48_192.8));
+        let line = "500000 records sent, 96079.938509 records/sec (93.83 MB/sec), 261.25 ms avg latency, 481.00 ms max \
+                    latency, 238 ms 50th, 423 ms 95th, 452 ms 99th, 475 ms 99.9th.";
+        assert_eq!(sent(line, 500_000), Some(96_079.938_509));
         assert_eq!(sent(line, 2_000_000), None);
     }
 
@@ -102,9 +105,9 @@ mod tests {
     fn the_rate_of_the_consumer_is_in_the_last_column_below_the_header() {
         let header = "start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, \
                       rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec";
-        let line = "2026-11-27 07:50:01:123, 2026-11-27 07:50:04:456, 1.9073, 0.5722, 20000, 6000.6001, 3100, 233, \
-                    8.1860, 85836.9099";
+        let line = "2026-11-27 08:31:28:659, 2026-11-27 08:31:33:242, 476.8574, 104.0492, 5000212, 1091034.6934, 3325, \
+                    1258, 379.0599, 3974731.3196";
         assert_eq!(fetched(header), None);
-        assert_eq!(fetched(line), Some(85_836.909_9));
+        assert_eq!(fetched(line), Some(3_974_731.319_6));
     }
 }

@@ -1,7 +1,7 @@
 //! M1: the same load over more and more partitions, one consumer of them all. M2: ten partitions that work, alone and
 //! among ten thousand: what is idle must cost nothing.
 
-use super::{BROKERS, Case, Subject};
+use super::{BROKERS, Case, Need, Subject};
 use crate::{
     admin::Admin,
     figures::{CPU_PER_RECORD, CPU_SHARE, DESCRIPTORS, Figures, RECORDS, RESIDENT},
@@ -31,7 +31,7 @@ fn case(row: &str, partitions: i32, active: i32) -> Case {
     let name = format!("{row}/{partitions}");
     let about = format!("{RECORDS_PER_SECOND} records a second to {active} of {partitions} partitions, one consumer");
     Case::new(name.clone(), about, BROKERS, move |subject: &Subject| measure(subject, &name, partitions, active))
-        .needing_own()
+        .needing(Need::OwnServer)
 }
 
 fn measure(subject: &Subject, case: &str, partitions: i32, active: i32) -> Result<Figures> {

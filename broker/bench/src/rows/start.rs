@@ -1,7 +1,7 @@
 //! S1: from the start of the process to the first answer, on an empty folder and with many partitions, after a clean
 //! stop and after a crash; then what it holds and burns when nobody asks anything.
 
-use super::{ALL, BROKERS, Case, Subject};
+use super::{ALL, BROKERS, Case, Need, Subject};
 use crate::{
     admin::Admin,
     figures::{CPU_SHARE, Figures, RESIDENT, START, START_CPU},
@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("S1/idle", "an empty broker that nobody asks anything", ALL, idle),
         Case::new("S1/connections", format!("{CONNECTIONS} idle connections"), ALL, connections),
     ];
-    cases = cases.into_iter().map(Case::needing_own).collect();
+    cases = cases.into_iter().map(|case| case.needing(Need::OwnServer)).collect();
     cases.push(Case::new("S1/after", "what is held after the rows before", ALL, after));
     cases
 }
