@@ -21,7 +21,7 @@ use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
     path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// One thing that is measured.
@@ -101,9 +101,23 @@ const WARM_JVM: Duration = Duration::from_secs(8);
 
 impl Subject {
     fn window(&self) -> Window {
-        let warms_up = self.first.get() && self.kind == Kind::Kafka;
-        let warm = if warms_up { WARM_JVM } else { self.window.warm };
+        let warm = if self.warms_up() { WARM_JVM } else { self.window.warm };
         Window { warm, ..self.window }
+    }
+
+    fn warms_up(&self) -> bool {
+        self.first.get() && self.kind == Kind::Kafka
+    }
+
+    /// For a pass that ends by itself, however long that takes: where a Java machine has to warm up it is done again.
+    fn until_warm(&self, pass: impl Fn(&Self) -> Result<Figures>) -> Result<Figures> {
+        let began = Instant::now();
+        loop {
+            let figures = pass(self)?;
+            if !self.warms_up() || began.elapsed() >= WARM_JVM {
+                return Ok(figures);
+            }
+        }
     }
 
     /// The pid of the server that `case` has for itself; the first pass starts it and lets `prepare` fill it.

@@ -23,12 +23,12 @@ const READ: [(&str, usize, u64); 2] = [("100", 100, 5_000_000), ("1k", 1_024, 60
 pub(super) fn cases() -> Vec<Case> {
     let produce = PRODUCED.map(|(name, size, count)| {
         let about = format!("Kafka's producer-perf-test, {size} B, acks=all");
-        let produce = move |subject: &Subject| produce(subject, size, count);
+        let produce = move |subject: &Subject| subject.until_warm(|subject| produce(subject, size, count));
         Case::new(format!("J1/{name}"), about, BROKERS, produce)
     });
     let read = READ.map(|(name, size, count)| {
         let about = format!("Kafka's consumer-perf-test, {size} B from the page cache");
-        let read = move |subject: &Subject| read(subject, size, count);
+        let read = move |subject: &Subject| subject.until_warm(|subject| read(subject, size, count));
         Case::new(format!("J2/{name}"), about, BROKERS, read)
     });
     produce.into_iter().chain(read).map(|case| case.needing(Need::KafkaJars)).collect()

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, bail, ensure};
 use protocol::compression::Compression;
 use std::{path::Path, process::Command};
 
-/// Of the values of one pass.
-const BYTES: u64 = 600_000_000;
+/// Of the values of one pass: as many as fit into the page cache of a small machine before writers have to wait.
+const BYTES: u64 = 1 << 30;
 const BATCH_BYTES: usize = 16 << 10;
 /// How often the tool says how far it is. It looks for its end as often.
 const REPORT_MS: &str = "100";
@@ -25,13 +25,13 @@ pub(super) fn cases() -> Vec<Case> {
     for (name, size) in [("100", 100), ("1k", 1_024)] {
         for partitions in [1, 6] {
             let about = format!("librdkafka produces {size} B, acks=all, {partitions} partitions");
-            let produce = move |subject: &Subject| produce(subject, size, partitions);
+            let produce = move |subject: &Subject| subject.until_warm(|subject| produce(subject, size, partitions));
             cases.push(Case::new(format!("L1/{name}x{partitions}"), about, ALL, produce));
         }
     }
     for (name, size) in [("100", 100), ("1k", 1_024)] {
         let about = format!("librdkafka reads records of {size} B from the page cache");
-        let consume = move |subject: &Subject| consume(subject, size);
+        let consume = move |subject: &Subject| subject.until_warm(|subject| consume(subject, size));
         cases.push(Case::new(format!("L2/{name}"), about, BROKERS, consume));
     }
     cases.into_iter().map(|case| case.needing(Need::Librdkafka)).collect()
