@@ -1,6 +1,7 @@
 //! A load tool of others, run to its end against a system.
 
 use crate::{
+    figures::{CPU_PER_RECORD, Figures, RECORDS},
     machine::Work,
     process::{CpuTime, children_time},
     rows::Subject,
@@ -65,6 +66,14 @@ pub(crate) fn run(mut command: Command, subject: &Subject) -> Result<Ran> {
 }
 
 impl Ran {
+    /// `per_second` is the rate as the tool measured it.
+    pub(crate) fn figures(&self, records: u64, per_second: f64) -> Figures {
+        let mut figures = Figures { others: self.others, ..Figures::default() };
+        figures.add(CPU_PER_RECORD, self.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / records as f64));
+        figures.add(RECORDS, per_second);
+        figures
+    }
+
     /// For a reader who wants to know why a figure is missing.
     pub(crate) fn last_words(&self) -> String {
         let lines: Vec<_> = self.output.lines().rev().take(LAST_WORDS).collect();

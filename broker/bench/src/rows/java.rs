@@ -1,13 +1,7 @@
 //! J1 and J2: the load tools that come with Apache Kafka.
 
 use super::{BROKERS, Case, Need, Subject, Topic, consume};
-use crate::{
-    client,
-    figures::{CPU_PER_RECORD, Figures, RECORDS},
-    frames::BatchShape,
-    machine::warm_memory,
-    systems,
-};
+use crate::{client, figures::Figures, frames::BatchShape, machine::warm_memory, systems};
 use anyhow::{Result, bail};
 use protocol::compression::Compression;
 use std::{path::Path, process::Command};
@@ -71,10 +65,7 @@ fn run(command: Command, subject: &Subject, count: u64, rate: impl Fn(&str) -> O
     let Some(rate) = ran.output.lines().rev().find_map(rate).filter(|_| ran.succeeded) else {
         bail!("the tool failed:\n{}", ran.last_words())
     };
-    let mut figures = Figures { others: ran.others, ..Figures::default() };
-    figures.add(CPU_PER_RECORD, ran.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / count as f64));
-    figures.add(RECORDS, rate);
-    Ok(figures)
+    Ok(ran.figures(count, rate))
 }
 
 /// `2000000 records sent, 312345.6 records/sec (29.79 MB/sec), …`: the line of all of them, not one of those on the way.

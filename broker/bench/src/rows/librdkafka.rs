@@ -3,13 +3,7 @@
 //! always have four partitions, of which the cases with six use all.
 
 use super::{ALL, BROKERS, Case, Need, Subject, Topic, consume};
-use crate::{
-    client::{self, Ran},
-    figures::{CPU_PER_RECORD, Figures, RECORDS},
-    frames::BatchShape,
-    machine::warm_memory,
-    systems::Kind,
-};
+use crate::{client, figures::Figures, frames::BatchShape, machine::warm_memory, systems::Kind};
 use anyhow::{Context, Result, bail, ensure};
 use protocol::compression::Compression;
 use std::{path::Path, process::Command};
@@ -70,7 +64,7 @@ fn produce(subject: &Subject, size: u64, partitions: i32) -> Result<Figures> {
         bail!("the tool does not say what was delivered:\n{}", ran.last_words())
     };
     ensure!(delivered == count, "{delivered} of {count} records were delivered");
-    Ok(figures(&ran, count, per_second))
+    Ok(ran.figures(count, per_second))
 }
 
 fn consume(subject: &Subject, size: u64) -> Result<Figures> {
@@ -87,14 +81,7 @@ fn consume(subject: &Subject, size: u64) -> Result<Figures> {
     };
     // It may get a few more than it asked for.
     ensure!(consumed >= count, "{consumed} of {count} records were read");
-    Ok(figures(&ran, consumed, per_second))
-}
-
-fn figures(ran: &Ran, records: u64, per_second: f64) -> Figures {
-    let mut figures = Figures { others: ran.others, ..Figures::default() };
-    figures.add(CPU_PER_RECORD, ran.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / records as f64));
-    figures.add(RECORDS, per_second);
-    figures
+    Ok(ran.figures(consumed, per_second))
 }
 
 /// How many, and how many a second: `…, 6000000 delivered (offset …, 0 failed) in 1959ms: 3061340 msgs/s and …`
