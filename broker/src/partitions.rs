@@ -37,7 +37,6 @@ use crate::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use controller::{image::ConfigMap, topic_config::TopicConfig};
-use flush::Flusher;
 use manifest_file::{Known, ManifestFile};
 use model::{BrokerId, PartitionIndex, TopicId, TopicName};
 use opening::Closed;
@@ -70,6 +69,7 @@ struct Host {
     me: BrokerId,
     disk: FileDisk,
     pool: DiskPool,
+    syncs: DiskPool,
     clock: Clock,
     runtime: Handle,
     metrics: Metrics,
@@ -80,7 +80,6 @@ struct Host {
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
-    flusher: Arc<Flusher>,
     topics: RwLock<Topics>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -117,6 +116,7 @@ impl Partitions {
             me: config.node_id,
             disk,
             pool,
+            syncs: DiskPool::for_syncs(),
             clock,
             runtime: Handle::current(),
             metrics,
@@ -125,13 +125,10 @@ impl Partitions {
             known: Mutex::new(Some(known)),
             recovering: AtomicBool::new(true),
             manifest,
-            flusher: Arc::default(),
             topics: RwLock::default(),
             tasks: Mutex::default(),
         });
         host.remove_folders_after(doomed, Duration::ZERO);
-        let flush = host.runtime.spawn(flush::flush_groups(Arc::downgrade(&host)));
-        host.tasks.lock().push(flush);
         maintenance::start(&host, config);
         Ok(Self { host })
     }
@@ -232,6 +229,7 @@ impl Partitions {
         let open = self.all().into_iter().filter(|partition| partition.view().is_some());
         // Out of time is no error: the next start checks what is not on the device, if the machine went down meanwhile.
         tokio::time::timeout(patience, futures_util::future::join_all(open.map(Partition::flush))).await.ok();
+        self.host.syncs.abandon();
     }
 }
 

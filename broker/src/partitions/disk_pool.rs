@@ -1,23 +1,31 @@
-//! A few threads for work that waits for a disk: cold reads, fsync, opening and recovering logs, deletion, compaction.
-//! Page-cache writes and cached reads never come here; handing one over costs ten times what it takes.
+//! A few threads for work that waits for a disk. One pool for cold reads, opening and recovering logs, deletion and
+//! compaction; another for syncs, which are many at once and take no memory. Page-cache writes and cached reads never come
+//! here; handing one over costs ten times what it takes.
 
 use parking_lot::{Condvar, Mutex};
-use std::{collections::VecDeque, sync::Arc, thread};
+use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
-/// Sized by what a device serves at once, not by CPUs.
+/// Sized by what a device serves at once, not by CPUs; each may hold the bytes of a cold read.
 pub(super) const MAX_THREADS: usize = 8;
+/// Syncs wait for each other's commits to the device: the more there are, the more share one.
+pub(super) const MAX_SYNC_THREADS: usize = 64;
+/// A thread without work ends after this time.
+const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Cheap to clone. Threads start when there is work for them. The queue needs no bound of its own: each connection has
-/// at most one read here and each partition at most one exclusive job.
+/// at most one read here and each partition at most one exclusive job and one sync.
 #[derive(Clone)]
 pub(crate) struct DiskPool {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    thread_name: &'static str,
+    max_threads: usize,
+    idle: Duration,
     queue: Mutex<Queue>,
     work: Condvar,
 }
@@ -32,20 +40,29 @@ struct Queue {
 }
 
 impl DiskPool {
-    pub(crate) fn new() -> Self {
-        Self { shared: Arc::new(Shared { queue: Mutex::default(), work: Condvar::new() }) }
+    pub(super) fn new() -> Self {
+        Self::with("disk", MAX_THREADS, IDLE)
+    }
+
+    pub(super) fn for_syncs() -> Self {
+        Self::with("sync", MAX_SYNC_THREADS, IDLE)
+    }
+
+    fn with(thread_name: &'static str, max_threads: usize, idle: Duration) -> Self {
+        let (queue, work) = (Mutex::default(), Condvar::new());
+        Self { shared: Arc::new(Shared { thread_name, max_threads, idle, queue, work }) }
     }
 
     pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
         let mut queue = self.shared.queue.lock();
         queue.jobs.push_back(Box::new(job));
-        if queue.idle >= queue.jobs.len() || queue.threads == MAX_THREADS {
+        if queue.idle >= queue.jobs.len() || queue.threads == self.shared.max_threads {
             drop(queue);
             self.shared.work.notify_one();
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let started = thread::Builder::new().name("disk".into()).spawn(move || shared.work_until_closed());
+        let started = thread::Builder::new().name(shared.thread_name.into()).spawn(move || shared.work_until_closed());
         match started {
             Ok(_) => queue.threads += 1,
             Err(error) if queue.threads > 0 => tracing::warn!(%error, "no further disk thread"),
@@ -64,38 +81,36 @@ impl DiskPool {
         receiver.await.ok()
     }
 
-    /// For work that is worth nothing to anybody else: it is left out if the caller has given up before its turn came.
-    pub(crate) async fn run_if_wanted<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> Option<R> {
-        let (sender, receiver) = oneshot::channel();
-        self.spawn(move || {
-            if !sender.is_closed() {
-                drop(sender.send(job()));
-            }
-        });
-        receiver.await.ok()
-    }
-
     /// Lets the threads end once the queued jobs are done.
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         self.shared.queue.lock().closed = true;
         self.shared.work.notify_all();
+    }
+
+    /// Leaves out what has not begun, and lets the threads end.
+    pub(super) fn abandon(&self) {
+        let left_out = std::mem::take(&mut self.shared.queue.lock().jobs);
+        self.close();
+        drop(left_out);
     }
 }
 
 impl Shared {
     fn work_until_closed(&self) {
         let mut queue = self.queue.lock();
+        let mut was_idle = false;
         loop {
             if let Some(job) = queue.jobs.pop_front() {
                 drop(queue);
                 job();
                 queue = self.queue.lock();
-            } else if queue.closed {
+                was_idle = false;
+            } else if queue.closed || was_idle {
                 queue.threads -= 1;
                 return;
             } else {
                 queue.idle += 1;
-                self.work.wait(&mut queue);
+                was_idle = self.work.wait_for(&mut queue, self.idle).timed_out();
                 queue.idle -= 1;
             }
         }
@@ -113,10 +128,9 @@ impl std::fmt::Debug for DiskPool {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
-    use std::sync::{
-        Barrier,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
+    use std::{
+        pin::pin,
+        sync::{Barrier, mpsc},
     };
 
     #[tokio::test]
@@ -141,28 +155,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_what_nobody_wants_any_more() {
-        let pool = DiskPool::new();
-        let end = Arc::new(Barrier::new(MAX_THREADS));
-        for _ in 1..MAX_THREADS {
-            let end = Arc::clone(&end);
-            pool.spawn(move || {
-                end.wait();
-            });
-        }
-        // The one thread left does one job after the other.
+    async fn what_is_abandoned_does_not_run() {
+        let pool = DiskPool::with("test", 1, IDLE);
         let (begin, begun) = mpsc::channel::<()>();
         pool.spawn(move || {
             begun.recv().unwrap_err();
         });
-        let ran = Arc::<AtomicBool>::default();
-        let job = Arc::clone(&ran);
-        let unwanted = pool.run_if_wanted(move || job.store(true, Ordering::Release)).now_or_never();
-        assert!(unwanted.is_none());
+        let mut abandoned = pin!(pool.run(|| "ran"));
+        assert!(abandoned.as_mut().now_or_never().is_none());
+        pool.abandon();
         drop(begin);
-        assert_eq!(pool.run_if_wanted(|| "wanted").await, Some("wanted"));
-        assert!(!ran.load(Ordering::Acquire));
-        end.wait();
-        pool.close();
+        assert_eq!(abandoned.await, None);
+    }
+
+    #[tokio::test]
+    async fn idle_thread_ends_and_another_starts() {
+        let pool = DiskPool::with("test", 1, Duration::from_millis(1));
+        for job in ["first", "after the thread ended"] {
+            assert_eq!(pool.run(move || job).await, Some(job));
+            while pool.shared.queue.lock().threads > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }

@@ -1,33 +1,60 @@
-//! Group commit: one loop collects the partitions whose records must reach the device, flushes them side by side on the
-//! disk pool, and answers what waited for it.
+//! Group commit: a flush of a partition takes what was appended while the one before it ran, and answers what waited.
+//! Partitions flush side by side on threads of their own.
 //!
 //! `flush.messages` holds records back (unseen, unacknowledged) until they are on the device; `flush.ms` and the
 //! background flush of much-written logs hold nothing back.
 
-use super::{Host, partition::Partition, queue::Need, writer::Writer};
+use super::{partition::Partition, queue::Need, writer::Writer};
 use crate::file_disk::FileDisk;
-use futures_util::future::join_all;
-use parking_lot::Mutex;
+use model::Offset;
 use partition_log::{Crash, FlushPlan};
 use std::{
     io, mem,
-    sync::{Arc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
+/// Where a log stands with the device.
 #[derive(Debug, Default)]
-pub(super) struct Flusher {
-    /// Each partition at most once: it asks again only after its flush began.
-    waiting: Mutex<Vec<Arc<Partition>>>,
-    wake: Notify,
+pub(super) struct FlushState {
+    /// Everything below survives the loss of the machine.
+    pub(super) durable_end: Offset,
+    /// Appended since the last flush began.
+    pub(super) bytes: usize,
+    /// Records at and above `durable_end` may not be seen or acknowledged before the next flush (`flush.messages`).
+    pub(super) holds_back: bool,
+    progress: Progress,
+    /// Dropped when nothing is left to flush, or the log is not to be believed.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// One at a time: the kernel tells of a failed write once for each open file, and of two syncs side by side only one
+/// would learn of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    #[default]
+    Idle,
+    Runs,
+    RunsAndIsAskedAgain,
+}
+
+impl FlushState {
+    pub(super) fn safe_end(&self, log_end: Offset) -> Offset {
+        if self.holds_back { self.durable_end } else { log_end }
+    }
+
+    /// Knows nothing of the log any more. A flush that runs goes on.
+    pub(super) fn forget(&mut self) {
+        *self = Self { progress: self.progress, ..Self::default() };
+    }
 }
 
 impl Partition {
     pub(super) fn request_flush(self: &Arc<Self>, writer: &mut Writer) {
-        if !mem::replace(&mut writer.flush.requested, true) {
-            self.host.flusher.waiting.lock().push(Arc::clone(self));
-            self.host.flusher.wake.notify_one();
+        match writer.flush.progress {
+            Progress::Idle => self.begin_flush(writer),
+            Progress::Runs | Progress::RunsAndIsAskedAgain => writer.flush.progress = Progress::RunsAndIsAskedAgain,
         }
     }
 
@@ -43,36 +70,52 @@ impl Partition {
         });
     }
 
+    /// Resolves when what was appended before is on the device, or cannot come there.
     pub(super) async fn flush(self: Arc<Self>) {
-        let begun = self.exclusive(Need::Nothing, |_, writer| {
-            writer.flush.requested = false;
-            writer.flush.bytes = 0;
-            writer.log().map(|log| log.flush_plan())
+        let (done, ended) = oneshot::channel();
+        self.queue_job(Need::Nothing, |partition, writer| {
+            writer.flush.waiting.push(done);
+            partition.request_flush(writer);
         });
-        let Some(Some(plan)) = begun.await else { return };
-        let started = Instant::now();
-        // A stop has no time for all of them, and closes the logs on the same threads.
-        let ran = self.host.pool.run_if_wanted(move || (plan.run(), plan)).await;
-        self.host.metrics.log().flush_time_us.observe(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
-        let Some((synced, plan)) = ran else { return };
-        self.exclusive(Need::Nothing, move |partition, writer| partition.flushed(writer, &plan, synced)).await;
+        // The sender is dropped, never used.
+        ended.await.unwrap_or(());
+    }
+
+    fn begin_flush(self: &Arc<Self>, writer: &mut Writer) {
+        writer.flush.progress = Progress::Idle;
+        writer.flush.bytes = 0;
+        let Some(log) = writer.log() else { return writer.flush.waiting.clear() };
+        let plan = log.flush_plan();
+        writer.flush.progress = Progress::Runs;
+        let (partition, started) = (Arc::clone(self), Instant::now());
+        self.host.syncs.spawn(move || {
+            let synced = plan.run();
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            partition.host.metrics.log().flush_time_us.observe(micros);
+            partition.queue_job(Need::Nothing, move |partition, writer| partition.flushed(writer, &plan, synced));
+        });
     }
 
     fn flushed(self: &Arc<Self>, writer: &mut Writer, plan: &FlushPlan<FileDisk>, synced: io::Result<()>) {
+        let progress = mem::take(&mut writer.flush.progress);
         if let Err(error) = synced {
             return self.flush_failed(writer, &error);
         }
-        let Some(log) = writer.log() else { return };
-        log.flushed(plan);
-        let log_end = log.view().log_end();
-        writer.flush.durable_end = writer.flush.durable_end.max(plan.up_to);
-        let flush_messages = self.topic.settings.load().flush_messages;
-        if log_end.0 - writer.flush.durable_end.0 < flush_messages {
-            writer.flush.holds_back = false;
-        } else {
-            self.request_flush(writer);
+        let mut again = progress == Progress::RunsAndIsAskedAgain;
+        if let Some(log) = writer.log() {
+            log.flushed(plan);
+            let (durable_end, log_end) = (log.recovery_point(), log.view().log_end());
+            let flush_messages = self.topic.settings.load().flush_messages;
+            writer.flush.durable_end = durable_end;
+            writer.flush.holds_back = log_end.0 - durable_end.0 >= flush_messages;
+            again |= writer.flush.holds_back;
+            writer.advance(log_end);
         }
-        writer.advance(log_end);
+        if again {
+            self.begin_flush(writer);
+        } else {
+            writer.flush.waiting.clear();
+        }
     }
 
     /// After a failed sync the kernel may have dropped the pages and call the next sync a success: nothing in memory can
@@ -80,16 +123,5 @@ impl Partition {
     fn flush_failed(self: &Arc<Self>, writer: &mut Writer, error: &dyn std::error::Error) {
         self.storage_failed("flush", error);
         self.distrust(writer, Crash::Machine);
-    }
-}
-
-/// Runs until the host is gone.
-pub(super) async fn flush_groups(host: Weak<Host>) {
-    while let Some(strong) = host.upgrade() {
-        let flusher = Arc::clone(&strong.flusher);
-        drop(strong);
-        flusher.wake.notified().await;
-        let group = mem::take(&mut *flusher.waiting.lock());
-        join_all(group.into_iter().map(Partition::flush)).await;
     }
 }

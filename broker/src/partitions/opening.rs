@@ -6,7 +6,7 @@ use super::{
     queue::Need,
     settings::log_config,
     watch::Change,
-    writer::{FlushState, LogState, Writer},
+    writer::{LogState, Writer},
 };
 use crate::file_disk::FileDisk;
 use model::Offset;
@@ -81,7 +81,7 @@ impl Partition {
         match self.open_log(writer) {
             Ok(log) => {
                 let log_end = log.view().log_end();
-                writer.flush.durable_end = log.checkpoint().recovery_point;
+                writer.flush.durable_end = log.recovery_point();
                 writer.log = LogState::Open(Box::new(log));
                 self.start_leader_epoch(writer);
                 writer.advance(log_end);
@@ -172,7 +172,7 @@ impl Partition {
     pub(super) fn distrust(self: &Arc<Self>, writer: &mut Writer, crash: Crash) {
         let entry = writer.manifest_entry().map(Box::new);
         writer.log = LogState::Closed(Closed::Unclean(entry, crash));
-        writer.flush = FlushState::default();
+        writer.flush.forget();
         self.view.store(None);
         self.set_state(State::Failed);
         writer.refuse_parked(AppendError::Storage);

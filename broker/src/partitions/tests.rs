@@ -1,5 +1,7 @@
 mod checkpoints;
 mod descriptors;
+mod flushing;
+mod gate;
 mod recovery;
 mod shown;
 mod upkeep;

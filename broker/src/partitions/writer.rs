@@ -2,6 +2,7 @@
 
 use super::{
     append::{AppendError, AppendRequest, AppendSink, Appended, RequiredAcks},
+    flush::FlushState,
     opening::Closed,
     partition::{Log, Partition, State},
     watch::Change,
@@ -37,18 +38,6 @@ pub(super) enum LogState {
     Open(Box<Log>),
 }
 
-/// Where this log stands with the device.
-#[derive(Debug, Default)]
-pub(super) struct FlushState {
-    /// Everything below survives the loss of the machine.
-    pub(super) durable_end: Offset,
-    pub(super) bytes: usize,
-    /// A flush is asked for and has not begun.
-    pub(super) requested: bool,
-    /// Records at and above `durable_end` may not be seen or acknowledged before the next flush (`flush.messages`).
-    pub(super) holds_back: bool,
-}
-
 struct Parked {
     target: Offset,
     appended: Appended,
@@ -81,7 +70,7 @@ impl Writer {
 
     /// Tells the replica which records may count: with `flush.messages` reached, only those on the device.
     pub(super) fn advance(&mut self, log_end: Offset) {
-        let safe_end = if self.flush.holds_back { self.flush.durable_end } else { log_end };
+        let safe_end = self.flush.safe_end(log_end);
         if let Ok(leader) = self.replica.leader_mut()
             && let Some(high_watermark) = leader.log_end_moved(safe_end)
             && let LogState::Open(log) = &mut self.log
@@ -99,7 +88,7 @@ impl Writer {
 
     /// Answers what has reached what it waits for. A duplicate whose target lies lower waits for those before it.
     fn release_parked(&mut self, log_end: Offset) {
-        let safe_end = if self.flush.holds_back { self.flush.durable_end } else { log_end };
+        let safe_end = self.flush.safe_end(log_end);
         let Ok(leader) = self.replica.leader() else {
             return self.refuse_parked(AppendError::NotServed(replication::NotServed::NotLeader));
         };

@@ -43,7 +43,7 @@ impl DeletedFiles {
 pub struct FlushPlan<D: Disk> {
     pub(crate) segments: Vec<Arc<Segment<D>>>,
     pub up_to: Offset,
-    pub(crate) active_id: u64,
+    pub(crate) active: Arc<Segment<D>>,
     pub(crate) disk: D,
     pub(crate) folder: Arc<str>,
 }

@@ -1,6 +1,6 @@
 use crate::api::{
     Response,
-    fixture::{Fixture, batch, batch_with, produce_request, until, wire_name},
+    fixture::{Fixture, batch, batch_with, produce_request, wire_name},
 };
 use kafka_protocol::{
     ResponseError as Code,
@@ -11,7 +11,6 @@ use protocol::{
     compression::Compression,
     record_batch::{BatchHeader, BatchOptions, HEADER_SIZE, with_crc},
 };
-use std::sync::Arc;
 
 fn idempotent(sequence: i32) -> BatchOptions {
     BatchOptions {
@@ -217,32 +216,6 @@ async fn zstd_needs_version_7() {
     };
     assert_eq!(code(6).await, Code::UnsupportedCompressionType.code());
     assert_eq!(code(7).await, 0);
-}
-
-#[tokio::test]
-async fn requests_that_wait_for_acknowledgement_are_counted() {
-    let broker = Arc::new(Fixture::start().await);
-    broker.topic("orders", 1, &[("flush.messages", "1")]).await;
-    let delayed = |count: u32| {
-        let line = format!("purgatorysize{{delayedOperation=\"Produce\"}} {count}\n");
-        broker.broker().metrics.render().contains(&line)
-    };
-    // More than there are threads for the device, so that the flush does not come to its turn.
-    let (releases, busy): (Vec<_>, Vec<_>) = (0..64).map(|_| std::sync::mpsc::channel::<()>()).unzip();
-    for held in busy {
-        let partition = broker.partition("orders", 0);
-        tokio::spawn(async move { partition.on_disk_pool(move || held.recv()).await });
-    }
-    tokio::task::yield_now().await;
-    let waiting = tokio::spawn({
-        let broker = Arc::clone(&broker);
-        async move { broker.append("orders", 0, &["a"]).await }
-    });
-    until("the produce is counted", || delayed(1)).await;
-    assert!(!waiting.is_finished());
-    drop(releases);
-    assert_eq!(waiting.await.unwrap(), 0);
-    assert!(delayed(0));
 }
 
 #[tokio::test]

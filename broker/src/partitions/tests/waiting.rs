@@ -2,36 +2,9 @@
 
 use super::*;
 use crate::api::fixture::{fetch_request, values};
+use gate::Gate;
 use partition_log::Crash;
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Condvar, Mutex as StdMutex},
-    task::Poll,
-};
-
-/// Keeps every thread of the disk pool busy until it is opened.
-#[derive(Default)]
-struct Gate {
-    open: StdMutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn before(pool: &DiskPool) -> Arc<Self> {
-        let gate = Arc::<Self>::default();
-        for _ in 0..disk_pool::MAX_THREADS {
-            let gate = Arc::clone(&gate);
-            pool.spawn(move || drop(gate.opened.wait_while(gate.open.lock().unwrap(), |open| !*open).unwrap()));
-        }
-        gate
-    }
-
-    fn open(&self) {
-        *self.open.lock().unwrap() = true;
-        self.opened.notify_all();
-    }
-}
+use std::{future::poll_fn, pin::pin, task::Poll};
 
 /// One record, and a log whose recovery waits for the gate.
 async fn recovering() -> (Fixture, Arc<Gate>) {
@@ -40,7 +13,7 @@ async fn recovering() -> (Fixture, Arc<Gate>) {
     broker.append("orders", 0, &["a"]).await;
     let partition = broker.partition("orders", 0);
     broker.broker().partitions.recovered().await;
-    let gate = Gate::before(broker.broker().partitions.disk_pool());
+    let gate = Gate::before(broker.broker().partitions.disk_pool(), disk_pool::MAX_THREADS);
     let host = &broker.broker().partitions.host;
     host.recovering.store(true, Ordering::Release);
     partition.exclusive(queue::Need::Nothing, |partition, writer| partition.distrust(writer, Crash::Process)).await;

@@ -12,15 +12,16 @@ impl<D: Disk> Log<D> {
         FlushPlan {
             segments: self.view.segments.iter().rev().take_while(unflushed).cloned().collect(),
             up_to: self.recovery_point.max(self.log_end()),
-            active_id: self.active().id,
+            active: Arc::clone(self.active()),
             disk: self.disk.clone(),
             folder: self.folder.clone(),
         }
     }
 
-    /// The plan ran. It does not count if the log was truncated meanwhile: what is at its offsets now is not what was synced.
+    /// The plan ran. It does not count if the log was truncated or opened anew meanwhile: what is at its offsets now is not
+    /// what was synced.
     pub fn flushed(&mut self, plan: &FlushPlan<D>) {
-        if !self.view.segments.iter().rev().any(|segment| segment.id == plan.active_id) {
+        if !self.view.segments.iter().rev().any(|segment| Arc::ptr_eq(segment, &plan.active)) {
             return;
         }
         self.recovery_point = self.recovery_point.max(plan.up_to.min(self.log_end()));

@@ -1,0 +1,88 @@
+//! Topics with `flush.messages=1`, while the threads for syncs are held up.
+
+use super::*;
+use crate::api::fixture::until;
+use futures_util::future::join_all;
+use gate::Gate;
+use partition_log::Crash;
+
+async fn durable_topic() -> (Arc<Fixture>, Arc<Gate>) {
+    let broker = Arc::new(Fixture::start().await);
+    broker.topic("durable", 1, &[("flush.messages", "1")]).await;
+    assert_eq!(broker.append("durable", 0, &["first"]).await, 0);
+    let gate = Gate::before(&broker.broker().partitions.host.syncs, disk_pool::MAX_SYNC_THREADS);
+    (broker, gate)
+}
+
+fn waiting_produces(broker: &Fixture, count: usize) -> bool {
+    let line = format!("purgatorysize{{delayedOperation=\"Produce\"}} {count}\n");
+    broker.broker().metrics.render().contains(&line)
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_the_device_are_counted() {
+    let (broker, gate) = durable_topic().await;
+    let waiting = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.append("durable", 0, &["second"]).await }
+    });
+    until("the produce is counted", || waiting_produces(&broker, 1)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(broker.values("durable", 0).await, ["first"], "seen before it is on the device");
+    gate.open();
+    assert_eq!(waiting.await.unwrap(), 1);
+    assert!(waiting_produces(&broker, 0));
+}
+
+#[tokio::test]
+async fn appends_during_a_flush_share_the_next() {
+    let (broker, gate) = durable_topic().await;
+    let flushes = || broker.broker().metrics.log().flush_time_us.snapshot().count;
+    let before = flushes();
+    let produces = (0..20).map(|_| {
+        let broker = Arc::clone(&broker);
+        tokio::spawn(async move { broker.append("durable", 0, &["more"]).await })
+    });
+    let produces: Vec<_> = produces.collect();
+    until("all wait", || waiting_produces(&broker, 20)).await;
+    gate.open();
+    join_all(produces).await.into_iter().for_each(|offset| assert!(offset.unwrap() > 0));
+    assert!(flushes() - before <= 2, "{} flushes of 20 records", flushes() - before);
+    assert_eq!(broker.values("durable", 0).await.len(), 21);
+}
+
+#[tokio::test]
+async fn log_that_is_read_anew_during_a_flush_is_flushed_again() {
+    let (broker, gate) = durable_topic().await;
+    let refused = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.produce("durable", 0, batch(&["in doubt"])).await.error_code }
+    });
+    until("it waits", || waiting_produces(&broker, 1)).await;
+    let partition = broker.partition("durable", 0);
+    partition.exclusive(queue::Need::Nothing, |partition, writer| partition.distrust(writer, Crash::Process)).await;
+    assert_eq!(refused.await.unwrap(), Code::KafkaStorageError.code());
+    let again = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.append("durable", 0, &["certain"]).await }
+    });
+    until("the next waits", || waiting_produces(&broker, 1)).await;
+    gate.open();
+    assert_eq!(again.await.unwrap(), 2);
+    assert_eq!(broker.values("durable", 0).await, ["first", "in doubt", "certain"]);
+}
+
+#[tokio::test]
+async fn stop_does_not_wait_for_a_device_that_hangs() {
+    let (broker, gate) = durable_topic().await;
+    let waiting = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.produce("durable", 0, batch(&["second"])).await.error_code }
+    });
+    until("it waits", || waiting_produces(&broker, 1)).await;
+    tokio::time::pause();
+    broker.broker().partitions.shutdown().await.unwrap();
+    assert!(broker.partition("durable", 0).view().is_none(), "the log is still open");
+    gate.open();
+    waiting.abort();
+}
