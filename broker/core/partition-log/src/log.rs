@@ -54,6 +54,9 @@ pub struct Log<D: Disk> {
     dirty: bool,
     /// Index files and snapshot of the active segment are older than its records.
     unsaved: bool,
+    /// Counts changes of which names the folder has to have, and how many of them are on the device.
+    name_changes: u64,
+    synced_name_changes: u64,
 }
 
 /// Everything recovery found.
@@ -98,6 +101,8 @@ impl<D: Disk> Log<D> {
             remains_of_failed_write: false,
             dirty: !recovered.clean,
             unsaved: !recovered.clean,
+            name_changes: 1,
+            synced_name_changes: 0,
         };
         Ok((log, recovered.report))
     }
@@ -168,6 +173,7 @@ impl<D: Disk> Log<D> {
         };
         change(&mut view);
         self.view = Arc::new(view);
+        self.name_changes += 1;
         self.dirty = true;
     }
 

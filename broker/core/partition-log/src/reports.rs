@@ -44,6 +44,8 @@ pub struct FlushPlan<D: Disk> {
     pub(crate) segments: Vec<Arc<Segment<D>>>,
     pub up_to: Offset,
     pub(crate) active: Arc<Segment<D>>,
+    /// How many changes of names it makes durable, if there are any to sync.
+    pub(crate) name_changes: Option<u64>,
     pub(crate) disk: D,
     pub(crate) folder: Arc<str>,
 }

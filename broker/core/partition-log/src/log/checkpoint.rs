@@ -13,6 +13,7 @@ impl<D: Disk> Log<D> {
             segments: self.view.segments.iter().rev().take_while(unflushed).cloned().collect(),
             up_to: self.recovery_point.max(self.log_end()),
             active: Arc::clone(self.active()),
+            name_changes: (self.name_changes > self.synced_name_changes).then_some(self.name_changes),
             disk: self.disk.clone(),
             folder: self.folder.clone(),
         }
@@ -23,6 +24,9 @@ impl<D: Disk> Log<D> {
     pub fn flushed(&mut self, plan: &FlushPlan<D>) {
         if !self.view.segments.iter().rev().any(|segment| Arc::ptr_eq(segment, &plan.active)) {
             return;
+        }
+        if let Some(synced) = plan.name_changes {
+            self.synced_name_changes = self.synced_name_changes.max(synced);
         }
         self.recovery_point = self.recovery_point.max(plan.up_to.min(self.log_end()));
     }
@@ -79,11 +83,12 @@ impl<D: Disk> Log<D> {
 }
 
 impl<D: Disk> FlushPlan<D> {
-    /// Syncs the files, one open at a time and the oldest last, and the folder.
+    /// Syncs the files, one open at a time and the oldest last, and the folder where names in it changed: a device that is
+    /// asked to flush takes its time for that too.
     pub fn run(&self) -> io::Result<()> {
         for segment in &self.segments {
             segment.sync(&self.disk, &self.folder)?;
         }
-        self.disk.sync_folder(&self.folder)
+        if self.name_changes.is_some() { self.disk.sync_folder(&self.folder) } else { Ok(()) }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use protocol::record_batch::HEADER_SIZE;
 use smallvec::SmallVec;
-use std::io::IoSlice;
+use std::{io::IoSlice, mem};
 
 /// First reservation of space, doubled with every further one.
 const FIRST_RESERVATION: u64 = 64 << 10;
@@ -79,12 +79,14 @@ impl<D: Disk> Log<D> {
     }
 
     /// Written after the marker: a crash in between is healed by the scan, which finds the marker.
-    fn note_aborted(&self, aborted: &[AbortedEntry]) -> Result<(), StorageError> {
+    fn note_aborted(&mut self, aborted: &[AbortedEntry]) -> Result<(), StorageError> {
         if aborted.is_empty() {
             return Ok(());
         }
-        let active = self.active();
-        active.lock().has_transaction_index = true;
+        let active = self.active().clone();
+        if !mem::replace(&mut active.lock().has_transaction_index, true) {
+            self.name_changes += 1;
+        }
         let path = active.path(&self.folder, names::TRANSACTION_INDEX);
         transaction_index::append(&self.disk, &path, aborted).during("append to the transaction index")
     }

@@ -63,6 +63,25 @@ fn a_flush_of_what_was_truncated_meanwhile_does_not_count() {
 }
 
 #[test]
+fn a_flush_syncs_the_folder_only_after_its_names_changed() {
+    let disk = MemoryDisk::new();
+    let (mut log, _) = three(&disk);
+    let flush = |log: &mut Log| {
+        append_values(log, &["more"]);
+        let before = disk.syncs();
+        let plan = log.flush_plan();
+        plan.run().unwrap();
+        log.flushed(&plan);
+        disk.syncs() - before
+    };
+    assert_eq!((flush(&mut log), flush(&mut log)), (2, 1));
+    log.start_leader_epoch(EPOCH.next()).unwrap();
+    assert_eq!((flush(&mut log), flush(&mut log)), (2, 1));
+    log.roll(NOW).unwrap();
+    assert_eq!((flush(&mut log), flush(&mut log)), (2, 1));
+}
+
+#[test]
 fn an_empty_segment_left_by_a_failed_roll_hides_nothing() {
     let disk = MemoryDisk::new();
     let (log, _) = three(&disk);
