@@ -30,7 +30,7 @@ const LIST_OFFSETS: i16 = 5;
 const LATEST: i64 = -1;
 const CLIENT: BrokerId = BrokerId(-1);
 /// Ten thousand partitions take Kafka a while.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Partitions made by one request: Kafka's controller takes fewer than ten thousand changes at once.
 const STEP: i32 = 5_000;
 const LARGEST_ANSWER: usize = 64 << 20;
