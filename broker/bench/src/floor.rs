@@ -12,10 +12,11 @@
 mod connection;
 mod file;
 
+use crate::systems::LISTEN_BACKLOG;
 use anyhow::{Context, Result};
 use file::File;
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
     sync::{
@@ -23,7 +24,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 pub(crate) const APPEND: i16 = 0;
 pub(crate) const READ: i16 = 1;
@@ -44,7 +45,7 @@ pub(crate) fn serve(address: SocketAddr, folder: &Path) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_io().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+        let listener = listen(address).with_context(|| format!("listen on {address}"))?;
         let next = AtomicUsize::new(0);
         loop {
             let (stream, _) = listener.accept().await.context("accept a connection")?;
@@ -55,6 +56,13 @@ pub(crate) fn serve(address: SocketAddr, folder: &Path) -> Result<()> {
             tokio::spawn(async move { drop(connection::serve(stream, &files, own).await) });
         }
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// Lets the floor at `address` forget what it holds.

@@ -15,6 +15,9 @@ use std::{
     process::Command,
 };
 
+/// For every system: where a burst of connections finds no room, each waits a second or more for its turn.
+pub(crate) const LISTEN_BACKLOG: u32 = 4096;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -58,6 +61,7 @@ impl Program {
                 let mut command = Command::new(binary);
                 let listen = address.to_string();
                 command.env_clear().args(["--listen", &listen, "--admin-listen", "none", "--data-dir"]).arg(folder);
+                command.arg("--set").arg(format!("socket.listen.backlog.size={LISTEN_BACKLOG}"));
                 Ok(command)
             }
             Self::Floor => {

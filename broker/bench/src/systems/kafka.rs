@@ -1,6 +1,7 @@
 //! Apache Kafka as its own start script runs it: the flags of `kafka-run-class.sh` and the heap of
 //! `kafka-server-start.sh`.
 
+use super::LISTEN_BACKLOG;
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
@@ -70,6 +71,7 @@ fn configuration(address: SocketAddr, folder: &Path) -> String {
          controller.listener.names=CONTROLLER\n\
          listeners=PLAINTEXT://{address},CONTROLLER://{controller}\n\
          advertised.listeners=PLAINTEXT://{address}\n\
+         socket.listen.backlog.size={LISTEN_BACKLOG}\n\
          log.dirs={}\n\
          offsets.topic.replication.factor=1\n\
          transaction.state.log.replication.factor=1\n\
