@@ -28,6 +28,12 @@ test: test-rust test-clients ## all tests: unit, simulation, in-process broker, 
 test-rust: ## the tests that need nothing but Rust
 	$(CARGO) test --workspace
 
+SEEDS ?= 1000
+.PHONY: simulate
+simulate: ## run SEEDS=1000 clusters that fail, on all CPUs; FIRST=0 is the first seed
+	@$(CARGO) build --release -p simulator
+	@target/release/simulator $(SEEDS) $(FIRST)
+
 .PHONY: test-clients
 test-clients: build ## real Kafka clients and tools against our broker, Apache Kafka as the oracle
 	broker/tests/clients/run

@@ -1,14 +1,15 @@
 //! The caller's side of a controller: one async call per decision.
 
 use controller::{
-    ControllerError,
-    errors::{ConfigError, ElectionError, ReassignmentError, TopicError},
+    ControllerError, Event, Heartbeat,
+    errors::{ConfigError, ElectionError, IsrError, ReassignmentError, TopicError, UnregisterError},
     requests::{
-        AlterConfigs, ConfigResource, CreatePartitions, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic,
-        ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker, Reply, Request,
+        AlterConfigs, AlterPartitions, AlteredPartition, BrokerSession, ConfigResource, CreatePartitions, CreateTopics,
+        CreatedTopic, DeleteTopics, DeletedTopic, ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker,
+        Reply, Request,
     },
 };
-use model::{BrokerEpoch, ProducerId, TopicName, TopicPartition};
+use model::{BrokerEpoch, BrokerId, ProducerId, TopicName, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 
 /// One result per requested item; the outer error means that nothing was decided or stored.
@@ -24,9 +25,13 @@ pub struct ControllerHandle {
 }
 
 #[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) request: Request,
-    pub(crate) reply: oneshot::Sender<Reply>,
+pub(crate) enum Call {
+    Ask {
+        request: Request,
+        reply: oneshot::Sender<Reply>,
+    },
+    /// A broker was heard, or not.
+    Tell(Event),
 }
 
 macro_rules! call {
@@ -81,9 +86,46 @@ impl ControllerHandle {
         call!(self, Request::AllocateProducerIds(least), Reply::ProducerIds)
     }
 
+    /// A broker asks for leave to stop; once this returns others lead what they can.
+    pub async fn begin_shutdown(&self, session: BrokerSession) -> Result<(), ControllerError> {
+        self.call(Request::BeginShutdown(session)).await.map(drop)
+    }
+
+    pub async fn unregister_broker(&self, id: BrokerId) -> Result<Result<(), UnregisterError>, ControllerError> {
+        call!(self, Request::UnregisterBroker(id), Reply::BrokerUnregistered)
+    }
+
+    pub async fn alter_partitions(
+        &self,
+        request: AlterPartitions,
+    ) -> Result<Result<Vec<AlteredPartition>, IsrError>, ControllerError> {
+        call!(self, Request::AlterPartitions(request), Reply::PartitionsAltered)
+    }
+
+    pub async fn heard(&self, heartbeat: Heartbeat) -> Result<(), ControllerError> {
+        self.tell(Event::Heard(heartbeat)).await
+    }
+
+    pub async fn disconnected(&self, session: BrokerSession) -> Result<(), ControllerError> {
+        self.tell(Event::Disconnected(session)).await
+    }
+
+    pub async fn departed(&self, session: BrokerSession) -> Result<(), ControllerError> {
+        self.tell(Event::Departed(session)).await
+    }
+
+    /// Any request, for those who pass it on.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Reply, ControllerError> {
+        self.call(request).await
+    }
+
+    async fn tell(&self, event: Event) -> Result<(), ControllerError> {
+        self.calls.send(Call::Tell(event)).await.map_err(|_| ControllerError::Stopped)
+    }
+
     async fn call(&self, request: Request) -> Result<Reply, ControllerError> {
         let (reply, answer) = oneshot::channel();
-        self.calls.send(Call { request, reply }).await.map_err(|_| ControllerError::Stopped)?;
+        self.calls.send(Call::Ask { request, reply }).await.map_err(|_| ControllerError::Stopped)?;
         match answer.await.map_err(|_| ControllerError::Stopped)? {
             Reply::Refused(error) => Err(error),
             reply => Ok(reply),

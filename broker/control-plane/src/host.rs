@@ -7,21 +7,34 @@ use crate::{
     handle::{Call, ControllerHandle},
     store::{Commit, CommitError, MetadataStore},
 };
-use controller::{ClusterImage, Controller, Effect, Event, RequestId, Settings, requests::Reply};
+use controller::{ClusterImage, Controller, Effect, Event, MetadataChange, RequestId, Settings, requests::Reply};
+use model::MonotonicTime;
 use std::{
     collections::{BTreeMap, VecDeque},
     future::Future,
     sync::Arc,
+    time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
 
 /// Requests the controller holds at most; the rest stay in the callers' queue.
 const PENDING_LIMIT: usize = 1024;
 
+/// A committed image.
+#[derive(Debug, Clone)]
+pub struct Published {
+    pub image: Arc<ClusterImage>,
+    /// What it has that the one published before had not; empty where that is not known.
+    pub changes: Vec<MetadataChange>,
+}
+
 /// Who learns of committed images before the caller has its reply.
 pub trait Publisher: Send + 'static {
     /// Called in the order of versions, one at a time.
-    fn publish(&mut self, image: Arc<ClusterImage>) -> impl Future<Output = ()> + Send;
+    fn publish(&mut self, published: Published) -> impl Future<Output = ()> + Send;
 }
 
 /// One controller over one store.
@@ -30,6 +43,13 @@ pub struct Host<S, P> {
     controller: Controller,
     store: S,
     publisher: P,
+    callers: Callers,
+    /// The controller's time zero.
+    started: Instant,
+}
+
+#[derive(Debug)]
+struct Callers {
     calls: mpsc::Receiver<Call>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     last_request: RequestId,
@@ -46,38 +66,42 @@ impl<S: MetadataStore, P: Publisher> Host<S, P> {
         let image = store.load().await?;
         let (handle, calls) = ControllerHandle::new();
         let host = Self {
-            controller: Controller::new(settings, image),
+            controller: Controller::new(settings, image, MonotonicTime::ZERO),
             store,
             publisher,
-            calls,
-            waiting: BTreeMap::new(),
-            last_request: RequestId(0),
+            callers: Callers { calls, waiting: BTreeMap::new(), last_request: RequestId(0) },
+            started: Instant::now(),
         };
         Ok((host, handle))
     }
 
-    /// Serves until `stop` fires or every handle is dropped; what was taken in is finished. Returns the store.
+    /// Serves until `stop` fires, every handle is dropped or another controller takes over; what was taken in is finished.
+    /// Returns the store.
     pub async fn run(mut self, mut stop: oneshot::Receiver<()>) -> S {
         loop {
-            let call = tokio::select! {
+            let deadline = self.controller.next_deadline(self.now()).since_start();
+            let event = tokio::select! {
                 biased;
                 _ = &mut stop => break,
-                call = self.calls.recv() => call,
+                event = self.callers.next() => match event {
+                    Some(event) => event,
+                    None => break,
+                },
+                // Far beyond what a timer can count: never.
+                () = sleep_until(self.started.checked_add(deadline).unwrap_or_else(never)) => Event::Tick,
             };
-            let Some(call) = call else { break };
-            let mut effects = VecDeque::from(self.accept(call));
+            let mut effects = VecDeque::from(self.handle(event));
             while let Some(effect) = effects.pop_front() {
                 match effect {
                     Effect::Commit(commit) => {
                         let event = self.commit(commit).await;
-                        effects.extend(self.controller.handle(event));
+                        effects.extend(self.handle(event));
                     }
-                    Effect::Publish(image) => self.publisher.publish(image).await,
-                    Effect::Reply { id, reply } => {
-                        if let Some(waiting) = self.waiting.remove(&id) {
-                            // The caller may have gone with its connection; the change stands.
-                            let _ = waiting.send(reply);
-                        }
+                    Effect::Publish { image, changes } => self.publisher.publish(Published { image, changes }).await,
+                    Effect::Reply { id, reply } => self.callers.answer(id, reply),
+                    Effect::Deposed => {
+                        tracing::warn!(epoch = ?self.controller.epoch(), "another controller has taken over, this one ends");
+                        return self.store;
                     }
                 }
             }
@@ -85,27 +109,27 @@ impl<S: MetadataStore, P: Publisher> Host<S, P> {
         self.store
     }
 
-    fn accept(&mut self, call: Call) -> Vec<Effect> {
-        self.last_request = RequestId(self.last_request.0 + 1);
-        self.waiting.insert(self.last_request, call.reply);
-        self.controller.handle(Event::Request { id: self.last_request, request: call.request })
+    fn now(&self) -> MonotonicTime {
+        MonotonicTime::from_start(self.started.elapsed())
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Effect> {
+        let now = self.now();
+        self.controller.handle(event, now)
     }
 
     /// Commits, taking in requests meanwhile so that the next commit carries them together.
     async fn commit(&mut self, commit: controller::driver::Commit) -> Event {
         let commit = Commit { expected: commit.expected, changes: commit.changes, image: commit.image };
         let result = {
-            let store = &mut self.store;
+            let Self { controller, store, callers, started, .. } = self;
             let mut running = std::pin::pin!(store.commit(commit));
             loop {
                 tokio::select! {
                     biased;
                     result = &mut running => break result,
-                    Some(call) = self.calls.recv(), if self.waiting.len() < PENDING_LIMIT => {
-                        let id = RequestId(self.last_request.0 + 1);
-                        self.last_request = id;
-                        self.waiting.insert(id, call.reply);
-                        let effects = self.controller.handle(Event::Request { id, request: call.request });
+                    Some(event) = callers.next(), if callers.waiting.len() < PENDING_LIMIT => {
+                        let effects = controller.handle(event, MonotonicTime::from_start(started.elapsed()));
                         debug_assert!(effects.is_empty(), "nothing happens while a commit is in flight");
                     }
                 }
@@ -120,4 +144,29 @@ impl<S: MetadataStore, P: Publisher> Host<S, P> {
             },
         }
     }
+}
+
+impl Callers {
+    /// `None` once every handle is dropped.
+    async fn next(&mut self) -> Option<Event> {
+        match self.calls.recv().await? {
+            Call::Ask { request, reply } => {
+                self.last_request = RequestId(self.last_request.0 + 1);
+                self.waiting.insert(self.last_request, reply);
+                Some(Event::Request { id: self.last_request, request })
+            }
+            Call::Tell(event) => Some(event),
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, reply: Reply) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            // The caller may have gone with its connection; the change stands.
+            let _ = waiting.send(reply);
+        }
+    }
+}
+
+fn never() -> Instant {
+    Instant::now() + Duration::from_secs(86400 * 365)
 }

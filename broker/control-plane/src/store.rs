@@ -1,5 +1,8 @@
 //! Where a controller's decisions become durable.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+
 use controller::{ClusterImage, MetadataChange};
 use model::MetadataVersion;
 use std::{future::Future, sync::Arc};

@@ -5,7 +5,9 @@
 //!
 //! Promise: a failing run prints its seed, and that seed fails again.
 //!
-//! Start with [`log_run`]: one partition's log, its producer, and the crashes between them.
+//! Start with [`log_run`]: one partition's log, its producer, and the crashes between them. Then [`cluster_run`]: controllers,
+//! brokers and clients over a network that fails.
 
+pub mod cluster_run;
 pub mod log_run;
 pub mod random;

@@ -14,6 +14,7 @@ use partition_log::{
     memory_disk::MemoryDisk,
 };
 use producer::Producer;
+pub(crate) use producer::number_of;
 use protocol::record_batch::Batches;
 
 const FOLDER: &str = "simulated-0";

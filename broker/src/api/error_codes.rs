@@ -20,9 +20,9 @@ pub(super) fn unavailable(error: Unavailable) -> i16 {
 
 pub(super) fn not_served(error: NotServed) -> i16 {
     match error {
-        NotServed::NotLeader => Code::NotLeaderOrFollower.code(),
+        NotServed::NotLeader | NotServed::StaleBrokerEpoch => Code::NotLeaderOrFollower.code(),
         NotServed::FencedEpoch => Code::FencedLeaderEpoch.code(),
-        NotServed::UnknownEpoch => Code::UnknownLeaderEpoch.code(),
+        NotServed::UnknownEpoch | NotServed::UnknownReplica => Code::UnknownLeaderEpoch.code(),
     }
 }
 
@@ -155,7 +155,11 @@ pub(super) fn controller(error: &ControllerError) -> Code {
     match error {
         ControllerError::StoreFailed(_) => Code::KafkaStorageError,
         // Administration clients look for the controller again.
-        ControllerError::Stopped => Code::NotController,
+        ControllerError::Stopped | ControllerError::Deposed => Code::NotController,
+        ControllerError::DuplicateBroker(_) => Code::DuplicateBrokerRegistration,
+        ControllerError::StaleBrokerEpoch => Code::StaleBrokerEpoch,
+        ControllerError::Disconnected => Code::RequestTimedOut,
+        ControllerError::Malformed(_) => Code::InvalidRequest,
         ControllerError::ProducerIdsExhausted => Code::UnknownServerError,
     }
 }

@@ -2,11 +2,10 @@
 
 use super::{ControllerHandle, metadata_file::MetadataFile};
 use crate::{config::BrokerConfig, metadata_cache::MetadataCache, partitions::Partitions};
-use ::control_plane::{Host, Publisher};
+use ::control_plane::{Host, Published, Publisher};
 use anyhow::Context;
-use controller::{ClusterImage, Endpoint, Settings, requests::RegisterBroker};
+use controller::{Endpoint, SessionSettings, Settings, requests::RegisterBroker};
 use model::{BrokerEpoch, ClusterId};
-use std::sync::Arc;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 /// The running controller of this broker.
@@ -24,7 +23,7 @@ struct OwnBroker {
 }
 
 impl Publisher for OwnBroker {
-    async fn publish(&mut self, image: Arc<ClusterImage>) {
+    async fn publish(&mut self, Published { image, .. }: Published) {
         let before = self.metadata.current();
         self.partitions.apply(&before, &image).await;
         self.metadata.publish(image);
@@ -62,7 +61,13 @@ impl Standalone {
             host: advertised.host.clone(),
             port: advertised.port,
         });
-        let request = RegisterBroker { id: config.node_id, rack: config.rack.clone(), endpoints: endpoints.collect() };
+        let request = RegisterBroker {
+            id: config.node_id,
+            incarnation: model::Incarnation::default(),
+            serves_at_once: true,
+            rack: config.rack.clone(),
+            endpoints: endpoints.collect(),
+        };
         self.handle.register_broker(request).await.context("register with the controller")
     }
 
@@ -79,5 +84,7 @@ fn settings(config: &BrokerConfig) -> Settings {
         num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
         default_replication_factor: i16::try_from(config.topics.default_replication_factor).unwrap_or(i16::MAX),
         delete_topic_enable: config.topics.delete_enable,
+        sessions: SessionSettings::NEVER_LOST,
+        hand_back: None,
     }
 }

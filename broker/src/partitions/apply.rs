@@ -160,8 +160,10 @@ fn assignment(partition: &PartitionImage, settings: &TopicConfig) -> Assignment 
     Assignment {
         leader: partition.leader,
         leader_epoch: partition.leader_epoch,
+        partition_epoch: partition.partition_epoch,
         replicas: partition.replicas.clone(),
         in_sync: partition.isr.clone(),
         min_in_sync: usize::try_from(settings.min_insync_replicas).unwrap_or(usize::MAX),
+        recovering: partition.recovering,
     }
 }

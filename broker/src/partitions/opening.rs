@@ -153,7 +153,7 @@ impl Partition {
         }
         let positions = self.offsets();
         let log_end = writer.log().map_or(positions.log_end, |log| log.view().log_end());
-        writer.replica.assign(assignment, log_end, positions.high_watermark);
+        writer.replica.assign(assignment, log_end, positions.high_watermark, self.host.clock.now());
         writer.advance(log_end);
         self.start_leader_epoch(writer);
         let changed = self.leader_epoch() != epoch || self.leader() != leader;

@@ -47,8 +47,8 @@ impl MetadataStore for HeldStore {
 struct Seen(Arc<Mutex<Vec<Arc<ClusterImage>>>>);
 
 impl Publisher for Seen {
-    async fn publish(&mut self, image: Arc<ClusterImage>) {
-        self.0.lock().unwrap().push(image);
+    async fn publish(&mut self, published: Published) {
+        self.0.lock().unwrap().push(published.image);
     }
 }
 
@@ -67,12 +67,24 @@ async fn run() -> Running {
     let image = Arc::new(ClusterImage::empty(ClusterId::from("test")));
     let store = HeldStore { image, started, verdicts: verdicts_in };
     let seen = Seen::default();
-    let settings = Settings { num_partitions: 1, default_replication_factor: 1, delete_topic_enable: true };
+    let settings = Settings {
+        num_partitions: 1,
+        default_replication_factor: 1,
+        delete_topic_enable: true,
+        sessions: controller::SessionSettings::NEVER_LOST,
+        hand_back: None,
+    };
     let (host, handle) = Host::start(store, seen.clone(), settings).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let host = tokio::spawn(host.run(stopped));
     let mut running = Running { handle, started: commits, verdicts, seen, stop, host };
-    let registration = RegisterBroker { id: BrokerId(1), rack: None, endpoints: Vec::new() };
+    let registration = RegisterBroker {
+        id: BrokerId(1),
+        incarnation: model::Incarnation::default(),
+        serves_at_once: true,
+        rack: None,
+        endpoints: Vec::new(),
+    };
     let handle = running.handle.clone();
     let registered = tokio::spawn(async move { handle.register_broker(registration).await });
     running.store_next().await;

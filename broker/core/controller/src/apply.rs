@@ -4,6 +4,10 @@ use crate::{
     image::{BrokerRegistration, ClusterImage, ConfigMap, TopicImage},
     record::{ConfigChange, MetadataChange, MetadataRecord},
 };
+use model::{
+    BrokerEpoch, BrokerId,
+    mistakes::{Mistake, is_made},
+};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -18,6 +22,8 @@ pub enum ReplayError {
     UnknownPartition(String, i32),
     #[error("a record creates the topic '{0}', which exists")]
     TopicExists(String),
+    #[error("a record names a registration of broker {0} that is not the current one")]
+    UnknownBroker(i32),
 }
 
 impl ClusterImage {
@@ -38,6 +44,21 @@ impl ClusterImage {
         match record {
             MetadataRecord::ControllerEpochRaised(epoch) => self.controller_epoch = *epoch,
             MetadataRecord::BrokerRegistered(registration) => self.apply_registration(registration),
+            MetadataRecord::BrokerFenced { id, epoch } => {
+                self.update_broker(*id, *epoch, |broker| broker.fenced = true)?;
+                self.succeed_lost(*id);
+            }
+            MetadataRecord::BrokerUnfenced { id, epoch } => {
+                self.update_broker(*id, *epoch, |broker| broker.fenced = false)?;
+                self.offer_leaderless(*id);
+            }
+            MetadataRecord::BrokerShutdownBegan { id, epoch } => {
+                self.update_broker(*id, *epoch, |broker| broker.in_controlled_shutdown = true)?;
+                self.succeed_leaving(*id);
+            }
+            MetadataRecord::BrokerUnregistered { id } => {
+                Arc::make_mut(&mut self.brokers).remove(id).ok_or(ReplayError::UnknownBroker(id.0))?;
+            }
             MetadataRecord::TopicCreated { id, name, partitions } => {
                 if self.topic(name).is_some() || self.topic_by_id(*id).is_some() {
                     return Err(ReplayError::TopicExists(name.to_string()));
@@ -93,22 +114,28 @@ impl ClusterImage {
         result.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))
     }
 
+    /// A broker that serves at once is alone with its controller and leads on. Any other comes up fenced: others led
+    /// meanwhile, or would have.
     fn apply_registration(&mut self, registration: &BrokerRegistration) {
         let broker = registration.id;
         Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
-        if self.topics.iter().all(|topic| topic.partitions.iter().all(|partition| partition.leader != Some(broker))) {
-            return;
-        }
-        for topic in Arc::make_mut(&mut self.topics).iter_mut() {
-            if topic.partitions.iter().any(|partition| partition.leader == Some(broker)) {
-                for partition in &mut Arc::make_mut(topic).partitions {
-                    if partition.leader == Some(broker) {
-                        partition.leader_epoch = partition.leader_epoch.next();
-                        partition.partition_epoch = partition.partition_epoch.next();
-                    }
-                }
+        if registration.fenced {
+            if !is_made(Mistake::KeepIsrAtRegistration) {
+                self.succeed_lost(broker);
             }
+        } else {
+            self.begin_epochs_of(broker);
         }
+    }
+
+    fn update_broker(
+        &mut self,
+        id: BrokerId,
+        epoch: BrokerEpoch,
+        change: impl FnOnce(&mut BrokerRegistration),
+    ) -> Result<(), ReplayError> {
+        let broker = Arc::make_mut(&mut self.brokers).get_mut(&id).filter(|broker| broker.epoch == epoch);
+        broker.map(change).ok_or(ReplayError::UnknownBroker(id.0))
     }
 }
 

@@ -1,13 +1,15 @@
 //! One file per kind of request: what it changes, and what to answer once that is stored.
 
+mod alter_partitions;
 mod configs;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod election;
+mod hand_back;
+mod liveness;
 mod producer_ids;
 mod reassignment;
-mod registration;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +18,17 @@ use crate::{
     image::ClusterImage,
     record::{MetadataChange, MetadataRecord},
     requests::{Reply, Request},
+    sessions::Sessions,
 };
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, MonotonicTime};
+
+/// What decisions depend on besides the image.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) sessions: &'a Sessions,
+    pub(crate) now: MonotonicTime,
+}
 
 /// Changes that are decided and not stored yet, and the image they lead to: each decision sees those before it.
 #[derive(Debug, Clone)]
@@ -32,9 +44,13 @@ impl Draft {
     }
 
     /// Decides one request. Nothing is true, and the reply may not leave, before the changes are stored.
-    pub(crate) fn decide(&mut self, settings: &Settings, request: &Request) -> Reply {
+    pub(crate) fn decide(&mut self, context: &Context<'_>, request: &Request) -> Reply {
+        let settings = context.settings;
         let reply = match request {
-            Request::RegisterBroker(request) => registration::decide(self, request),
+            Request::RegisterBroker(request) => liveness::register(self, context, request),
+            Request::BeginShutdown(session) => liveness::begin_shutdown(self, *session),
+            Request::UnregisterBroker(id) => liveness::unregister(self, *id),
+            Request::AlterPartitions(request) => alter_partitions::decide(self, request),
             Request::CreateTopics(request) => create_topics::decide(self, settings, request),
             Request::DeleteTopics(request) => delete_topics::decide(self, settings, request),
             Request::CreatePartitions(request) => create_partitions::decide(self, request),
@@ -43,12 +59,37 @@ impl Draft {
             Request::ReassignPartitions(request) => reassignment::decide(self, request),
             Request::AllocateProducerIds(least) => producer_ids::decide(self, *least),
         };
+        self.close_change();
+        reply
+    }
+
+    /// Another controller's decisions are over from here on.
+    pub(crate) fn take_over(&mut self) -> ControllerEpoch {
+        let epoch = self.image.controller_epoch.next();
+        self.add(MetadataRecord::ControllerEpochRaised(epoch));
+        self.close_change();
+        epoch
+    }
+
+    pub(crate) fn fence(&mut self, brokers: &[(BrokerId, BrokerEpoch)]) {
+        liveness::fence(self, brokers);
+    }
+
+    pub(crate) fn unfence(&mut self, context: &Context<'_>) {
+        liveness::unfence(self, context);
+    }
+
+    pub(crate) fn hand_back(&mut self, percentage: u32) {
+        hand_back::decide(self, percentage);
+    }
+
+    /// The records so far become true together.
+    fn close_change(&mut self) {
         if !self.records.is_empty() {
             let version = self.image.metadata_version.next();
             self.image.metadata_version = version;
             self.changes.push(MetadataChange { version, records: std::mem::take(&mut self.records) });
         }
-        reply
     }
 
     pub(crate) fn finish(self) -> (ClusterImage, Vec<MetadataChange>) {

@@ -5,6 +5,9 @@
 //! | idle | decide; commit, or reply when nothing changes | – | – | – |
 //! | committing | queue | publish, reply, decide the queue | decide all again on the store's image | refuse those, decide the queue |
 //!
+//! What the controller does unasked (fencing, unfencing, handing leadership back) it decides from what is, not from what
+//! happened: the same decisions come again until they are committed.
+//!
 //! Requests queued during a commit are decided one on top of the other and committed together, so a store that needs
 //! an fsync per commit serves any number of callers with one. Their replies wait for that commit even where they
 //! change nothing: "already exists" is only true once the other one exists.
@@ -13,17 +16,24 @@
 mod tests;
 
 use crate::{
-    decide::Draft,
+    decide::{Context, Draft},
     errors::ControllerError,
     image::ClusterImage,
     record::MetadataChange,
-    requests::{Reply, Request},
+    requests::{BrokerSession, Reply, Request},
+    sessions::{Heartbeat, SessionSettings, Sessions},
 };
-use model::MetadataVersion;
-use std::{collections::VecDeque, sync::Arc};
+use model::{
+    BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, MonotonicTime,
+    mistakes::{Mistake, is_made},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Requests decided into one commit at most: bounds what one write to the store holds.
 const REQUESTS_PER_COMMIT: usize = 256;
+
+/// After a commit that failed the controller does nothing unasked for this long.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Names a request until its reply; the host chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +48,18 @@ pub struct Settings {
     pub default_replication_factor: i16,
     /// `delete.topic.enable`.
     pub delete_topic_enable: bool,
+    pub sessions: SessionSettings,
+    /// `auto.leader.rebalance.enable`.
+    pub hand_back: Option<HandBack>,
+}
+
+/// When preferred leaders lead again by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandBack {
+    /// `leader.imbalance.check.interval.seconds`.
+    pub interval: Duration,
+    /// `leader.imbalance.per.broker.percentage`.
+    pub percentage: u32,
 }
 
 #[derive(Debug)]
@@ -46,6 +68,14 @@ pub enum Event {
         id: RequestId,
         request: Request,
     },
+    /// A broker is alive.
+    Heard(Heartbeat),
+    /// Its connection broke; it may come back.
+    Disconnected(BrokerSession),
+    /// It said that it goes.
+    Departed(BrokerSession),
+    /// Time passed.
+    Tick,
     /// The store holds every change of the last [`Effect::Commit`].
     Committed,
     /// Somebody else committed first; this is what the store holds now.
@@ -63,11 +93,17 @@ pub enum Effect {
     /// Make these changes durable and answer with an event.
     Commit(Commit),
     /// Show this image to the brokers, before any later effect.
-    Publish(Arc<ClusterImage>),
+    Publish {
+        image: Arc<ClusterImage>,
+        /// What led to it from the one published before; empty where somebody else did.
+        changes: Vec<MetadataChange>,
+    },
     Reply {
         id: RequestId,
         reply: Reply,
     },
+    /// Another controller took over. This one refuses everything from here on.
+    Deposed,
 }
 
 #[derive(Debug)]
@@ -83,21 +119,40 @@ pub struct Commit {
 pub struct Controller {
     settings: Settings,
     committed: Arc<ClusterImage>,
+    /// Known once its record is committed.
+    epoch: Option<ControllerEpoch>,
+    is_deposed: bool,
+    sessions: Sessions,
     queue: VecDeque<(RequestId, Request)>,
     in_flight: Option<InFlight>,
+    last_event: MonotonicTime,
+    idle_until: MonotonicTime,
+    hand_back_at: Option<MonotonicTime>,
 }
 
 #[derive(Debug)]
 struct InFlight {
     image: Arc<ClusterImage>,
+    changes: Vec<MetadataChange>,
     /// In the order decided; kept whole so that a conflict can decide them again.
     decided: Vec<(RequestId, Request, Reply)>,
 }
 
 impl Controller {
-    /// Goes on from what the store holds.
-    pub fn new(settings: Settings, committed: Arc<ClusterImage>) -> Self {
-        Self { settings, committed, queue: VecDeque::new(), in_flight: None }
+    /// Takes over from what the store holds. The first commit raises the controller epoch.
+    pub fn new(settings: Settings, committed: Arc<ClusterImage>, now: MonotonicTime) -> Self {
+        Self {
+            sessions: Sessions::new(settings.sessions),
+            hand_back_at: settings.hand_back.map(|hand_back| now + hand_back.interval),
+            settings,
+            committed,
+            epoch: None,
+            is_deposed: false,
+            queue: VecDeque::new(),
+            in_flight: None,
+            last_event: now,
+            idle_until: now,
+        }
     }
 
     /// The image every earlier commit has led to.
@@ -105,35 +160,57 @@ impl Controller {
         &self.committed
     }
 
-    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+    /// The epoch that this controller's decisions carry; `None` before its first commit.
+    pub fn epoch(&self) -> Option<ControllerEpoch> {
+        self.epoch
+    }
+
+    /// [`Controller::handle`] must be called at least this often: what comes later is taken for a standstill of this
+    /// process, in which it could hear of nobody.
+    pub fn longest_quiet(&self) -> Duration {
+        self.settings.sessions.timeout / 4
+    }
+
+    /// When time alone may make a difference.
+    pub fn next_deadline(&self, now: MonotonicTime) -> MonotonicTime {
+        let deadlines = [
+            self.sessions.next_deadline(&alive(&self.committed), now),
+            self.hand_back_at,
+            Some(self.idle_until).filter(|until| *until > now),
+        ];
+        deadlines.into_iter().flatten().fold(now + self.longest_quiet(), MonotonicTime::min)
+    }
+
+    pub fn handle(&mut self, event: Event, now: MonotonicTime) -> Vec<Effect> {
+        let gap = now.since(self.last_event);
+        if gap > self.longest_quiet() * 2 {
+            self.sessions.forgive(gap);
+        }
+        self.last_event = now;
         let mut effects = Vec::new();
         match event {
+            Event::Request { id, .. } if self.is_deposed => effects.push(refused(id, &ControllerError::Deposed)),
             Event::Request { id, request } => self.queue.push_back((id, request)),
+            Event::Heard(heartbeat) => self.sessions.heard(heartbeat, now),
+            Event::Disconnected(BrokerSession { id, epoch }) => self.sessions.disconnected(id, epoch, now),
+            Event::Departed(BrokerSession { id, epoch }) => self.sessions.departed(id, epoch, now),
+            Event::Tick => {}
             Event::Committed => {
-                let InFlight { image, decided } = self.take_in_flight();
+                let InFlight { image, changes, decided } = self.take_in_flight();
+                self.epoch = Some(image.controller_epoch);
                 self.committed = Arc::clone(&image);
-                effects.push(Effect::Publish(image));
+                effects.push(Effect::Publish { image, changes });
                 effects.extend(decided.into_iter().map(|(id, _, reply)| Effect::Reply { id, reply }));
             }
-            Event::Conflict { image } => {
-                let InFlight { decided, .. } = self.take_in_flight();
-                self.committed = Arc::clone(&image);
-                effects.push(Effect::Publish(image));
-                for (id, request, _) in decided.into_iter().rev() {
-                    self.queue.push_front((id, request));
-                }
-            }
+            Event::Conflict { image } => self.start_again(image, &mut effects),
             Event::CommitFailed { reason } => {
                 let InFlight { decided, .. } = self.take_in_flight();
+                self.idle_until = now + RETRY_AFTER;
                 let refusal = ControllerError::StoreFailed(reason);
-                effects.extend(
-                    decided.into_iter().map(|(id, ..)| Effect::Reply { id, reply: Reply::Refused(refusal.clone()) }),
-                );
+                effects.extend(decided.into_iter().map(|(id, ..)| refused(id, &refusal)));
             }
         }
-        while self.in_flight.is_none() && !self.queue.is_empty() {
-            effects.extend(self.decide_queue());
-        }
+        while self.in_flight.is_none() && !self.is_deposed && self.decide(now, &mut effects) {}
         effects
     }
 
@@ -141,22 +218,75 @@ impl Controller {
         self.in_flight.take().expect("the host reports on a commit only after an effect asked for it")
     }
 
-    fn decide_queue(&mut self) -> Vec<Effect> {
+    /// Somebody else committed. A controller that took over after this one did is the one that decides.
+    fn start_again(&mut self, image: Arc<ClusterImage>, effects: &mut Vec<Effect>) {
+        let InFlight { decided, .. } = self.take_in_flight();
+        for (id, request, _) in decided.into_iter().rev() {
+            self.queue.push_front((id, request));
+        }
+        self.is_deposed = self.epoch.is_some_and(|mine| image.controller_epoch > mine);
+        if self.is_deposed {
+            let refuse = |(id, _): (RequestId, Request)| refused(id, &ControllerError::Deposed);
+            effects.extend(self.queue.drain(..).map(refuse));
+            effects.push(Effect::Deposed);
+            return;
+        }
+        self.committed = Arc::clone(&image);
+        if self.epoch.is_some() {
+            effects.push(Effect::Publish { image, changes: Vec::new() });
+        }
+    }
+
+    /// One commit, or answers that need none. `false` when nothing is left to decide.
+    fn decide(&mut self, now: MonotonicTime, effects: &mut Vec<Effect>) -> bool {
+        let alive = alive(&self.committed);
+        let lost = self.sessions.lost(&alive, now);
+        let context = Context { settings: &self.settings, sessions: &self.sessions, now };
+        let before = self.committed.metadata_version;
         let mut draft = Draft::new(ClusterImage::clone(&self.committed));
+        if now >= self.idle_until || !self.queue.is_empty() {
+            if self.epoch.is_none() {
+                draft.take_over();
+            }
+            draft.fence(&lost);
+            draft.unfence(&context);
+            if let Some(hand_back) = self.settings.hand_back
+                && self.hand_back_at.is_some_and(|at| now >= at)
+            {
+                draft.hand_back(hand_back.percentage);
+                self.hand_back_at = Some(now + hand_back.interval);
+            }
+        }
         let decided: Vec<_> = self
             .queue
             .drain(..self.queue.len().min(REQUESTS_PER_COMMIT))
             .map(|(id, request)| {
-                let reply = draft.decide(&self.settings, &request);
+                let reply = draft.decide(&context, &request);
                 (id, request, reply)
             })
             .collect();
         let (image, changes) = draft.finish();
         if changes.is_empty() {
-            return decided.into_iter().map(|(id, _, reply)| Effect::Reply { id, reply }).collect();
+            let had_requests = !decided.is_empty();
+            effects.extend(decided.into_iter().map(|(id, _, reply)| Effect::Reply { id, reply }));
+            return had_requests;
         }
         let image = Arc::new(image);
-        self.in_flight = Some(InFlight { image: Arc::clone(&image), decided });
-        vec![Effect::Commit(Commit { expected: self.committed.metadata_version, changes, image })]
+        if is_made(Mistake::PublishBeforeCommit) {
+            self.committed = Arc::clone(&image);
+            effects.push(Effect::Publish { image: Arc::clone(&image), changes: changes.clone() });
+        }
+        self.in_flight = Some(InFlight { image: Arc::clone(&image), changes: changes.clone(), decided });
+        effects.push(Effect::Commit(Commit { expected: before, changes, image }));
+        true
     }
+}
+
+fn refused(id: RequestId, refusal: &ControllerError) -> Effect {
+    Effect::Reply { id, reply: Reply::Refused(refusal.clone()) }
+}
+
+/// Brokers that may lead, or led until a moment ago.
+fn alive(image: &ClusterImage) -> Vec<(BrokerId, BrokerEpoch)> {
+    image.brokers.values().filter(|broker| !broker.fenced).map(|broker| (broker.id, broker.epoch)).collect()
 }

@@ -1,9 +1,10 @@
 //! Why the controller refuses. One enum per concern, in the domain's words; the shell maps them to Kafka's codes.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Creating, deleting and growing topics.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum TopicError {
     #[error("topic name is invalid: {0}")]
     InvalidName(String),
@@ -30,7 +31,7 @@ pub enum TopicError {
 }
 
 /// Changing configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ConfigError {
     /// Unknown key, or a value outside its type or range.
     #[error("{0}")]
@@ -45,7 +46,7 @@ pub enum ConfigError {
 }
 
 /// Choosing leaders on request.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ElectionError {
     #[error("no such partition")]
     UnknownPartition,
@@ -58,7 +59,7 @@ pub enum ElectionError {
 }
 
 /// Moving replicas.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ReassignmentError {
     #[error("no such partition")]
     UnknownPartition,
@@ -70,14 +71,66 @@ pub enum ReassignmentError {
     NotInProgress,
 }
 
+/// Changing the in-sync replicas. Kafka's names for what a leader has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum IsrError {
+    #[error("the broker registered again since")]
+    StaleBrokerEpoch,
+    #[error("no such topic id")]
+    UnknownTopicId,
+    #[error("no such partition")]
+    UnknownPartition,
+    #[error("the proposal knows of a state that this controller never committed")]
+    AheadOfController,
+    #[error("the partition has a newer leader epoch")]
+    FencedLeaderEpoch,
+    #[error("the partition changed since")]
+    InvalidUpdateVersion,
+    #[error("the proposer does not lead the partition")]
+    NotTheLeader,
+    #[error("the proposed members are not among the replicas, each once")]
+    NotReplicas,
+    #[error("the leader is not among the proposed members")]
+    LeaderLeftOut,
+    #[error("the leader has not yet recovered from an unclean election")]
+    Recovering,
+    #[error("a proposed member is fenced, about to stop, or in another life")]
+    IneligibleReplica,
+    #[error("the change completed a reassignment, and another replica leads now")]
+    NewLeaderElected,
+}
+
+/// Forgetting a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum UnregisterError {
+    #[error("no such broker is registered")]
+    Unknown,
+    #[error("the broker is alive: stop it first")]
+    Alive,
+    #[error("the broker holds replicas: move them to others first")]
+    HoldsReplicas,
+}
+
 /// Why no decision was committed at all.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ControllerError {
     /// The store refused or failed; the change may be tried again.
     #[error("metadata could not be stored: {0}")]
     StoreFailed(String),
     #[error("the controller has stopped")]
     Stopped,
+    /// Another controller took over: ask that one.
+    #[error("another controller has taken over")]
+    Deposed,
+    #[error("broker {0} is registered and alive in another process")]
+    DuplicateBroker(i32),
+    #[error("the broker registered again since")]
+    StaleBrokerEpoch,
+    /// Whether it was decided nobody knows.
+    #[error("the connection to the controller broke")]
+    Disconnected,
+    #[error("the request cannot be read: {0}")]
+    Malformed(String),
     #[error("producer ids are used up")]
     ProducerIdsExhausted,
 }

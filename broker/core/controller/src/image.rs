@@ -4,8 +4,8 @@
 //! changed, and a reader may compare topics by pointer.
 
 use model::{
-    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, LeaderEpoch, MetadataVersion, PartitionEpoch, PartitionIndex,
-    ProducerId, TopicId, TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, PartitionEpoch,
+    PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -33,11 +33,21 @@ pub struct BrokerRegistration {
     pub id: BrokerId,
     /// Given at registration: the metadata version of that change.
     pub epoch: BrokerEpoch,
+    #[serde(default)]
+    pub incarnation: Incarnation,
     pub rack: Option<String>,
     /// `advertised.listeners`, in their order.
     pub endpoints: Vec<Endpoint>,
     /// A fenced broker leads nothing and takes no new replicas.
     pub fenced: bool,
+    /// It is about to stop: it leads only what nobody else can, and joins no ISR.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_controlled_shutdown: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Where clients of one listener reach a broker.
@@ -93,6 +103,9 @@ pub struct PartitionImage {
     /// Replicas a running reassignment removes at its end; part of `replicas`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removing_replicas: Vec<BrokerId>,
+    /// An unclean election made the leader; the ISR does not grow before the leader says that it has recovered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recovering: bool,
 }
 
 impl ClusterImage {
@@ -123,7 +136,11 @@ impl ClusterImage {
 
     /// Brokers that may lead and take replicas.
     pub fn usable_brokers(&self) -> impl Iterator<Item = &BrokerRegistration> {
-        self.brokers.values().filter(|broker| !broker.fenced)
+        self.brokers.values().filter(|broker| broker.is_usable())
+    }
+
+    pub fn is_usable(&self, broker: BrokerId) -> bool {
+        self.brokers.get(&broker).is_some_and(BrokerRegistration::is_usable)
     }
 }
 
@@ -233,7 +250,23 @@ impl TopicImage {
     }
 }
 
+impl PartitionImage {
+    pub fn is_being_reassigned(&self) -> bool {
+        !self.adding_replicas.is_empty() || !self.removing_replicas.is_empty()
+    }
+
+    pub(crate) fn same_but_epochs(&self, other: &Self) -> bool {
+        let epochs = (other.leader_epoch, other.partition_epoch);
+        Self { leader_epoch: epochs.0, partition_epoch: epochs.1, ..self.clone() } == *other
+    }
+}
+
 impl BrokerRegistration {
+    /// May lead and join ISRs.
+    pub fn is_usable(&self) -> bool {
+        !self.fenced && !self.in_controlled_shutdown
+    }
+
     /// The endpoint of a listener, whose names compare without regard to case.
     pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {
         self.endpoints.iter().find(|endpoint| endpoint.listener.eq_ignore_ascii_case(listener))

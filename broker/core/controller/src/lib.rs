@@ -17,10 +17,15 @@ pub mod image;
 pub mod placement;
 pub mod record;
 pub mod requests;
+pub mod sessions;
+mod succession;
 pub mod topic_config;
 pub mod topic_name;
 
-pub use driver::{Controller, Effect, Event, RequestId, Settings};
-pub use errors::{ConfigError, ControllerError, ElectionError, ReassignmentError, TopicError};
+pub use driver::{Controller, Effect, Event, HandBack, RequestId, Settings};
+pub use errors::{
+    ConfigError, ControllerError, ElectionError, IsrError, ReassignmentError, TopicError, UnregisterError,
+};
 pub use image::{BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, TopicImage, TopicsImage};
-pub use record::{MetadataChange, MetadataRecord};
+pub use record::{ConfigChange, MetadataChange, MetadataRecord};
+pub use sessions::{Heartbeat, SessionSettings};

@@ -18,8 +18,7 @@ pub fn place(image: &ClusterImage, count: usize, replicas: usize) -> Vec<Vec<Bro
 
 /// A new partition whose first usable replica leads.
 pub fn new_partition(image: &ClusterImage, replicas: Vec<BrokerId>) -> PartitionImage {
-    let usable: Vec<_> =
-        replicas.iter().copied().filter(|id| image.brokers.get(id).is_some_and(|broker| !broker.fenced)).collect();
+    let usable: Vec<_> = replicas.iter().copied().filter(|id| image.is_usable(*id)).collect();
     PartitionImage {
         leader: usable.first().copied(),
         isr: if usable.is_empty() { replicas.clone() } else { usable },
@@ -28,6 +27,7 @@ pub fn new_partition(image: &ClusterImage, replicas: Vec<BrokerId>) -> Partition
         partition_epoch: PartitionEpoch(0),
         adding_replicas: Vec::new(),
         removing_replicas: Vec::new(),
+        recovering: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The facts metadata is made of. An image is the sum of its records; stores keep nothing else.
 
 use crate::image::{BrokerRegistration, PartitionImage};
-use model::{BrokerId, ControllerEpoch, MetadataVersion, PartitionIndex, ProducerId, TopicId, TopicName};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, PartitionIndex, ProducerId, TopicId, TopicName};
 use serde::{Deserialize, Serialize};
 
 /// The records of one decision. They become true together or not at all.
@@ -17,8 +17,27 @@ pub struct MetadataChange {
 pub enum MetadataRecord {
     /// Another controller took over.
     ControllerEpochRaised(ControllerEpoch),
-    /// A broker came up (again). Every partition it leads starts a new leader epoch.
+    /// A broker came up (again). What follows for its partitions: [`crate::succession`].
     BrokerRegistered(BrokerRegistration),
+    /// Nobody heard of the broker for too long, or it left.
+    BrokerFenced {
+        id: BrokerId,
+        epoch: BrokerEpoch,
+    },
+    /// The broker has seen everything up to its registration and may lead.
+    BrokerUnfenced {
+        id: BrokerId,
+        epoch: BrokerEpoch,
+    },
+    /// The broker asked for leave to stop.
+    BrokerShutdownBegan {
+        id: BrokerId,
+        epoch: BrokerEpoch,
+    },
+    /// The broker is gone for good and holds no replica.
+    BrokerUnregistered {
+        id: BrokerId,
+    },
     TopicCreated {
         id: TopicId,
         name: TopicName,

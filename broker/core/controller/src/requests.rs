@@ -1,17 +1,25 @@
 //! What callers may ask of the controller, and what they get: one result per requested item, in the order asked.
 
 use crate::{
-    errors::{ConfigError, ControllerError, ElectionError, ReassignmentError, TopicError},
-    image::{ConfigMap, Endpoint},
+    errors::{ConfigError, ControllerError, ElectionError, IsrError, ReassignmentError, TopicError, UnregisterError},
+    image::{ConfigMap, Endpoint, PartitionImage},
 };
-use model::{BrokerEpoch, BrokerId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
+use model::{
+    BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, PartitionEpoch, PartitionIndex, ProducerId, TopicId, TopicName,
+    TopicPartition,
+};
+use serde::{Deserialize, Serialize};
 
 /// Producer ids handed out together (Kafka's block size). A block that was not used up is lost, never reused.
 pub const PRODUCER_ID_BLOCK: i64 = 1000;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Request {
     RegisterBroker(RegisterBroker),
+    /// A broker asks for leave to stop.
+    BeginShutdown(BrokerSession),
+    UnregisterBroker(BrokerId),
+    AlterPartitions(AlterPartitions),
     CreateTopics(CreateTopics),
     DeleteTopics(DeleteTopics),
     CreatePartitions(CreatePartitions),
@@ -22,9 +30,12 @@ pub enum Request {
     AllocateProducerIds(ProducerId),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Reply {
     BrokerRegistered(BrokerEpoch),
+    ShutdownBegun,
+    BrokerUnregistered(Result<(), UnregisterError>),
+    PartitionsAltered(Result<Vec<AlteredPartition>, IsrError>),
     TopicsCreated(Vec<(TopicName, Result<CreatedTopic, TopicError>)>),
     TopicsDeleted(Vec<DeletedTopic>),
     PartitionsCreated(Vec<(TopicName, Result<(), TopicError>)>),
@@ -35,21 +46,55 @@ pub enum Reply {
     Refused(ControllerError),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RegisterBroker {
     pub id: BrokerId,
+    pub incarnation: Incarnation,
+    /// A broker that hosts its controller and is alone. Any other comes up fenced.
+    pub serves_at_once: bool,
     pub rack: Option<String>,
     pub endpoints: Vec<Endpoint>,
 }
 
-#[derive(Debug, Clone)]
+/// One life of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerSession {
+    pub id: BrokerId,
+    pub epoch: BrokerEpoch,
+}
+
+/// Proposals of one leader, decided one by one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlterPartitions {
+    pub broker: BrokerId,
+    pub broker_epoch: BrokerEpoch,
+    pub proposals: Vec<IsrProposal>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IsrProposal {
+    pub topic_id: TopicId,
+    pub partition: PartitionIndex,
+    pub leader_epoch: LeaderEpoch,
+    /// The state the proposal starts from.
+    pub partition_epoch: PartitionEpoch,
+    /// The leader among them, each with the epoch the leader knows it by; −1 where it knows none.
+    pub isr: Vec<(BrokerId, BrokerEpoch)>,
+    /// The leader made up for what an unclean election lost.
+    pub recovered: bool,
+}
+
+/// A proposal and the state it led to.
+pub type AlteredPartition = ((TopicId, PartitionIndex), Result<PartitionImage, IsrError>);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CreateTopics {
     pub topics: Vec<NewTopic>,
     /// Checks everything and changes nothing.
     pub validate_only: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewTopic {
     pub name: TopicName,
     /// A fresh random id, used if the topic is created.
@@ -63,7 +108,7 @@ pub struct NewTopic {
     pub configs: Vec<(String, Option<String>)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedTopic {
     pub id: TopicId,
     pub partitions: usize,
@@ -71,19 +116,19 @@ pub struct CreatedTopic {
     pub configs: ConfigMap,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeleteTopics {
     pub topics: Vec<TopicReference>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TopicReference {
     Name(TopicName),
     Id(TopicId),
 }
 
 /// What became of one item of [`DeleteTopics`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedTopic {
     /// Known where the topic was named or found.
     pub name: Option<TopicName>,
@@ -91,13 +136,13 @@ pub struct DeletedTopic {
     pub result: Result<(), TopicError>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CreatePartitions {
     pub topics: Vec<MorePartitions>,
     pub validate_only: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MorePartitions {
     pub name: TopicName,
     /// The new total.
@@ -106,26 +151,26 @@ pub struct MorePartitions {
     pub assignments: Option<Vec<Vec<BrokerId>>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AlterConfigs {
     pub resources: Vec<AlterConfigResource>,
     pub validate_only: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AlterConfigResource {
     pub resource: ConfigResource,
     pub operation: AlterOperation,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ConfigResource {
     Topic(TopicName),
     /// `None`: the default of every broker.
     Broker(Option<BrokerId>),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum AlterOperation {
     /// AlterConfigs: what is not named is reset.
     Replace(Vec<(String, Option<String>)>),
@@ -133,7 +178,7 @@ pub enum AlterOperation {
     Incremental(Vec<IncrementalChange>),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IncrementalChange {
     pub name: String,
     pub kind: IncrementalKind,
@@ -142,7 +187,7 @@ pub struct IncrementalChange {
     pub list_default: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IncrementalKind {
     Set,
     Delete,
@@ -150,7 +195,7 @@ pub enum IncrementalKind {
     Subtract,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ElectLeaders {
     /// `None`: every partition.
     pub partitions: Option<Vec<TopicPartition>>,
@@ -158,7 +203,7 @@ pub struct ElectLeaders {
     pub unclean: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReassignPartitions {
     /// `None` cancels what is running.
     pub partitions: Vec<(TopicPartition, Option<Vec<BrokerId>>)>,
@@ -166,7 +211,7 @@ pub struct ReassignPartitions {
 }
 
 /// Ids from `first` to `first + length − 1` belong to the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProducerIdBlock {
     pub first: ProducerId,
     pub length: i64,

@@ -127,6 +127,11 @@ impl TopicId {
     }
 }
 
+/// One run of a broker's process: a fresh random id at every start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Incarnation(pub Uuid);
+
 impl fmt::Display for TopicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&url_safe_base64(self.0.as_bytes()))

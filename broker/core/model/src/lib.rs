@@ -7,12 +7,14 @@
 
 pub mod epochs;
 pub mod ids;
+pub mod mistakes;
 pub mod offsets;
 pub mod time;
 
 pub use epochs::{BrokerEpoch, ControllerEpoch, LeaderEpoch, MetadataVersion, PartitionEpoch, ProducerEpoch};
 pub use ids::{
-    BrokerId, ClusterId, GroupId, InstanceId, MemberId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+    BrokerId, ClusterId, GroupId, Incarnation, InstanceId, MemberId, PartitionIndex, ProducerId, TopicId, TopicName,
+    TopicPartition,
 };
 pub use offsets::{Offset, Sequence};
 pub use time::{MonotonicTime, WallTime};

@@ -1,6 +1,6 @@
 //! What the controller decided about one partition, as far as a replica needs it.
 
-use model::{BrokerId, LeaderEpoch};
+use model::{BrokerId, LeaderEpoch, PartitionEpoch};
 
 /// One partition's committed state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,11 +8,15 @@ pub struct Assignment {
     /// `None` while no replica may lead.
     pub leader: Option<BrokerId>,
     pub leader_epoch: LeaderEpoch,
+    /// Rises with every change; an older state than the known one changes nothing.
+    pub partition_epoch: PartitionEpoch,
     pub replicas: Vec<BrokerId>,
     /// The committed in-sync replicas, the leader among them.
     pub in_sync: Vec<BrokerId>,
     /// `min.insync.replicas` of the topic.
     pub min_in_sync: usize,
+    /// An unclean election made the leader.
+    pub recovering: bool,
 }
 
 impl Assignment {

@@ -1,7 +1,20 @@
-//! The leader's side: in-sync replicas and the high watermark.
+//! The leader's side: who is in sync, and the high watermark that follows from it.
 
-use crate::Assignment;
-use model::{BrokerId, LeaderEpoch, Offset};
+mod progress;
+mod proposal;
+#[cfg(test)]
+mod tests;
+
+pub use proposal::{Proposal, ProposalRefused};
+
+use crate::{Assignment, NotServed};
+use model::{
+    BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionEpoch,
+    mistakes::{Mistake, is_made},
+};
+use progress::Progress;
+use proposal::Proposals;
+use std::time::Duration;
 
 /// The state of one leadership; a later leader epoch starts a new one.
 #[derive(Debug)]
@@ -11,8 +24,9 @@ pub struct Leader {
     epoch_start: Offset,
     high_watermark: Offset,
     log_end: Offset,
-    /// Log ends of the other members of the maximal in-sync set, as far as they told us in this leadership.
-    follower_log_ends: Vec<(BrokerId, Offset)>,
+    /// What the other replicas told in this leadership.
+    followers: Vec<Progress>,
+    proposals: Proposals,
 }
 
 /// Fewer replicas are in sync than the topic demands for `acks=all`.
@@ -23,30 +37,65 @@ pub struct NotEnoughReplicas {
     pub required: usize,
 }
 
+/// What a follower tells with each request for records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowerFetch {
+    pub broker: BrokerId,
+    /// Its registration; −1 where it does not know it yet.
+    pub broker_epoch: BrokerEpoch,
+    /// It holds everything before.
+    pub log_end: Offset,
+}
+
 impl Leader {
-    pub(crate) fn new(me: BrokerId, assignment: Assignment, log_end: Offset, high_watermark: Offset) -> Self {
+    pub(crate) fn new(
+        me: BrokerId,
+        assignment: Assignment,
+        log_end: Offset,
+        high_watermark: Offset,
+        now: MonotonicTime,
+    ) -> Self {
         let mut leader = Self {
             me,
-            assignment,
             epoch_start: log_end,
             high_watermark: high_watermark.min(log_end),
             log_end,
-            follower_log_ends: Vec::new(),
+            followers: Vec::new(),
+            proposals: Proposals::default(),
+            assignment,
         };
+        leader.meet_followers(now);
         leader.raise_high_watermark();
         leader
     }
 
     /// The same leadership with another in-sync set or another minimum.
-    pub(crate) fn update(&mut self, assignment: Assignment) -> Option<Offset> {
+    pub(crate) fn update(&mut self, assignment: Assignment, now: MonotonicTime) -> Option<Offset> {
         debug_assert_eq!(assignment.leader_epoch, self.assignment.leader_epoch);
+        if assignment.partition_epoch > self.assignment.partition_epoch {
+            self.proposals.decided();
+        }
         self.assignment = assignment;
-        self.follower_log_ends.retain(|(broker, _)| self.assignment.replicas.contains(broker));
+        self.meet_followers(now);
         self.raise_high_watermark()
+    }
+
+    fn meet_followers(&mut self, now: MonotonicTime) {
+        let Assignment { replicas, in_sync, .. } = &self.assignment;
+        self.followers.retain(|follower| replicas.contains(&follower.broker));
+        for broker in replicas.iter().filter(|broker| **broker != self.me) {
+            if !self.followers.iter().any(|follower| follower.broker == *broker) {
+                self.followers.push(Progress::new(*broker, in_sync.contains(broker).then_some(now)));
+            }
+        }
     }
 
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.assignment.leader_epoch
+    }
+
+    pub fn assignment(&self) -> &Assignment {
+        &self.assignment
     }
 
     /// Where this leadership began to append.
@@ -76,25 +125,82 @@ impl Leader {
         self.raise_high_watermark()
     }
 
-    /// A follower asked for records from `log_end`, so it holds everything before.
-    pub fn follower_reached(&mut self, broker: BrokerId, log_end: Offset) -> Option<Offset> {
-        if broker == self.me || !self.assignment.replicas.contains(&broker) {
-            return None;
+    /// A follower asks for records. A replica that the assignment does not name, or one in an earlier life, is refused.
+    pub fn follower_fetched(&mut self, fetch: FollowerFetch, now: MonotonicTime) -> Result<Option<Offset>, NotServed> {
+        let log_end = self.log_end;
+        let follower = self.followers.iter_mut().find(|follower| follower.broker == fetch.broker);
+        let follower = follower.ok_or(NotServed::UnknownReplica)?;
+        follower.fetched(fetch, log_end, now)?;
+        if self.may_join(fetch.broker) {
+            self.proposals.propose_join(fetch.broker, now);
         }
-        match self.follower_log_ends.iter_mut().find(|(known, _)| *known == broker) {
-            Some((_, known)) => *known = log_end,
-            None => self.follower_log_ends.push((broker, log_end)),
-        }
-        self.raise_high_watermark()
+        Ok(self.raise_high_watermark())
     }
 
-    /// KIP-966: while too few replicas are in sync the high watermark stands still, also for `acks=1` data.
-    fn raise_high_watermark(&mut self) -> Option<Offset> {
-        if self.check_min_in_sync().is_err() {
+    /// A follower outside the ISR joins once it has everything that is committed, and of this leadership at least its
+    /// beginning: only then its log cannot diverge from ours below the high watermark.
+    fn may_join(&self, broker: BrokerId) -> bool {
+        !self.assignment.in_sync.contains(&broker)
+            && !self.assignment.recovering
+            && self.progress(broker).is_some_and(|follower| {
+                let is_there = |end| end >= self.high_watermark && end >= self.epoch_start;
+                follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp)
+            })
+    }
+
+    /// Members that did not keep up for `lag_max` (`replica.lag.time.max.ms`) are to leave.
+    pub fn check_lag(&mut self, lag_max: Duration, now: MonotonicTime) {
+        let lags = |follower: &Progress| !follower.is_caught_up(self.log_end, lag_max, now);
+        let in_sync = |follower: &&Progress| self.assignment.in_sync.contains(&follower.broker);
+        let behind = self.followers.iter().filter(in_sync).filter(|follower| lags(follower));
+        self.proposals.propose_leave(behind.map(|follower| follower.broker).collect(), now);
+    }
+
+    /// The next change to ask the controller for; the same one again after [`Leader::proposal_lost`]. One at a time.
+    pub fn next_proposal(&mut self, now: MonotonicTime) -> Option<Proposal> {
+        let followers = &self.followers;
+        let epoch_of = |broker: BrokerId| {
+            let follower = followers.iter().find(|follower| follower.broker == broker);
+            follower.map_or(BrokerEpoch(-1), |follower| follower.epoch)
+        };
+        self.proposals.next(&self.assignment, epoch_of, now)
+    }
+
+    /// The controller committed the proposal; the metadata may say so earlier or later.
+    pub fn proposal_accepted(&mut self, assignment: Assignment, now: MonotonicTime) -> Option<Offset> {
+        if assignment.leader_epoch != self.assignment.leader_epoch
+            || assignment.partition_epoch <= self.assignment.partition_epoch
+        {
             return None;
         }
-        let others = self.assignment.in_sync.iter().filter(|broker| **broker != self.me);
-        let lowest = others.map(|broker| self.follower_log_end(*broker)).fold(self.log_end, Offset::min);
+        self.update(assignment, now)
+    }
+
+    /// A late answer to a proposal from an older state says nothing.
+    pub fn proposal_refused(&mut self, from: PartitionEpoch, refused: ProposalRefused, now: MonotonicTime) {
+        if from == self.assignment.partition_epoch {
+            self.proposals.refused(refused, now);
+        }
+    }
+
+    /// No answer came: whether the controller committed it is not known.
+    pub fn proposal_lost(&mut self) {
+        self.proposals.lost();
+    }
+
+    /// KIP-966: while too few replicas are in sync the high watermark stands still, also for `acks=1` data. A member that
+    /// is to join counts already; one that is to leave counts until that is committed.
+    fn raise_high_watermark(&mut self) -> Option<Offset> {
+        if self.check_min_in_sync().is_err() && !is_made(Mistake::CommitBelowMinimum) {
+            return None;
+        }
+        let in_sync = self.assignment.in_sync.iter().copied().chain(self.proposals.joining());
+        let is_left_out = |broker: BrokerId| {
+            is_made(Mistake::CommitAtAppend)
+                || is_made(Mistake::CountNotLeaving) && self.proposals.leaving().contains(&broker)
+        };
+        let others = in_sync.filter(|broker| *broker != self.me && !is_left_out(*broker));
+        let lowest = others.map(|broker| self.follower_log_end(broker)).fold(self.log_end, Offset::min);
         (lowest > self.high_watermark).then(|| {
             self.high_watermark = lowest;
             lowest
@@ -103,6 +209,10 @@ impl Leader {
 
     /// A member that has not fetched in this leadership holds nothing we know of.
     fn follower_log_end(&self, broker: BrokerId) -> Offset {
-        self.follower_log_ends.iter().find(|(known, _)| *known == broker).map_or(Offset::ZERO, |(_, log_end)| *log_end)
+        self.progress(broker).and_then(|follower| follower.log_end).unwrap_or(Offset::ZERO)
+    }
+
+    fn progress(&self, broker: BrokerId) -> Option<&Progress> {
+        self.followers.iter().find(|follower| follower.broker == broker)
     }
 }

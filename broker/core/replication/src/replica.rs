@@ -1,7 +1,10 @@
 //! What a replica is at the moment, and whom it answers.
 
-use crate::{Assignment, Leader};
-use model::{BrokerId, LeaderEpoch, Offset};
+use crate::{Assignment, Leader, follower::Follower};
+use model::{
+    BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionEpoch,
+    mistakes::{Mistake, is_made},
+};
 
 /// One replica.
 ///
@@ -11,13 +14,21 @@ use model::{BrokerId, LeaderEpoch, Offset};
 /// | lower              | [`NotServed::FencedEpoch`] | [`NotServed::FencedEpoch`] |
 /// | higher             | [`NotServed::UnknownEpoch`]| [`NotServed::UnknownEpoch`]|
 ///
-/// A replica is a follower until [`Replica::assign`] names it leader; a lower leader epoch than the known one changes
-/// nothing.
+/// A replica is a follower until [`Replica::assign`] names it leader; an older state than the known one changes nothing.
 #[derive(Debug)]
 pub struct Replica {
     me: BrokerId,
     leader_epoch: LeaderEpoch,
-    leader: Option<Leader>,
+    partition_epoch: PartitionEpoch,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// Nobody leads, as far as is known here.
+    Waiting,
+    Leader(Box<Leader>),
+    Follower(Follower),
 }
 
 /// Why a request for this partition is not answered here.
@@ -29,32 +40,62 @@ pub enum NotServed {
     FencedEpoch,
     #[error("the request names a newer leader epoch")]
     UnknownEpoch,
+    /// A reassignment that this leader has not heard of may just have begun.
+    #[error("the broker that asks is no replica of the partition")]
+    UnknownReplica,
+    #[error("the replica that asks has been seen in a later life")]
+    StaleBrokerEpoch,
 }
 
 impl Replica {
     pub fn new(me: BrokerId) -> Self {
-        Self { me, leader_epoch: LeaderEpoch::UNKNOWN, leader: None }
+        Self { me, leader_epoch: LeaderEpoch::UNKNOWN, partition_epoch: PartitionEpoch(-1), role: Role::Waiting }
     }
 
     /// Takes over what the controller committed. `high_watermark` is the one known before, at or below `log_end`.
     /// The answer is the high watermark if it rose.
-    pub fn assign(&mut self, assignment: Assignment, log_end: Offset, high_watermark: Offset) -> Option<Offset> {
-        if assignment.leader_epoch < self.leader_epoch {
+    pub fn assign(
+        &mut self,
+        assignment: Assignment,
+        log_end: Offset,
+        high_watermark: Offset,
+        now: MonotonicTime,
+    ) -> Option<Offset> {
+        if is_made(Mistake::LeadWhenReplaced)
+            && matches!(self.role, Role::Leader(_))
+            && assignment.leader != Some(self.me)
+        {
             return None;
         }
         let same_leadership = assignment.leader_epoch == self.leader_epoch;
-        self.leader_epoch = assignment.leader_epoch;
-        if assignment.leader != Some(self.me) {
-            self.leader = None;
+        if assignment.leader_epoch < self.leader_epoch
+            || same_leadership && assignment.partition_epoch < self.partition_epoch
+        {
             return None;
         }
-        match self.leader.as_mut().filter(|_| same_leadership) {
-            Some(leader) => leader.update(assignment),
-            None => {
-                let leader = Leader::new(self.me, assignment, log_end, high_watermark);
+        self.leader_epoch = assignment.leader_epoch;
+        self.partition_epoch = assignment.partition_epoch;
+        match (&mut self.role, assignment.leader) {
+            (Role::Leader(leader), Some(named)) if same_leadership && named == self.me => {
+                leader.update(assignment, now)
+            }
+            (Role::Follower(follower), Some(named)) if same_leadership && named == follower.leader() => {
+                follower.met_metadata();
+                None
+            }
+            (_, Some(named)) if named == self.me => {
+                let leader = Leader::new(self.me, assignment, log_end, high_watermark, now);
                 let reached = leader.high_watermark();
-                self.leader = Some(leader);
+                self.role = Role::Leader(Box::new(leader));
                 (reached > high_watermark).then_some(reached)
+            }
+            (_, Some(named)) => {
+                self.role = Role::Follower(Follower::new(named, assignment.leader_epoch));
+                None
+            }
+            (_, None) => {
+                self.role = Role::Waiting;
+                None
             }
         }
     }
@@ -64,11 +105,24 @@ impl Replica {
     }
 
     pub fn leader(&self) -> Result<&Leader, NotServed> {
-        self.leader.as_ref().ok_or(NotServed::NotLeader)
+        match &self.role {
+            Role::Leader(leader) => Ok(leader),
+            Role::Waiting | Role::Follower(_) => Err(NotServed::NotLeader),
+        }
     }
 
     pub fn leader_mut(&mut self) -> Result<&mut Leader, NotServed> {
-        self.leader.as_mut().ok_or(NotServed::NotLeader)
+        match &mut self.role {
+            Role::Leader(leader) => Ok(leader),
+            Role::Waiting | Role::Follower(_) => Err(NotServed::NotLeader),
+        }
+    }
+
+    pub fn follower_mut(&mut self) -> Option<&mut Follower> {
+        match &mut self.role {
+            Role::Follower(follower) => Some(follower),
+            Role::Waiting | Role::Leader(_) => None,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Producer {
     in_doubt: Vec<u64>,
 }
 
-pub(super) fn number_of(key: Option<&[u8]>) -> u64 {
+pub(crate) fn number_of(key: Option<&[u8]>) -> u64 {
     let key: [u8; 8] = key.and_then(|key| key.try_into().ok()).expect("every record has a number as its key");
     u64::from_be_bytes(key)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use control_plane::store::conformance::{self, Storage};
 use controller::MetadataChange;
 use model::{ProducerId, TopicId};
 use std::io::{Seek, SeekFrom};
@@ -46,6 +47,21 @@ fn snapshot(folder: &Path) -> PathBuf {
 
 fn message(result: anyhow::Result<Files>) -> String {
     format!("{:#}", result.map(|_| ()).unwrap_err())
+}
+
+struct InFolder(tempfile::TempDir);
+
+impl Storage for InFolder {
+    type Store = MetadataFile;
+
+    async fn open(&mut self) -> MetadataFile {
+        MetadataFile::open(self.0.path(), &ClusterId::from(ID)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn does_what_every_store_does() {
+    conformance::check(&mut InFolder(tempfile::tempdir().unwrap())).await;
 }
 
 #[test]

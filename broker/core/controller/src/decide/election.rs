@@ -54,7 +54,7 @@ fn elect_preferred(image: &ClusterImage, current: &PartitionImage) -> Result<Par
     if current.leader.is_some() && current.leader == preferred {
         return Err(ElectionError::NotNeeded);
     }
-    match preferred.filter(|id| current.isr.contains(id) && is_usable(image, *id)) {
+    match preferred.filter(|id| current.isr.contains(id) && image.is_usable(*id)) {
         Some(leader) => Ok(led_by(current, leader, current.isr.clone())),
         None => Err(ElectionError::PreferredLeaderNotAvailable),
     }
@@ -65,24 +65,16 @@ fn elect_any(image: &ClusterImage, current: &PartitionImage) -> Result<Partition
     if current.leader.is_some() {
         return Err(ElectionError::NotNeeded);
     }
-    let usable = || current.replicas.iter().copied().filter(|id| is_usable(image, *id));
+    let usable = || current.replicas.iter().copied().filter(|id| image.is_usable(*id));
     if let Some(leader) = usable().find(|id| current.isr.contains(id)) {
         return Ok(led_by(current, leader, current.isr.clone()));
     }
     let leader = usable().next().ok_or(ElectionError::EligibleLeadersNotAvailable)?;
-    Ok(led_by(current, leader, vec![leader]))
-}
-
-fn is_usable(image: &ClusterImage, broker: BrokerId) -> bool {
-    image.brokers.get(&broker).is_some_and(|broker| !broker.fenced)
+    Ok(PartitionImage { recovering: true, ..led_by(current, leader, vec![leader]) })
 }
 
 fn led_by(current: &PartitionImage, leader: BrokerId, isr: Vec<BrokerId>) -> PartitionImage {
-    PartitionImage {
-        leader: Some(leader),
-        isr,
-        leader_epoch: current.leader_epoch.next(),
-        partition_epoch: current.partition_epoch.next(),
-        ..current.clone()
-    }
+    let mut state = current.clone();
+    state.succeed(Some(leader), isr);
+    state
 }

@@ -1,4 +1,5 @@
-//! Moving replicas. What a cluster of one can be asked: stay where you are, go where nobody is, cancel nothing.
+//! Moving replicas: the targets are added, catch up and join the ISR ([`super::alter_partitions`] sees that), then the
+//! rest leaves.
 
 use super::Draft;
 use crate::{
@@ -53,29 +54,20 @@ fn reassign(
         removing_replicas: settled.iter().copied().filter(|id| !target.contains(id)).collect(),
         ..current.clone()
     };
-    let complete = target.iter().all(|id| current.isr.contains(id));
-    if complete {
-        state.replicas = target.to_vec();
-        state.adding_replicas.clear();
-        state.removing_replicas.clear();
-        state.isr.retain(|id| target.contains(id));
-        if state.leader.is_some_and(|leader| !target.contains(&leader)) {
-            let eligible = |id: &BrokerId| draft.image().brokers.get(id).is_some_and(|broker| !broker.fenced);
-            state.leader = target.iter().copied().find(eligible);
-        }
-    } else {
-        let leaving = state.removing_replicas.iter().copied();
-        state.replicas = target.iter().copied().chain(leaving).collect();
+    let leaving = state.removing_replicas.iter().copied();
+    state.replicas = target.iter().copied().chain(leaving).collect();
+    if target.iter().all(|id| current.isr.contains(id)) {
+        state.drop_removing_replicas();
     }
-    if state == *current {
+    // Replicas that an earlier reassignment was adding may be in sync already, and leave with it.
+    let isr: Vec<_> = current.isr.iter().copied().filter(|id| state.replicas.contains(id)).collect();
+    if isr.is_empty() {
+        return Err(only_added_in_sync());
+    }
+    state.settle(current, isr, |id| draft.image().is_usable(id));
+    if state.same_but_epochs(current) {
         return Ok(());
     }
-    // A replica that leaves, or another leader, ends the leader's epoch (KIP-841).
-    let left = current.replicas.iter().any(|id| !state.replicas.contains(id));
-    if state.leader != current.leader || left {
-        state.leader_epoch = current.leader_epoch.next();
-    }
-    state.partition_epoch = current.partition_epoch.next();
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
 }
@@ -107,23 +99,15 @@ fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), Reassignm
     let replicas = settled_replicas(current);
     let isr: Vec<_> = current.isr.iter().copied().filter(|id| replicas.contains(id)).collect();
     if isr.is_empty() {
-        return Err(ReassignmentError::InvalidAssignment(
-            "only added replicas are in sync: going back would lose data".to_owned(),
-        ));
+        return Err(only_added_in_sync());
     }
-    let leader = current.leader.filter(|leader| isr.contains(leader)).or_else(|| isr.first().copied());
-    let left = current.replicas.len() != replicas.len();
-    let leader_epoch =
-        if leader != current.leader || left { current.leader_epoch.next() } else { current.leader_epoch };
-    let state = PartitionImage {
-        replicas,
-        isr,
-        leader,
-        leader_epoch,
-        partition_epoch: current.partition_epoch.next(),
-        adding_replicas: Vec::new(),
-        removing_replicas: Vec::new(),
-    };
+    let mut state =
+        PartitionImage { replicas, adding_replicas: Vec::new(), removing_replicas: Vec::new(), ..current.clone() };
+    state.settle(current, isr, |id| draft.image().is_usable(id));
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
+}
+
+fn only_added_in_sync() -> ReassignmentError {
+    ReassignmentError::InvalidAssignment("only added replicas are in sync: going back would lose data".to_owned())
 }

@@ -2,15 +2,20 @@
 
 mod configs;
 mod elections;
+mod lifecycle;
 mod replay;
 mod topics;
 
 use crate::{
-    BrokerRegistration, ClusterImage, Controller, Effect, Endpoint, Event, MetadataChange, RequestId, Settings,
-    TopicError, record::MetadataRecord, requests::*,
+    BrokerRegistration, ClusterImage, Controller, Effect, Endpoint, Event, MetadataChange, RequestId, SessionSettings,
+    Settings, TopicError, record::MetadataRecord, requests::*,
 };
-use model::{BrokerEpoch, BrokerId, ClusterId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use model::{
+    BrokerEpoch, BrokerId, ClusterId, Incarnation, MonotonicTime, PartitionIndex, TopicId, TopicName, TopicPartition,
+};
 use std::sync::Arc;
+
+const NOW: MonotonicTime = MonotonicTime::ZERO;
 
 pub(super) struct Cluster {
     controller: Controller,
@@ -20,7 +25,13 @@ pub(super) struct Cluster {
 }
 
 pub(super) fn settings() -> Settings {
-    Settings { num_partitions: 3, default_replication_factor: 1, delete_topic_enable: true }
+    Settings {
+        num_partitions: 3,
+        default_replication_factor: 1,
+        delete_topic_enable: true,
+        sessions: SessionSettings::NEVER_LOST,
+        hand_back: None,
+    }
 }
 
 impl Cluster {
@@ -30,7 +41,7 @@ impl Cluster {
 
     pub(super) fn with(settings: Settings, brokers: i32) -> Self {
         let empty = Arc::new(ClusterImage::empty(ClusterId::from("test")));
-        let mut cluster = Self { controller: Controller::new(settings, empty), requests: 0, changes: Vec::new() };
+        let mut cluster = Self { controller: Controller::new(settings, empty, NOW), requests: 0, changes: Vec::new() };
         for id in 1..=brokers {
             cluster.register(id);
         }
@@ -39,7 +50,13 @@ impl Cluster {
 
     pub(super) fn register(&mut self, id: i32) -> BrokerEpoch {
         let endpoints = vec![Endpoint { listener: "PLAINTEXT".to_owned(), host: format!("b{id}"), port: 9092 }];
-        match self.ask(Request::RegisterBroker(RegisterBroker { id: BrokerId(id), rack: None, endpoints })) {
+        match self.ask(Request::RegisterBroker(RegisterBroker {
+            id: BrokerId(id),
+            incarnation: Incarnation::default(),
+            serves_at_once: true,
+            rack: None,
+            endpoints,
+        })) {
             Reply::BrokerRegistered(epoch) => epoch,
             other => panic!("{other:?}"),
         }
@@ -47,12 +64,12 @@ impl Cluster {
 
     pub(super) fn ask(&mut self, request: Request) -> Reply {
         self.requests += 1;
-        let mut effects = self.controller.handle(Event::Request { id: RequestId(self.requests), request });
+        let mut effects = self.controller.handle(Event::Request { id: RequestId(self.requests), request }, NOW);
         if let [Effect::Commit(commit)] = &effects[..] {
             assert_eq!(Some(commit.expected.0), self.changes.last().map(|c| c.version.0).or(Some(0)));
             self.changes.extend(commit.changes.iter().cloned());
-            effects = self.controller.handle(Event::Committed);
-            assert!(matches!(effects.remove(0), Effect::Publish(_)), "published before it is answered");
+            effects = self.controller.handle(Event::Committed, NOW);
+            assert!(matches!(effects.remove(0), Effect::Publish { .. }), "published before it is answered");
         }
         match effects.pop() {
             Some(Effect::Reply { id, reply }) if effects.is_empty() && id.0 == self.requests => reply,
@@ -85,7 +102,7 @@ impl Cluster {
         let change = MetadataChange { version: image.metadata_version.next(), records: vec![record] };
         image.apply(&change).unwrap();
         self.changes.push(change);
-        self.controller = Controller::new(settings(), Arc::new(image));
+        self.controller = Controller::new(settings(), Arc::new(image), NOW);
     }
 
     pub(super) fn fence(&mut self, id: i32) {

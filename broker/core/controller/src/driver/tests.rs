@@ -3,19 +3,33 @@ use crate::{
     TopicError,
     requests::{CreateTopics, CreatedTopic, NewTopic},
 };
-use model::{ClusterId, TopicId, TopicName};
+use model::{ClusterId, Incarnation, TopicId, TopicName};
+
+const NOW: MonotonicTime = MonotonicTime::ZERO;
 
 fn controller() -> Controller {
-    let settings = Settings { num_partitions: 1, default_replication_factor: 1, delete_topic_enable: true };
-    let mut controller = Controller::new(settings, Arc::new(ClusterImage::empty(ClusterId::from("test"))));
-    let broker = crate::requests::RegisterBroker { id: model::BrokerId(1), rack: None, endpoints: Vec::new() };
+    let settings = Settings {
+        num_partitions: 1,
+        default_replication_factor: 1,
+        delete_topic_enable: true,
+        sessions: SessionSettings::NEVER_LOST,
+        hand_back: None,
+    };
+    let mut controller = Controller::new(settings, Arc::new(ClusterImage::empty(ClusterId::from("test"))), NOW);
+    let broker = crate::requests::RegisterBroker {
+        id: BrokerId(1),
+        incarnation: Incarnation::default(),
+        serves_at_once: true,
+        rack: None,
+        endpoints: Vec::new(),
+    };
     ask(&mut controller, 0, Request::RegisterBroker(broker));
-    controller.handle(Event::Committed);
+    controller.handle(Event::Committed, NOW);
     controller
 }
 
 fn ask(controller: &mut Controller, id: u64, request: Request) -> Vec<Effect> {
-    controller.handle(Event::Request { id: RequestId(id), request })
+    controller.handle(Event::Request { id: RequestId(id), request }, NOW)
 }
 
 fn create(name: &str, id: u128) -> Request {
@@ -51,8 +65,8 @@ fn nothing_is_published_or_answered_before_it_is_committed() {
     assert!(controller.committed().topic("a").is_none());
     assert!(commit.image.topic("a").is_some());
     assert_eq!(commit.expected, controller.committed().metadata_version);
-    let effects = controller.handle(Event::Committed);
-    assert!(matches!(&effects[0], Effect::Publish(image) if image.topic("a").is_some()));
+    let effects = controller.handle(Event::Committed, NOW);
+    assert!(matches!(&effects[0], Effect::Publish { image, .. } if image.topic("a").is_some()));
     assert!(created(&effects[1]).1.is_ok());
     assert_eq!(effects.len(), 2);
 }
@@ -64,13 +78,13 @@ fn requests_made_during_a_commit_share_the_next_one() {
     for (id, name) in [(2, "b"), (3, "a"), (4, "c")] {
         assert!(ask(&mut controller, id, create(name, u128::from(id))).is_empty());
     }
-    let mut effects = controller.handle(Event::Committed);
+    let mut effects = controller.handle(Event::Committed, NOW);
     let Some(Effect::Commit(commit)) = effects.pop() else { panic!("the queue is decided") };
     assert_eq!(effects.len(), 2, "the first request is answered");
     assert_eq!(commit.changes.len(), 2, "each change has its own version");
     assert_eq!(commit.changes[1].version, commit.changes[0].version.next());
     assert_eq!(commit.image.metadata_version, commit.changes[1].version);
-    let effects = controller.handle(Event::Committed);
+    let effects = controller.handle(Event::Committed, NOW);
     let replies: Vec<_> = effects[1..].iter().map(created).collect();
     assert_eq!(replies.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 3, 4], "in the order asked");
     assert!(matches!(replies[1].1, Err(TopicError::AlreadyExists(_))));
@@ -82,8 +96,8 @@ fn a_refusal_that_rests_on_an_uncommitted_change_waits_for_it() {
     only_commit(ask(&mut controller, 1, create("a", 1)));
     assert!(ask(&mut controller, 2, create("b", 2)).is_empty());
     assert!(ask(&mut controller, 3, create("b", 3)).is_empty());
-    controller.handle(Event::Committed);
-    let effects = controller.handle(Event::CommitFailed { reason: "disk full".to_owned() });
+    controller.handle(Event::Committed, NOW);
+    let effects = controller.handle(Event::CommitFailed { reason: "disk full".to_owned() }, NOW);
     for effect in &effects {
         let Effect::Reply { reply: Reply::Refused(ControllerError::StoreFailed(reason)), .. } = effect else {
             panic!("nobody is told that b exists: {effect:?}");
@@ -108,11 +122,11 @@ fn after_a_conflict_everything_is_decided_again_on_what_the_store_holds() {
     }];
     other.apply(&MetadataChange { version: other.metadata_version.next(), records }).unwrap();
     let image = Arc::new(other);
-    let mut effects = controller.handle(Event::Conflict { image: Arc::clone(&image) });
-    assert!(matches!(&effects[0], Effect::Publish(published) if Arc::ptr_eq(published, &image)));
+    let mut effects = controller.handle(Event::Conflict { image: Arc::clone(&image) }, NOW);
+    assert!(matches!(&effects[0], Effect::Publish { image: published, .. } if Arc::ptr_eq(published, &image)));
     let commit = only_commit(effects.split_off(1));
     assert_eq!((commit.expected, commit.changes.len()), (image.metadata_version, 1));
-    let effects = controller.handle(Event::Committed);
+    let effects = controller.handle(Event::Committed, NOW);
     assert!(matches!(created(&effects[1]), (1, Err(TopicError::AlreadyExists(_)))));
     assert!(matches!(created(&effects[2]), (2, Ok(_))));
 }
@@ -125,10 +139,10 @@ fn a_long_queue_is_committed_in_bounded_parts() {
     for id in 1..=total {
         assert!(ask(&mut controller, id, create(&format!("t{id}"), u128::from(id) + 1)).is_empty());
     }
-    let mut effects = controller.handle(Event::Committed);
+    let mut effects = controller.handle(Event::Committed, NOW);
     let Some(Effect::Commit(first)) = effects.pop() else { panic!("the first part") };
     assert_eq!(first.changes.len(), REQUESTS_PER_COMMIT);
-    let mut effects = controller.handle(Event::Committed);
+    let mut effects = controller.handle(Event::Committed, NOW);
     let Some(Effect::Commit(second)) = effects.pop() else { panic!("the second part") };
     assert_eq!(second.changes.len(), 10);
     assert_eq!(effects.len(), 1 + REQUESTS_PER_COMMIT);

@@ -7,7 +7,10 @@ use crate::{
     producer_state::{Staged, Verdict, marker_of},
 };
 use bytes::Bytes;
-use model::{LeaderEpoch, Offset, WallTime};
+use model::{
+    LeaderEpoch, Offset, WallTime,
+    mistakes::{Mistake, is_made},
+};
 use protocol::record_batch::{BatchHeader, BatchView, Batches, HEADER_SIZE, TimestampType};
 use smallvec::SmallVec;
 
@@ -105,7 +108,7 @@ impl<D: Disk> Log<D> {
                 if header.base_offset < expected || header.last_offset_delta < 0 {
                     return Err(StorageError::UnexpectedOffset { expected, found: header.base_offset });
                 }
-                let newer_epoch = self.view.epochs.latest().is_none_or(|latest| latest < header.partition_leader_epoch);
+                let newer_epoch = self.begins_epoch(header.partition_leader_epoch, header.base_offset);
                 let fits = room.take(&header);
                 if !fits || newer_epoch {
                     self.write_group(std::mem::replace(&mut group, Group::starting_at(expected)))?;
@@ -121,12 +124,26 @@ impl<D: Disk> Log<D> {
                     self.assign_epoch(header.partition_leader_epoch, header.base_offset)?;
                 }
                 let marker = header.attributes.is_control().then(|| marker_of(&batch)).flatten();
-                self.producers.stage(&mut group.staged, &header, marker, now, self.config.producer_id_expiration_ms);
+                if !is_made(Mistake::ForgetProducers) {
+                    self.producers.stage(
+                        &mut group.staged,
+                        &header,
+                        marker,
+                        now,
+                        self.config.producer_id_expiration_ms,
+                    );
+                }
                 group.next_offset = header.next_offset();
                 group.placed.push(Placed { header, body: batch.body() });
             }
         }
         self.write_group(group)
+    }
+
+    /// A newer epoch, or one in whose place this log has a leadership that appended nothing.
+    fn begins_epoch(&self, epoch: LeaderEpoch, start: Offset) -> bool {
+        let latest = self.view.epochs.entries().last();
+        latest.is_none_or(|latest| latest.epoch < epoch || latest.epoch != epoch && latest.start >= start)
     }
 
     fn write_group(&mut self, group: Group<'_>) -> Result<(), StorageError> {

@@ -14,14 +14,17 @@ use crate::{
     segment::{Extent, Known, Segment},
     transaction_index,
 };
-use model::{Offset, WallTime};
+use model::{
+    Offset, WallTime,
+    mistakes::{Mistake, is_made},
+};
 use std::sync::Arc;
 
 impl<D: Disk> Log<D> {
     /// Drops every batch that holds or follows `offset`. Shortens indexes, transaction index, epochs and producer state.
     pub fn truncate_to(&mut self, offset: Offset, now: WallTime) -> Result<(), StorageError> {
         if offset >= self.log_end() {
-            return Ok(());
+            return self.drop_empty_epochs();
         }
         if offset <= self.view.segments[0].base_offset {
             return self.truncate_fully_and_start_at(offset);
@@ -46,11 +49,17 @@ impl<D: Disk> Log<D> {
         self.recovery_point = self.recovery_point.min(end);
         self.high_watermark = self.high_watermark.min(end);
         self.cleaned_up_to = self.cleaned_up_to.min(end);
-        let mut epochs = EpochCache::clone(&self.view.epochs);
-        if epochs.truncate_from_end(end) {
-            self.set_epochs(epochs, true)?;
-        }
+        self.drop_empty_epochs()?;
         self.reload_producers(end, now)
+    }
+
+    /// Leaderships that appended nothing before another leader was elected: the histories part at them too.
+    fn drop_empty_epochs(&mut self) -> Result<(), StorageError> {
+        if is_made(Mistake::KeepEmptyEpochs) {
+            return Ok(());
+        }
+        let mut epochs = EpochCache::clone(&self.view.epochs);
+        if epochs.truncate_from_end(self.log_end()) { self.set_epochs(epochs, true) } else { Ok(()) }
     }
 
     /// The segment's new life: another id, so that no cursor or verified range of the old one counts.

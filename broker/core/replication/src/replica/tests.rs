@@ -1,23 +1,35 @@
 use super::*;
-use crate::NotEnoughReplicas;
+use crate::{FollowerFetch, NotEnoughReplicas};
+use model::BrokerEpoch;
 
 const ME: BrokerId = BrokerId(1);
 const OTHER: BrokerId = BrokerId(2);
 const THIRD: BrokerId = BrokerId(3);
+const NOW: MonotonicTime = MonotonicTime::ZERO;
+
+fn fetch(broker: BrokerId, log_end: i64) -> FollowerFetch {
+    FollowerFetch { broker, broker_epoch: BrokerEpoch(-1), log_end: Offset(log_end) }
+}
+
+fn reached(leader: &mut Leader, broker: BrokerId, log_end: i64) -> Option<Offset> {
+    leader.follower_fetched(fetch(broker, log_end), NOW).unwrap()
+}
 
 fn assignment(epoch: i32, in_sync: &[BrokerId], min_in_sync: usize) -> Assignment {
     Assignment {
         leader: Some(ME),
         leader_epoch: LeaderEpoch(epoch),
+        partition_epoch: PartitionEpoch(0),
         replicas: vec![ME, OTHER, THIRD],
         in_sync: in_sync.to_vec(),
         min_in_sync,
+        recovering: false,
     }
 }
 
 fn leading(in_sync: &[BrokerId], min_in_sync: usize, log_end: i64, high_watermark: i64) -> Replica {
     let mut replica = Replica::new(ME);
-    replica.assign(assignment(5, in_sync, min_in_sync), Offset(log_end), Offset(high_watermark));
+    replica.assign(assignment(5, in_sync, min_in_sync), Offset(log_end), Offset(high_watermark), NOW);
     replica
 }
 
@@ -25,7 +37,7 @@ fn leading(in_sync: &[BrokerId], min_in_sync: usize, log_end: i64, high_watermar
 fn sole_replica_commits_what_it_holds() {
     let mut replica = Replica::new(ME);
     let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
-    assert_eq!(replica.assign(alone, Offset(10), Offset(7)), Some(Offset(10)));
+    assert_eq!(replica.assign(alone, Offset(10), Offset(7), NOW), Some(Offset(10)));
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12)), Some(Offset(12)));
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12)), None);
 }
@@ -34,10 +46,10 @@ fn sole_replica_commits_what_it_holds() {
 fn high_watermark_is_the_lowest_log_end_of_the_in_sync_set() {
     let mut replica = leading(&[ME, OTHER, THIRD], 2, 10, 4);
     let leader = replica.leader_mut().unwrap();
-    assert_eq!(leader.follower_reached(OTHER, Offset(9)), None, "the third has not told its log end");
-    assert_eq!(leader.follower_reached(THIRD, Offset(8)), Some(Offset(8)));
-    assert_eq!(leader.follower_reached(THIRD, Offset(10)), Some(Offset(9)));
-    assert_eq!(leader.follower_reached(BrokerId(9), Offset(100)), None, "no replica");
+    assert_eq!(reached(leader, OTHER, 9), None, "the third has not told its log end");
+    assert_eq!(reached(leader, THIRD, 8), Some(Offset(8)));
+    assert_eq!(reached(leader, THIRD, 10), Some(Offset(9)));
+    assert_eq!(leader.follower_fetched(fetch(BrokerId(9), 100), NOW), Err(NotServed::UnknownReplica));
     assert_eq!(leader.high_watermark(), Offset(9));
 }
 
@@ -47,8 +59,8 @@ fn high_watermark_stands_still_below_the_minimum() {
     let leader = replica.leader_mut().unwrap();
     assert_eq!(leader.log_end_moved(Offset(11)), None);
     assert_eq!(leader.check_min_in_sync(), Err(NotEnoughReplicas { in_sync: 1, required: 2 }));
-    leader.follower_reached(OTHER, Offset(11));
-    let raised = replica.assign(assignment(5, &[ME, OTHER], 2), Offset(11), Offset(4));
+    reached(leader, OTHER, 11);
+    let raised = replica.assign(assignment(5, &[ME, OTHER], 2), Offset(11), Offset(4), NOW);
     assert_eq!(raised, Some(Offset(11)));
 }
 
@@ -56,7 +68,7 @@ fn high_watermark_stands_still_below_the_minimum() {
 fn minimum_is_never_more_than_the_replicas_there_are() {
     let mut replica = Replica::new(ME);
     let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 3) };
-    replica.assign(alone, Offset(0), Offset(0));
+    replica.assign(alone, Offset(0), Offset(0), NOW);
     assert_eq!(replica.leader().unwrap().check_min_in_sync(), Ok(()));
 }
 
@@ -64,15 +76,15 @@ fn minimum_is_never_more_than_the_replicas_there_are() {
 fn new_leader_does_not_know_the_latest_offset_before_its_epoch_is_committed() {
     let mut replica = leading(&[ME, OTHER], 1, 10, 4);
     assert!(!replica.leader().unwrap().high_watermark_is_known());
-    replica.leader_mut().unwrap().follower_reached(OTHER, Offset(10));
+    reached(replica.leader_mut().unwrap(), OTHER, 10);
     assert!(replica.leader().unwrap().high_watermark_is_known());
 }
 
 #[test]
 fn new_leadership_forgets_what_followers_had() {
     let mut replica = leading(&[ME, OTHER], 1, 10, 4);
-    replica.leader_mut().unwrap().follower_reached(OTHER, Offset(9));
-    replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(9));
+    reached(replica.leader_mut().unwrap(), OTHER, 9);
+    replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(9), NOW);
     assert_eq!(replica.leader().unwrap().epoch_start(), Offset(10));
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(20)), None, "no follower fetched in this epoch yet");
 }
@@ -81,14 +93,14 @@ fn new_leadership_forgets_what_followers_had() {
 fn stale_assignment_changes_nothing() {
     let mut replica = leading(&[ME], 1, 0, 0);
     let stale = Assignment { leader: Some(OTHER), ..assignment(4, &[OTHER], 1) };
-    replica.assign(stale, Offset(0), Offset(0));
+    replica.assign(stale, Offset(0), Offset(0), NOW);
     assert!(replica.leader().is_ok());
 }
 
 #[test]
 fn follower_serves_nobody() {
     let mut replica = leading(&[ME], 1, 0, 0);
-    replica.assign(Assignment { leader: Some(OTHER), ..assignment(6, &[OTHER], 1) }, Offset(0), Offset(0));
+    replica.assign(Assignment { leader: Some(OTHER), ..assignment(6, &[OTHER], 1) }, Offset(0), Offset(0), NOW);
     assert_eq!(replica.leader().unwrap_err(), NotServed::NotLeader);
     assert_eq!(replica.leader_epoch(), LeaderEpoch(6));
 }

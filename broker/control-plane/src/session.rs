@@ -1,0 +1,14 @@
+//! The session between a broker and a controller in another process: registration, heartbeats, metadata, requests.
+//!
+//! One ordered stream each way. Because metadata and answers share it, a broker acts by what its request led to before
+//! whoever asked has the answer.
+
+pub mod client;
+pub mod server;
+#[cfg(test)]
+mod tests;
+mod updates;
+
+pub use client::{Registrar, RemoteController, SessionError};
+pub use server::ControlPlaneServer;
+pub use updates::Updates;

@@ -1,0 +1,298 @@
+//! The broker's side of its session: it stays registered, acts by the metadata it is sent, and asks.
+//!
+//! A session that breaks is opened again at once, then more and more slowly. Calls that wait for an answer then fail:
+//! whether the controller decided them nobody knows.
+
+mod applier;
+
+use crate::{
+    handle::{Call, ControllerHandle},
+    host::Publisher,
+    wire::{
+        Answer, Ask, BrokerMessage, ControllerMessage, Departure, DescribeRequest, Heartbeat, Refused, Registration,
+        broker_message::Kind as Sent, control_plane_client::ControlPlaneClient, controller_message::Kind,
+    },
+};
+use applier::{Applier, Work};
+use controller::{
+    ControllerError,
+    requests::{RegisterBroker, Reply},
+};
+use model::{ClusterId, ControllerEpoch};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Streaming,
+    transport::{Channel, Endpoint},
+};
+
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// Messages that wait for the connection.
+const OUTGOING: usize = 64;
+/// Heartbeats within one session timeout.
+const HEARTBEATS: u32 = 6;
+/// The image of a million partitions is smaller.
+const LARGEST_MESSAGE: usize = 512 << 20;
+
+/// Where the controller is and who the broker is.
+#[derive(Debug, Clone)]
+pub struct Registrar {
+    /// HOST:PORT of the controller.
+    pub controller: String,
+    pub cluster_id: ClusterId,
+    pub registration: RegisterBroker,
+    /// The highest that this broker has ever acted by.
+    pub highest_epoch: ControllerEpoch,
+}
+
+/// A controller in another process. Dropping it ends the session without a word.
+#[derive(Debug)]
+pub struct RemoteController {
+    handle: ControllerHandle,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("the address of the controller, '{0}', is not HOST:PORT")]
+    Address(String),
+    #[error("no controller answers at {address}: {source}")]
+    Unreachable { address: String, source: tonic::transport::Error },
+    #[error(transparent)]
+    Call(#[from] tonic::Status),
+    #[error("the controller refuses this broker: {0}")]
+    Refused(String),
+    #[error("the controller's epoch {found} is below {known}, which this broker has seen: another one took over")]
+    OldController { found: i64, known: i64 },
+    #[error("the controller sent what this version does not understand: {0}")]
+    Malformed(String),
+    #[error("the controller ended the session")]
+    Ended,
+}
+
+impl SessionError {
+    /// Time does not mend it.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Address(_) | Self::Refused(_))
+    }
+}
+
+/// Which cluster the controller at `address` decides for. Waits until one answers.
+pub async fn describe(address: &str) -> Result<ClusterId, SessionError> {
+    let mut retry = FIRST_RETRY;
+    let mut told = None;
+    loop {
+        let described = match connect(address).await {
+            Ok(mut client) => client.describe(DescribeRequest {}).await.map_err(SessionError::from),
+            Err(error) => Err(error),
+        };
+        match described {
+            Ok(response) => return Ok(ClusterId::from(response.into_inner().cluster_id)),
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => {
+                if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
+                    tracing::warn!(%error, "waiting for the controller");
+                    told = Some(Instant::now());
+                }
+            }
+        }
+        sleep(retry).await;
+        retry = (retry * 2).min(LONGEST_RETRY);
+    }
+}
+
+async fn connect(address: &str) -> Result<ControlPlaneClient<Channel>, SessionError> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|_| SessionError::Address(address.to_owned()))?
+        .connect_timeout(CONNECT_LIMIT)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .tcp_nodelay(true);
+    let channel = endpoint.connect().await;
+    let channel = channel.map_err(|source| SessionError::Unreachable { address: address.to_owned(), source })?;
+    Ok(ControlPlaneClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE))
+}
+
+impl RemoteController {
+    /// Registers and returns once the broker acts by the metadata that has it registered. `publisher` gets every image.
+    pub async fn start<P: Publisher>(registrar: Registrar, publisher: P) -> Result<Self, SessionError> {
+        let (handle, calls) = ControllerHandle::new();
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
+        let own = (registrar.registration.id, registrar.registration.incarnation);
+        let (applier, work) = Applier::new(publisher, own);
+        let applied = applier.applied();
+        let applying = tokio::spawn(applier.run());
+        let mut client =
+            Client { registrar, calls, work, applied, waiting: BTreeMap::new(), last_ask: 0, ready: Some(ready) };
+        let task = tokio::spawn(async move {
+            client.run(stopped).await;
+            drop(client);
+            // What was sent is acted by before the end.
+            let _ = applying.await;
+        });
+        match is_ready.await {
+            Ok(Ok(())) => Ok(Self { handle, stop, task }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(SessionError::Ended),
+        }
+    }
+
+    pub fn handle(&self) -> ControllerHandle {
+        self.handle.clone()
+    }
+
+    /// Says that the broker goes, and goes.
+    pub async fn stop(self) {
+        // A task that ended on its own has dropped its side.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+struct Client {
+    registrar: Registrar,
+    calls: mpsc::Receiver<Call>,
+    work: mpsc::Sender<Work>,
+    applied: tokio::sync::watch::Receiver<u64>,
+    waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
+    last_ask: u64,
+    ready: Option<oneshot::Sender<Result<(), SessionError>>>,
+}
+
+impl Client {
+    async fn run(&mut self, mut stopped: oneshot::Receiver<()>) {
+        let mut retry = FIRST_RETRY;
+        loop {
+            let began = Instant::now();
+            let ended = self.session(&mut stopped).await;
+            for (_, waiting) in std::mem::take(&mut self.waiting) {
+                // The caller may have gone with its connection.
+                let _ = waiting.send(Reply::Refused(ControllerError::Disconnected));
+            }
+            let Err(error) = ended else { return };
+            if error.is_final()
+                && let Some(ready) = self.ready.take()
+            {
+                let _ = ready.send(Err(error));
+                return;
+            }
+            if began.elapsed() > LONGEST_RETRY {
+                retry = FIRST_RETRY;
+            }
+            tracing::warn!(%error, "no session with the controller, trying again");
+            tokio::select! {
+                () = sleep(retry) => {}
+                _ = &mut stopped => return,
+            }
+            retry = (retry * 2).min(LONGEST_RETRY);
+        }
+    }
+
+    /// One session, until the broker stops (`Ok`) or something breaks.
+    async fn session(&mut self, stopped: &mut oneshot::Receiver<()>) -> Result<(), SessionError> {
+        let Registrar { controller, cluster_id, registration, highest_epoch } = &self.registrar;
+        let mut client = tokio::select! {
+            client = connect(controller) => client?,
+            _ = &mut *stopped => return Ok(()),
+        };
+        let (outgoing, messages) = mpsc::channel(OUTGOING);
+        let registration = Registration::of(registration, cluster_id, highest_epoch.0);
+        // There is room for the first.
+        let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
+        let mut incoming = client.session(ReceiverStream::new(messages)).await?.into_inner();
+        let session_timeout = self.registered(&mut incoming).await?;
+        let mut heartbeats = interval(session_timeout / HEARTBEATS);
+        heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let message = tokio::select! {
+                biased;
+                _ = &mut *stopped => {
+                    let _ = outgoing.send(BrokerMessage { kind: Some(Sent::Departure(Departure {})) }).await;
+                    drop(outgoing);
+                    // The controller ends the stream once it has read the farewell.
+                    let _ = tokio::time::timeout(CONNECT_LIMIT, incoming.message()).await;
+                    return Ok(());
+                }
+                _ = heartbeats.tick() => self.heartbeat(),
+                // What was applied is told at once: the controller may wait for it.
+                Ok(()) = self.applied.changed() => self.heartbeat(),
+                message = incoming.message() => {
+                    let message = message?.ok_or(SessionError::Ended)?;
+                    self.take(message).await?;
+                    continue;
+                }
+                Some(call) = self.calls.recv() => match self.ask(call) {
+                    Some(message) => message,
+                    None => continue,
+                },
+            };
+            outgoing.send(message).await.map_err(|_| SessionError::Ended)?;
+        }
+    }
+
+    async fn registered(&mut self, incoming: &mut Streaming<ControllerMessage>) -> Result<Duration, SessionError> {
+        let message = incoming.message().await?.ok_or(SessionError::Ended)?;
+        match message.kind {
+            Some(Kind::Registered(registered)) => {
+                Ok(Duration::from_millis(registered.session_timeout_ms.max(100).into()))
+            }
+            Some(Kind::Refused(Refused { reason, retriable: false })) => Err(SessionError::Refused(reason)),
+            Some(Kind::Refused(Refused { reason, .. })) => Err(SessionError::Malformed(reason)),
+            _ => Err(SessionError::Malformed("a session begins with an answer to the registration".to_owned())),
+        }
+    }
+
+    fn heartbeat(&mut self) -> BrokerMessage {
+        let applied_version = *self.applied.borrow_and_update();
+        if applied_version > 0
+            && let Some(ready) = self.ready.take()
+        {
+            let _ = ready.send(Ok(()));
+        }
+        BrokerMessage { kind: Some(Sent::Heartbeat(Heartbeat { applied_version })) }
+    }
+
+    fn ask(&mut self, call: Call) -> Option<BrokerMessage> {
+        // Events about brokers are the controller's own.
+        let Call::Ask { request, reply } = call else { return None };
+        match serde_json::to_vec(&request) {
+            Ok(request_json) => {
+                self.last_ask += 1;
+                self.waiting.insert(self.last_ask, reply);
+                Some(BrokerMessage { kind: Some(Sent::Ask(Ask { id: self.last_ask, request_json })) })
+            }
+            Err(error) => {
+                let _ = reply.send(Reply::Refused(ControllerError::Malformed(error.to_string())));
+                None
+            }
+        }
+    }
+
+    async fn take(&mut self, message: ControllerMessage) -> Result<(), SessionError> {
+        let known = &mut self.registrar.highest_epoch;
+        if message.controller_epoch < known.0 {
+            return Err(SessionError::OldController { found: message.controller_epoch, known: known.0 });
+        }
+        *known = ControllerEpoch(message.controller_epoch);
+        let work = match message.kind {
+            Some(Kind::Snapshot(snapshot)) => Work::Snapshot(snapshot.image_json),
+            Some(Kind::Changes(changes)) => Work::Changes(changes.change_json),
+            Some(Kind::Answer(Answer { id, reply_json })) => match self.waiting.remove(&id) {
+                Some(waiting) => Work::Answer { reply_json, waiting },
+                None => return Ok(()),
+            },
+            Some(Kind::Refused(refused)) => return Err(SessionError::Malformed(refused.reason)),
+            // What a later version says.
+            Some(Kind::Registered(_)) | None => return Ok(()),
+        };
+        self.work.send(work).await.map_err(|_| SessionError::Malformed("metadata that does not fit".to_owned()))
+    }
+}

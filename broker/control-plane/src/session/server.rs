@@ -1,0 +1,242 @@
+//! The controller's side of the sessions.
+
+use super::updates::{State, Updates};
+use crate::{
+    handle::ControllerHandle,
+    wire::{
+        Answer, Ask, BrokerMessage, ControllerMessage, DescribeRequest, DescribeResponse, Refused, Registered,
+        Registration, broker_message, control_plane_server, controller_message::Kind,
+    },
+};
+use controller::{
+    ControllerError, Heartbeat,
+    requests::{BrokerSession, Reply, Request},
+};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use model::{ClusterId, MetadataVersion};
+use std::{net::SocketAddr, pin::Pin, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_stream::{Stream, wrappers::ReceiverStream, wrappers::TcpListenerStream};
+use tonic::{Request as Call, Response, Status, Streaming, transport::Server};
+
+/// A broker says at once who it is.
+const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
+/// Messages that wait for a slow broker; then its session waits too, and its metadata is sent together.
+const OUTGOING: usize = 16;
+/// Requests of one broker that are decided at a time; further ones wait on the wire.
+const REQUESTS_AT_ONCE: usize = 256;
+/// The largest request: a create of very many topics.
+const LARGEST_MESSAGE: usize = 64 << 20;
+
+/// Serves brokers on behalf of one controller. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ControlPlaneServer {
+    pub cluster_id: ClusterId,
+    pub controller: ControllerHandle,
+    pub updates: Updates,
+    pub session_timeout: Duration,
+}
+
+impl ControlPlaneServer {
+    /// Serves until the future is dropped.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), tonic::transport::Error> {
+        let service = control_plane_server::ControlPlaneServer::new(self).max_decoding_message_size(LARGEST_MESSAGE);
+        // A node that is gone without a word holds its connection no longer than this.
+        let server = Server::builder().http2_keepalive_interval(Some(Duration::from_secs(10))).tcp_nodelay(true);
+        server.clone().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)).await
+    }
+}
+
+type Outgoing = Pin<Box<dyn Stream<Item = Result<ControllerMessage, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl control_plane_server::ControlPlane for ControlPlaneServer {
+    type SessionStream = Outgoing;
+
+    async fn describe(&self, _call: Call<DescribeRequest>) -> Result<Response<DescribeResponse>, Status> {
+        Ok(Response::new(DescribeResponse { cluster_id: self.cluster_id.to_string() }))
+    }
+
+    async fn session(&self, call: Call<Streaming<BrokerMessage>>) -> Result<Response<Outgoing>, Status> {
+        let peer = call.remote_addr();
+        let (outgoing, messages) = mpsc::channel(OUTGOING);
+        tokio::spawn(self.clone().serve_broker(call.into_inner(), outgoing, peer));
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+}
+
+struct Session {
+    server: ControlPlaneServer,
+    broker: BrokerSession,
+    outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
+    updates: watch::Receiver<State>,
+    /// What was sent to the broker.
+    version: Option<MetadataVersion>,
+}
+
+/// The broker does not take messages any more.
+struct Gone;
+
+impl ControlPlaneServer {
+    async fn serve_broker(
+        self,
+        mut incoming: Streaming<BrokerMessage>,
+        outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
+        peer: Option<SocketAddr>,
+    ) {
+        let first = timeout(REGISTRATION_LIMIT, incoming.message()).await;
+        let registration = match first {
+            Ok(Ok(Some(BrokerMessage { kind: Some(broker_message::Kind::Registration(registration)) }))) => {
+                registration
+            }
+            Ok(Ok(Some(_))) => return refuse(&outgoing, "a session begins with a registration", false).await,
+            _ => return,
+        };
+        let updates = self.updates.subscribe();
+        let broker = match self.register(&registration).await {
+            Ok(broker) => broker,
+            Err(RegistrationRefused { reason, retriable }) => {
+                tracing::warn!(broker_id = registration.broker_id, ?peer, %reason, "registration refused");
+                return refuse(&outgoing, &reason, retriable).await;
+            }
+        };
+        tracing::info!(broker_id = %broker.id, broker_epoch = broker.epoch.0, ?peer, "broker registered");
+        let mut session = Session { server: self, broker, outgoing, updates, version: None };
+        let departed = session.run(&mut incoming).await;
+        let Session { server, broker, .. } = session;
+        // A controller that has stopped waits for nobody.
+        let _ = if departed {
+            server.controller.departed(broker).await
+        } else {
+            server.controller.disconnected(broker).await
+        };
+        tracing::info!(broker_id = %broker.id, departed, "broker's session ended");
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<BrokerSession, RegistrationRefused> {
+        let fatal = |reason: String| RegistrationRefused { reason, retriable: false };
+        if *registration.cluster_id != *self.cluster_id {
+            return Err(fatal(format!(
+                "the broker's data is of cluster {}, this is the controller of {}",
+                registration.cluster_id, self.cluster_id
+            )));
+        }
+        let request = registration.request().map_err(|error| fatal(error.to_string()))?;
+        let id = request.id;
+        match self.controller.register_broker(request).await {
+            Ok(epoch) => Ok(BrokerSession { id, epoch }),
+            Err(error) => Err(RegistrationRefused { reason: error.to_string(), retriable: true }),
+        }
+    }
+}
+
+struct RegistrationRefused {
+    reason: String,
+    retriable: bool,
+}
+
+async fn refuse(outgoing: &mpsc::Sender<Result<ControllerMessage, Status>>, reason: &str, retriable: bool) {
+    let refused = Refused { reason: reason.to_owned(), retriable };
+    let message = ControllerMessage { controller_epoch: 0, kind: Some(Kind::Refused(refused)) };
+    // It may be gone already.
+    let _ = outgoing.send(Ok(message)).await;
+}
+
+impl Session {
+    /// Until the broker departs (`true`) or its stream ends.
+    async fn run(&mut self, incoming: &mut Streaming<BrokerMessage>) -> bool {
+        let timeout_ms = u32::try_from(self.server.session_timeout.as_millis()).unwrap_or(u32::MAX);
+        let registered = Registered { broker_epoch: self.broker.epoch.0, session_timeout_ms: timeout_ms };
+        if self.send(Kind::Registered(registered)).await.is_err() {
+            return false;
+        }
+        let mut answers = FuturesUnordered::new();
+        loop {
+            let sent = tokio::select! {
+                changed = self.updates.changed() => match changed {
+                    Ok(()) => self.send_updates().await,
+                    Err(_) => return false,
+                },
+                Some((id, reply)) = answers.next() => self.answer(id, &reply).await,
+                message = incoming.message(), if answers.len() < REQUESTS_AT_ONCE => match message {
+                    Ok(Some(BrokerMessage { kind })) => match kind {
+                        Some(broker_message::Kind::Heartbeat(heartbeat)) => self.heard(heartbeat.applied_version).await,
+                        Some(broker_message::Kind::Ask(ask)) => {
+                            answers.push(decide(self.server.controller.clone(), self.broker, ask));
+                            Ok(())
+                        }
+                        Some(broker_message::Kind::Departure(_)) => return true,
+                        // A second registration, or what a later version says.
+                        Some(broker_message::Kind::Registration(_)) | None => Ok(()),
+                    },
+                    Ok(None) | Err(_) => return false,
+                },
+            };
+            if sent.is_err() {
+                return false;
+            }
+        }
+    }
+
+    async fn heard(&mut self, applied: u64) -> Result<(), Gone> {
+        let BrokerSession { id, epoch } = self.broker;
+        let heartbeat = Heartbeat { id, epoch, applied: MetadataVersion(applied) };
+        self.server.controller.heard(heartbeat).await.map_err(|_| Gone)
+    }
+
+    /// What the answer rests on goes first.
+    async fn answer(&mut self, id: u64, reply: &Reply) -> Result<(), Gone> {
+        self.send_updates().await?;
+        let reply_json = serde_json::to_vec(reply).map_err(|_| Gone)?;
+        self.send(Kind::Answer(Answer { id, reply_json })).await
+    }
+
+    async fn send_updates(&mut self) -> Result<(), Gone> {
+        let update = {
+            let state = self.updates.borrow_and_update();
+            let Some(image) = &state.image else { return Ok(()) };
+            let newest = image.metadata_version;
+            state.since(self.version).map(|update| (newest, update))
+        };
+        let (newest, update) = update.map_err(|error| {
+            tracing::error!(%error, "metadata cannot be written as JSON");
+            Gone
+        })?;
+        self.version = self.version.max(Some(newest));
+        match update {
+            Some(update) => self.send(update).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, kind: Kind) -> Result<(), Gone> {
+        let image = self.updates.borrow().image.clone();
+        let controller_epoch = image.map_or(0, |image| image.controller_epoch.0);
+        let message = ControllerMessage { controller_epoch, kind: Some(kind) };
+        self.outgoing.send(Ok(message)).await.map_err(|_| Gone)
+    }
+}
+
+async fn decide(controller: ControllerHandle, broker: BrokerSession, ask: Ask) -> (u64, Reply) {
+    let request = serde_json::from_slice::<Request>(&ask.request_json);
+    let reply = match request {
+        Ok(request) if speaks_for_itself(&request, broker) => controller.ask(request).await,
+        Ok(_) => Err(ControllerError::Malformed("the request speaks for another broker".to_owned())),
+        Err(error) => Err(ControllerError::Malformed(error.to_string())),
+    };
+    (ask.id, reply.unwrap_or_else(Reply::Refused))
+}
+
+/// What only a broker itself may say.
+fn speaks_for_itself(request: &Request, broker: BrokerSession) -> bool {
+    match request {
+        Request::RegisterBroker(_) => false,
+        Request::BeginShutdown(session) => *session == broker,
+        Request::AlterPartitions(alter) => alter.broker == broker.id,
+        _ => true,
+    }
+}

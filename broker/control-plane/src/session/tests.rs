@@ -1,0 +1,234 @@
+//! A controller and brokers over real connections on loopback.
+
+use super::{client::describe, *};
+use crate::{Commit, CommitError, ControllerHandle, Host, MetadataStore, Published, Publisher};
+use controller::{
+    ClusterImage, ControllerError, SessionSettings, Settings,
+    requests::{CreateTopics, NewTopic, RegisterBroker},
+};
+use model::{BrokerId, ClusterId, ControllerEpoch, Incarnation, TopicId, TopicName};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+
+const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
+
+struct InMemory(Arc<ClusterImage>);
+
+impl MetadataStore for InMemory {
+    async fn load(&mut self) -> Result<Arc<ClusterImage>, CommitError> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
+        assert_eq!(commit.expected, self.0.metadata_version);
+        self.0 = commit.image;
+        Ok(())
+    }
+}
+
+/// What a broker acts by.
+struct ActsBy(watch::Sender<Option<Arc<ClusterImage>>>);
+
+impl Publisher for ActsBy {
+    async fn publish(&mut self, published: Published) {
+        self.0.send_replace(Some(published.image));
+    }
+}
+
+struct ControllerProcess {
+    address: SocketAddr,
+    handle: ControllerHandle,
+    host: JoinHandle<InMemory>,
+    server: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl ControllerProcess {
+    async fn start(image: Arc<ClusterImage>, address: &str) -> Self {
+        let sessions = SessionSettings { timeout: Duration::from_secs(3), reconnect_grace: Duration::from_millis(100) };
+        let settings = Settings {
+            num_partitions: 1,
+            default_replication_factor: 1,
+            delete_topic_enable: true,
+            sessions,
+            hand_back: None,
+        };
+        let updates = Updates::new();
+        let (host, handle) = Host::start(InMemory(image), updates.clone(), settings).await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = ControlPlaneServer {
+            cluster_id: ClusterId::from(CLUSTER),
+            controller: handle.clone(),
+            updates,
+            session_timeout: sessions.timeout,
+        };
+        let (stop, stopped) = oneshot::channel();
+        Self {
+            address,
+            handle,
+            host: tokio::spawn(host.run(stopped)),
+            server: tokio::spawn(async move { server.serve(listener).await.unwrap() }),
+            stop,
+        }
+    }
+
+    async fn new() -> Self {
+        Self::start(Arc::new(ClusterImage::empty(ClusterId::from(CLUSTER))), "127.0.0.1:0").await
+    }
+
+    /// Ends it; what its store holds.
+    async fn end(self) -> Arc<ClusterImage> {
+        self.server.abort();
+        let _ = self.server.await;
+        let _ = self.stop.send(());
+        self.host.await.unwrap().0
+    }
+}
+
+fn registrar(address: SocketAddr, id: i32) -> Registrar {
+    let registration = RegisterBroker {
+        id: BrokerId(id),
+        incarnation: Incarnation(uuid::Uuid::from_u128(id.unsigned_abs().into())),
+        serves_at_once: false,
+        rack: Some("zone-a".to_owned()),
+        endpoints: vec![controller::Endpoint {
+            listener: "PLAINTEXT".to_owned(),
+            host: "localhost".to_owned(),
+            port: 9092,
+        }],
+    };
+    Registrar {
+        controller: address.to_string(),
+        cluster_id: ClusterId::from(CLUSTER),
+        registration,
+        highest_epoch: ControllerEpoch(0),
+    }
+}
+
+type Seen = watch::Receiver<Option<Arc<ClusterImage>>>;
+
+async fn broker(address: SocketAddr, id: i32) -> (RemoteController, Seen) {
+    let (sender, seen) = watch::channel(None);
+    (RemoteController::start(registrar(address, id), ActsBy(sender)).await.unwrap(), seen)
+}
+
+/// Waits until the broker acts by an image of which this holds.
+async fn until(seen: &mut Seen, what: &str, holds: impl Fn(&ClusterImage) -> bool) {
+    let waited = tokio::time::timeout(
+        Duration::from_secs(20),
+        seen.wait_for(|image| image.as_ref().is_some_and(|image| holds(image))),
+    );
+    let waited = waited.await;
+    assert!(matches!(waited, Ok(Ok(_))), "waited in vain until {what}");
+}
+
+fn usable(image: &ClusterImage, id: i32) -> bool {
+    image.is_usable(BrokerId(id))
+}
+
+fn topic(name: &str) -> CreateTopics {
+    let id = name.bytes().fold(1u128, |id, byte| id * 257 + u128::from(byte));
+    let topic = NewTopic {
+        name: TopicName::from(name),
+        id: TopicId(uuid::Uuid::from_u128(id)),
+        partitions: 2,
+        replication_factor: 1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    };
+    CreateTopics { topics: vec![topic], validate_only: false }
+}
+
+#[tokio::test]
+async fn broker_registers_and_is_unfenced_once_it_acts_by_that() {
+    let controller = ControllerProcess::new().await;
+    assert_eq!(describe(&controller.address.to_string()).await.unwrap(), ClusterId::from(CLUSTER));
+    let (_first, mut seen) = broker(controller.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    let image = seen.borrow().clone().unwrap();
+    let registered = &image.brokers[&BrokerId(1)];
+    assert_eq!((registered.rack.as_deref(), registered.endpoints[0].port), (Some("zone-a"), 9092));
+}
+
+#[tokio::test]
+async fn who_asked_acts_by_the_change_before_it_is_answered_and_others_soon() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    let (_second, mut seen_by_second) = broker(controller.address, 2).await;
+    until(&mut seen, "both may lead", |image| usable(image, 1) && usable(image, 2)).await;
+    for name in ["a", "b", "c"] {
+        let created = first.handle().create_topics(topic(name)).await.unwrap();
+        assert!(created[0].1.is_ok());
+        assert!(seen.borrow().as_ref().unwrap().topic(name).is_some(), "answered before it acts by it");
+    }
+    until(&mut seen_by_second, "the second knows them", |image| image.topics.len() == 3).await;
+    let (one, other) = (seen.borrow().clone(), seen_by_second.borrow().clone());
+    assert_eq!(one.unwrap().topics, other.unwrap().topics, "changes one by one lead to what the image is");
+}
+
+#[tokio::test]
+async fn broker_that_vanishes_is_fenced_and_one_that_departs_at_once() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    let (second, _) = broker(controller.address, 2).await;
+    let (third, _) = broker(controller.address, 3).await;
+    until(&mut seen, "all may lead", |image| (1..=3).all(|id| usable(image, id))).await;
+    second.stop().await;
+    until(&mut seen, "broker 2 is fenced", |image| !usable(image, 2)).await;
+    drop(third);
+    until(&mut seen, "broker 3 is fenced", |image| !usable(image, 3)).await;
+    drop(first);
+}
+
+#[tokio::test]
+async fn brokers_come_back_to_a_controller_that_took_over() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    let address = controller.address.to_string();
+    let image = controller.end().await;
+    let epoch = image.controller_epoch;
+    let asking = first.handle();
+    let refused = asking.create_topics(topic("meanwhile"));
+    let controller = ControllerProcess::start(image, &address).await;
+    // It waits for the session, or was on its way on the old one.
+    let _ = refused.await;
+    until(&mut seen, "the new controller's epoch", |image| image.controller_epoch > epoch && usable(image, 1)).await;
+    assert!(first.handle().create_topics(topic("after")).await.unwrap()[0].1.is_ok());
+    assert_eq!(controller.handle.create_topics(topic("after")).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn older_controller_is_not_obeyed() {
+    let controller = ControllerProcess::new().await;
+    let (sender, seen) = watch::channel(None);
+    let knows_better = Registrar { highest_epoch: ControllerEpoch(9), ..registrar(controller.address, 1) };
+    let never = RemoteController::start(knows_better, ActsBy(sender));
+    let waited = tokio::time::timeout(Duration::from_millis(500), never).await;
+    assert!(waited.is_err(), "it waits for the controller that it knows of");
+    assert!(seen.borrow().is_none());
+}
+
+#[tokio::test]
+async fn data_of_another_cluster_is_refused() {
+    let controller = ControllerProcess::new().await;
+    let (sender, _seen) = watch::channel(None);
+    let foreign = Registrar { cluster_id: ClusterId::from("another"), ..registrar(controller.address, 1) };
+    let refused = RemoteController::start(foreign, ActsBy(sender)).await.unwrap_err();
+    assert!(matches!(&refused, SessionError::Refused(reason) if reason.contains("another")), "{refused}");
+}
+
+#[tokio::test]
+async fn request_for_another_broker_is_refused() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    let other = controller::requests::BrokerSession { id: BrokerId(2), epoch: model::BrokerEpoch(1) };
+    let refused = first.handle().begin_shutdown(other).await;
+    assert!(matches!(refused, Err(ControllerError::Malformed(_))), "{refused:?}");
+}

@@ -1,0 +1,77 @@
+//! What the sessions send of the metadata: the image, and the changes of late, so that a broker that is nearly up to date
+//! gets those only.
+
+use crate::{
+    host::{Published, Publisher},
+    wire::{Changes, Snapshot, controller_message::Kind},
+};
+use controller::{ClusterImage, MetadataChange};
+use model::MetadataVersion;
+use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::watch;
+
+/// Changes kept for brokers that lag; one that lags more gets the image.
+const RECENT_CHANGES: usize = 1024;
+
+/// The publisher of a controller that brokers come to. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Updates {
+    sender: watch::Sender<State>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    /// `None` before the first commit of this controller.
+    pub(super) image: Option<Arc<ClusterImage>>,
+    recent: VecDeque<Arc<MetadataChange>>,
+}
+
+impl Updates {
+    #[expect(clippy::new_without_default, reason = "the channel is what it is about")]
+    pub fn new() -> Self {
+        Self { sender: watch::channel(State::default()).0 }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<State> {
+        self.sender.subscribe()
+    }
+}
+
+impl Publisher for Updates {
+    async fn publish(&mut self, published: Published) {
+        self.sender.send_modify(|state| state.take(published));
+    }
+}
+
+impl State {
+    fn take(&mut self, Published { image, changes }: Published) {
+        let known = self.image.as_ref().map(|image| image.metadata_version);
+        let follows = changes.first().is_some_and(|first| known.is_some_and(|known| known.next() == first.version));
+        if !follows {
+            self.recent.clear();
+        }
+        self.recent.extend(changes.into_iter().map(Arc::new));
+        let surplus = self.recent.len().saturating_sub(RECENT_CHANGES);
+        self.recent.drain(..surplus);
+        self.image = Some(image);
+    }
+
+    /// What brings a broker from `version` to the newest, if it is not there.
+    pub(super) fn since(&self, version: Option<MetadataVersion>) -> Result<Option<Kind>, serde_json::Error> {
+        let Some(image) = &self.image else { return Ok(None) };
+        if version.is_some_and(|version| version >= image.metadata_version) {
+            return Ok(None);
+        }
+        let follows = |version: MetadataVersion| {
+            let first = self.recent.iter().position(|change| change.version == version.next())?;
+            Some(self.recent.range(first..))
+        };
+        match version.and_then(follows) {
+            Some(changes) => {
+                let change_json = changes.map(serde_json::to_vec).collect::<Result<_, _>>()?;
+                Ok(Some(Kind::Changes(Changes { change_json })))
+            }
+            None => Ok(Some(Kind::Snapshot(Snapshot { image_json: serde_json::to_vec(&**image)? }))),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Leaders propose who is in sync (Kafka's AlterPartition). The order of the checks is Kafka's: it decides which of
+//! several reasons the leader is told.
+
+use super::Draft;
+use crate::{
+    errors::IsrError,
+    image::{ClusterImage, PartitionImage},
+    record::MetadataRecord,
+    requests::{AlterPartitions, IsrProposal, Reply},
+};
+use model::{
+    BrokerEpoch, BrokerId,
+    mistakes::{Mistake, is_made},
+};
+use std::collections::BTreeSet;
+
+/// A proposer that does not know a member's epoch sends this, and the check passes (KIP-903).
+const UNKNOWN_EPOCH: BrokerEpoch = BrokerEpoch(-1);
+
+pub(super) fn decide(draft: &mut Draft, request: &AlterPartitions) -> Reply {
+    let registered = draft.image().brokers.get(&request.broker);
+    if registered.is_none_or(|broker| broker.epoch != request.broker_epoch) {
+        return Reply::PartitionsAltered(Err(IsrError::StaleBrokerEpoch));
+    }
+    let results = request.proposals.iter().map(|proposal| {
+        let result = alter(draft, request.broker, proposal);
+        ((proposal.topic_id, proposal.partition), result)
+    });
+    Reply::PartitionsAltered(Ok(results.collect()))
+}
+
+fn alter(draft: &mut Draft, proposer: BrokerId, proposal: &IsrProposal) -> Result<PartitionImage, IsrError> {
+    let topic = draft.image().topic_by_id(proposal.topic_id).ok_or(IsrError::UnknownTopicId)?;
+    let current = topic.partition(proposal.partition).ok_or(IsrError::UnknownPartition)?;
+    check(draft.image(), current, proposer, proposal)?;
+    let isr: Vec<BrokerId> = proposal.isr.iter().map(|(id, _)| *id).collect();
+    let before = current.clone();
+    let mut state = before.clone();
+    state.recovering &= !proposal.recovered;
+    let leader = state.leader;
+    let complete = state.is_being_reassigned() && state.target_replicas().iter().all(|id| isr.contains(id));
+    if complete {
+        state.drop_removing_replicas();
+    }
+    let isr = isr.into_iter().filter(|id| state.replicas.contains(id)).collect();
+    state.settle(&before, isr, |id| draft.image().is_usable(id));
+    let (id, partition) = (proposal.topic_id, proposal.partition);
+    draft.add(MetadataRecord::PartitionChanged { id, partition, state: state.clone() });
+    // The proposer leads no more: it is told by an error, and learns the rest from the metadata.
+    if state.leader == leader { Ok(state) } else { Err(IsrError::NewLeaderElected) }
+}
+
+fn check(
+    image: &ClusterImage,
+    current: &PartitionImage,
+    proposer: BrokerId,
+    proposal: &IsrProposal,
+) -> Result<(), IsrError> {
+    if proposal.leader_epoch > current.leader_epoch || proposal.partition_epoch > current.partition_epoch {
+        return Err(IsrError::AheadOfController);
+    }
+    if proposal.leader_epoch < current.leader_epoch {
+        return Err(IsrError::FencedLeaderEpoch);
+    }
+    if current.leader != Some(proposer) {
+        return Err(IsrError::NotTheLeader);
+    }
+    if proposal.partition_epoch < current.partition_epoch && !is_made(Mistake::AcceptOldPartitionEpoch) {
+        return Err(IsrError::InvalidUpdateVersion);
+    }
+    let members: BTreeSet<BrokerId> = proposal.isr.iter().map(|(id, _)| *id).collect();
+    if members.len() != proposal.isr.len() || !members.iter().all(|id| current.replicas.contains(id)) {
+        return Err(IsrError::NotReplicas);
+    }
+    if !members.contains(&proposer) {
+        return Err(IsrError::LeaderLeftOut);
+    }
+    if current.recovering && proposal.isr.len() > 1 {
+        return Err(IsrError::Recovering);
+    }
+    let is_eligible = |(id, epoch): &(BrokerId, BrokerEpoch)| {
+        let joins = !current.isr.contains(id);
+        image.brokers.get(id).is_some_and(|broker| {
+            (broker.is_usable() || !joins && *id == proposer)
+                && (*epoch == UNKNOWN_EPOCH || *epoch == broker.epoch || is_made(Mistake::AcceptEarlierLife))
+        })
+    };
+    if proposal.isr.iter().all(is_eligible) { Ok(()) } else { Err(IsrError::IneligibleReplica) }
+}

@@ -1,0 +1,48 @@
+//! Preferred leaders lead again (`auto.leader.rebalance.enable`): a broker that was away gets back what is its own.
+
+use super::Draft;
+use crate::{image::PartitionImage, record::MetadataRecord};
+use model::{BrokerId, PartitionIndex, TopicId};
+use std::collections::BTreeMap;
+
+/// Elections of one commit: more follow with the next look.
+const MOST_AT_ONCE: usize = 1000;
+
+/// For every broker of whose preferred partitions more than `percentage` are led by others.
+pub(super) fn decide(draft: &mut Draft, percentage: u32) {
+    let image = draft.image();
+    let mut preferring = BTreeMap::<BrokerId, usize>::new();
+    let mut astray = BTreeMap::<BrokerId, Vec<(TopicId, PartitionIndex)>>::new();
+    for topic in image.topics.iter() {
+        for (index, partition) in topic.indexed_partitions() {
+            let Some(preferred) = partition.replicas.first().copied() else { continue };
+            *preferring.entry(preferred).or_default() += 1;
+            if partition.leader != Some(preferred) {
+                astray.entry(preferred).or_default().push((topic.id, index));
+            }
+        }
+    }
+    let beyond = |(broker, astray): &(&BrokerId, &Vec<_>)| {
+        image.is_usable(**broker) && astray.len() * 100 > preferring[broker] * percentage as usize
+    };
+    let chosen: Vec<_> = astray.iter().filter(beyond).flat_map(|(_, partitions)| partitions).copied().collect();
+    let mut elected = 0;
+    for (id, partition) in chosen {
+        let current = draft.image().topic_by_id(id).and_then(|topic| topic.partition(partition));
+        if let Some(state) = current.and_then(led_by_preferred) {
+            draft.add(MetadataRecord::PartitionChanged { id, partition, state });
+            elected += 1;
+        }
+        if elected == MOST_AT_ONCE {
+            break;
+        }
+    }
+    draft.close_change();
+}
+
+fn led_by_preferred(current: &PartitionImage) -> Option<PartitionImage> {
+    let preferred = current.replicas.first().filter(|id| current.isr.contains(id))?;
+    let mut state = current.clone();
+    state.succeed(Some(*preferred), current.isr.clone());
+    Some(state)
+}

@@ -1,0 +1,154 @@
+//! Who is alive, as far as the controller heard. Nothing here is stored: a controller that takes over gives every broker
+//! a full session timeout to come to it.
+//!
+//! | a broker is lost when | after |
+//! |---|---|
+//! | its connection broke and it did not come back | [`SessionSettings::reconnect_grace`] |
+//! | it is silent on an open connection | [`SessionSettings::timeout`] |
+//! | more than half of the brokers seem lost at once | one more `timeout` in which none of them is heard: more often it is the controller that is cut off |
+
+use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime};
+use std::{collections::BTreeMap, time::Duration};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// `broker.session.timeout.ms`.
+    pub timeout: Duration,
+    /// A killed process breaks its connection at once; a live one whose connection broke is back within this time.
+    pub reconnect_grace: Duration,
+}
+
+impl SessionSettings {
+    /// The only broker is the controller's own process: no one has to be heard.
+    pub const NEVER_LOST: Self = Self { timeout: Duration::MAX, reconnect_grace: Duration::MAX };
+}
+
+/// What a broker says of itself when it is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    pub id: BrokerId,
+    pub epoch: BrokerEpoch,
+    /// The newest metadata that the broker acts by.
+    pub applied: MetadataVersion,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    settings: SessionSettings,
+    by_broker: BTreeMap<BrokerId, Session>,
+    /// Since when most brokers seem lost.
+    most_lost_since: Option<MonotonicTime>,
+}
+
+#[derive(Debug)]
+struct Session {
+    epoch: BrokerEpoch,
+    last_heard: MonotonicTime,
+    /// Its connection broke: when it is no longer waited for.
+    given_up_at: Option<MonotonicTime>,
+    applied: MetadataVersion,
+}
+
+impl Sessions {
+    pub(crate) fn new(settings: SessionSettings) -> Self {
+        Self { settings, by_broker: BTreeMap::new(), most_lost_since: None }
+    }
+
+    /// Begins a session, or goes on with it. What an earlier life of the broker sends late changes nothing.
+    pub(crate) fn heard(&mut self, heartbeat: Heartbeat, now: MonotonicTime) {
+        let Heartbeat { id, epoch, applied } = heartbeat;
+        match self.by_broker.get_mut(&id) {
+            Some(session) if session.epoch > epoch => {}
+            Some(session) if session.epoch == epoch => {
+                session.last_heard = now;
+                session.given_up_at = None;
+                session.applied = session.applied.max(applied);
+            }
+            _ => {
+                let session = Session { epoch, last_heard: now, given_up_at: None, applied };
+                self.by_broker.insert(id, session);
+            }
+        }
+    }
+
+    pub(crate) fn disconnected(&mut self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
+        if let Some(session) = self.by_broker.get_mut(&id).filter(|session| session.epoch == epoch) {
+            session.given_up_at.get_or_insert(now + self.settings.reconnect_grace);
+        }
+    }
+
+    /// It is not waited for.
+    pub(crate) fn departed(&mut self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
+        if let Some(session) = self.by_broker.get_mut(&id).filter(|session| session.epoch == epoch) {
+            session.given_up_at = Some(now);
+        }
+    }
+
+    /// A broker that the store knows as alive and that may be on its way here.
+    pub(crate) fn expect(&mut self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
+        self.heard(Heartbeat { id, epoch, applied: MetadataVersion(0) }, now);
+    }
+
+    /// The controller itself stood still: nobody could be heard.
+    pub(crate) fn forgive(&mut self, gap: Duration) {
+        for session in self.by_broker.values_mut() {
+            session.last_heard = session.last_heard + gap;
+            session.given_up_at = session.given_up_at.map(|at| at + gap);
+        }
+        self.most_lost_since = self.most_lost_since.map(|since| since + gap);
+    }
+
+    /// Connected, and heard of within the timeout.
+    pub(crate) fn is_live(&self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) -> bool {
+        self.by_broker.get(&id).is_some_and(|session| {
+            session.epoch == epoch && session.given_up_at.is_none() && now < self.end_of(session)
+        })
+    }
+
+    pub(crate) fn applied(&self, id: BrokerId, epoch: BrokerEpoch) -> Option<MetadataVersion> {
+        self.by_broker.get(&id).filter(|session| session.epoch == epoch).map(|session| session.applied)
+    }
+
+    /// Those of the brokers (which the image has as alive) that are to be fenced now.
+    pub(crate) fn lost(
+        &mut self,
+        alive: &[(BrokerId, BrokerEpoch)],
+        now: MonotonicTime,
+    ) -> Vec<(BrokerId, BrokerEpoch)> {
+        for (id, epoch) in alive {
+            // Registered by another controller, or before this one heard of it.
+            if self.by_broker.get(id).is_none_or(|session| session.epoch < *epoch) {
+                self.expect(*id, *epoch, now);
+            }
+        }
+        let is_lost = |(id, epoch): &&(BrokerId, BrokerEpoch)| {
+            let session = &self.by_broker[id];
+            // A newer life of it has begun here: its registration does what there is to do.
+            session.epoch == *epoch && now >= self.end_of(session)
+        };
+        let lost: Vec<_> = alive.iter().filter(is_lost).copied().collect();
+        if lost.len() * 2 <= alive.len() {
+            self.most_lost_since = None;
+            return lost;
+        }
+        let since = *self.most_lost_since.get_or_insert(now);
+        if now < since + self.settings.timeout { Vec::new() } else { lost }
+    }
+
+    /// When [`Self::lost`] may answer more than at `now`.
+    pub(crate) fn next_deadline(&self, alive: &[(BrokerId, BrokerEpoch)], now: MonotonicTime) -> Option<MonotonicTime> {
+        let ends = alive.iter().filter_map(|(id, epoch)| {
+            let session = self.by_broker.get(id).filter(|session| session.epoch == *epoch)?;
+            Some(self.end_of(session)).filter(|end| *end > now)
+        });
+        ends.chain(self.most_lost_since.map(|since| since + self.settings.timeout).filter(|end| *end > now)).min()
+    }
+
+    fn end_of(&self, session: &Session) -> MonotonicTime {
+        let silent = session.last_heard + self.settings.timeout;
+        session.given_up_at.map_or(silent, |at| silent.min(at))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! How far one follower is.
+
+use crate::{NotServed, leader::FollowerFetch};
+use model::{BrokerEpoch, BrokerId, MonotonicTime, Offset};
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) broker: BrokerId,
+    /// The newest life of the broker that fetched; −1 before one that knows its epoch did.
+    pub(super) epoch: BrokerEpoch,
+    /// `None` before the first fetch in this leadership.
+    pub(super) log_end: Option<Offset>,
+    /// When it last had everything the leader had.
+    caught_up_at: Option<MonotonicTime>,
+    /// The fetch before, and the leader's log end then: a follower that reaches what was there one fetch ago keeps up, however
+    /// fast the leader writes.
+    last_fetch: Option<(MonotonicTime, Offset)>,
+}
+
+impl Progress {
+    pub(super) fn new(broker: BrokerId, caught_up_at: Option<MonotonicTime>) -> Self {
+        Self { broker, epoch: BrokerEpoch(-1), log_end: None, caught_up_at, last_fetch: None }
+    }
+
+    pub(super) fn fetched(
+        &mut self,
+        fetch: FollowerFetch,
+        leader_log_end: Offset,
+        now: MonotonicTime,
+    ) -> Result<(), NotServed> {
+        if fetch.broker_epoch.0 >= 0 {
+            if fetch.broker_epoch < self.epoch {
+                return Err(NotServed::StaleBrokerEpoch);
+            }
+            if self.epoch.0 >= 0 && fetch.broker_epoch > self.epoch {
+                // What its life before had, this one may have lost.
+                *self = Self::new(self.broker, None);
+            }
+            self.epoch = fetch.broker_epoch;
+        }
+        if fetch.log_end >= leader_log_end {
+            self.caught_up_at = self.caught_up_at.max(Some(now));
+        } else if let Some((fetched_at, then)) = self.last_fetch
+            && fetch.log_end >= then
+        {
+            self.caught_up_at = self.caught_up_at.max(Some(fetched_at));
+        }
+        self.log_end = Some(fetch.log_end);
+        self.last_fetch = Some((now, leader_log_end));
+        Ok(())
+    }
+
+    pub(super) fn is_caught_up(&self, leader_log_end: Offset, lag_max: Duration, now: MonotonicTime) -> bool {
+        self.log_end == Some(leader_log_end) || self.caught_up_at.is_some_and(|at| now.since(at) <= lag_max)
+    }
+}

@@ -1,0 +1,157 @@
+//! What the leader asks of the controller about the ISR.
+//!
+//! | state | a follower may join, or lags | sent | accepted | refused | no answer |
+//! |---|---|---|---|---|---|
+//! | nothing wanted | wanted | – | – | – | – |
+//! | wanted | – | in flight | – | – | – |
+//! | in flight | – | – | nothing wanted | see [`ProposalRefused`] | wanted, the same |
+//! | waits for metadata | – | – | nothing wanted, once the metadata comes | – | – |
+//!
+//! A refusal does not end a joining: an earlier copy of the proposal may be on its way on a connection that broke, and be
+//! committed later. So the leader has the ISR confirmed as it is. That raises the partition epoch, and with the old one no
+//! copy is accepted any more. Until then the member counts.
+
+use crate::Assignment;
+use model::{
+    BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, PartitionEpoch,
+    mistakes::{Mistake, is_made},
+};
+use std::time::Duration;
+
+/// After a refusal that only time can mend. A follower fetches every few milliseconds, and each fetch would ask again.
+const BACKOFF: Duration = Duration::from_millis(500);
+
+/// Another in-sync set, from a state of the partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    pub leader_epoch: LeaderEpoch,
+    pub partition_epoch: PartitionEpoch,
+    /// The leader among them. −1 where a member's epoch is not known.
+    pub in_sync: Vec<(BrokerId, BrokerEpoch)>,
+    /// The leader is all there is of the records: an unclean election is over.
+    pub recovered: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProposalRefused {
+    /// A member is fenced or about to stop, or the controller did not get to it: not this time.
+    NotNow,
+    /// The partition is another than the leader believes: the metadata is on its way.
+    Outdated,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Proposals {
+    state: State,
+    not_before: MonotonicTime,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Nothing,
+    Wanted(Change),
+    InFlight(Change),
+    /// It may have been committed before, by an attempt whose answer was lost: who is to join goes on counting.
+    WaitsForMetadata(Change),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Change {
+    Join(BrokerId),
+    /// Nothing, so that no copy of this member's joining can be committed any more.
+    Confirm(BrokerId),
+    Leave(Vec<BrokerId>),
+    Recovered,
+}
+
+impl Proposals {
+    pub(super) fn propose_join(&mut self, broker: BrokerId, now: MonotonicTime) {
+        if self.state == State::Nothing && now >= self.not_before {
+            self.state = State::Wanted(Change::Join(broker));
+        }
+    }
+
+    pub(super) fn propose_leave(&mut self, brokers: Vec<BrokerId>, now: MonotonicTime) {
+        if self.state == State::Nothing && now >= self.not_before && !brokers.is_empty() {
+            self.state = State::Wanted(Change::Leave(brokers));
+        }
+    }
+
+    /// Whoever counts for the high watermark before the controller has agreed.
+    pub(super) fn joining(&self) -> Option<BrokerId> {
+        let (State::Wanted(change) | State::InFlight(change) | State::WaitsForMetadata(change)) = &self.state else {
+            return None;
+        };
+        match change {
+            _ if is_made(Mistake::CountJoinedOnly) => None,
+            Change::Join(broker) | Change::Confirm(broker) => Some(*broker),
+            Change::Leave(_) | Change::Recovered => None,
+        }
+    }
+
+    /// Whom the controller is asked to remove.
+    pub(super) fn leaving(&self) -> &[BrokerId] {
+        match &self.state {
+            State::Wanted(Change::Leave(brokers)) | State::InFlight(Change::Leave(brokers)) => brokers,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn next(
+        &mut self,
+        assignment: &Assignment,
+        epoch_of: impl Fn(BrokerId) -> BrokerEpoch,
+        now: MonotonicTime,
+    ) -> Option<Proposal> {
+        if self.state == State::Nothing && assignment.recovering && now >= self.not_before {
+            self.state = State::Wanted(Change::Recovered);
+        }
+        let State::Wanted(change) = &self.state else { return None };
+        if now < self.not_before {
+            return None;
+        }
+        let change = change.clone();
+        let mut in_sync = assignment.in_sync.clone();
+        match &change {
+            Change::Join(broker) => in_sync.push(*broker),
+            Change::Leave(brokers) => in_sync.retain(|member| !brokers.contains(member)),
+            Change::Confirm(_) | Change::Recovered => {}
+        }
+        let proposal = Proposal {
+            leader_epoch: assignment.leader_epoch,
+            partition_epoch: assignment.partition_epoch,
+            in_sync: in_sync.into_iter().map(|broker| (broker, epoch_of(broker))).collect(),
+            recovered: change == Change::Recovered,
+        };
+        self.state = State::InFlight(change);
+        Some(proposal)
+    }
+
+    /// The partition has a newer state: what was proposed for the one before is over.
+    pub(super) fn decided(&mut self) {
+        self.state = State::Nothing;
+        self.not_before = MonotonicTime::ZERO;
+    }
+
+    pub(super) fn refused(&mut self, refused: ProposalRefused, now: MonotonicTime) {
+        let State::InFlight(change) = &self.state else { return };
+        self.state = match refused {
+            ProposalRefused::NotNow => {
+                self.not_before = now + BACKOFF;
+                match change {
+                    _ if is_made(Mistake::ForgetRefusedJoin) => State::Nothing,
+                    Change::Join(broker) | Change::Confirm(broker) => State::Wanted(Change::Confirm(*broker)),
+                    Change::Leave(_) | Change::Recovered => State::Nothing,
+                }
+            }
+            ProposalRefused::Outdated => State::WaitsForMetadata(change.clone()),
+        };
+    }
+
+    pub(super) fn lost(&mut self) {
+        if let State::InFlight(change) = &self.state {
+            self.state = State::Wanted(change.clone());
+        }
+    }
+}

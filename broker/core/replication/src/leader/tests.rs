@@ -1,0 +1,205 @@
+use super::*;
+
+const ME: BrokerId = BrokerId(1);
+const SECOND: BrokerId = BrokerId(2);
+const THIRD: BrokerId = BrokerId(3);
+const LAG: Duration = Duration::from_secs(30);
+
+fn at(ms: u64) -> MonotonicTime {
+    MonotonicTime::from_ms(ms)
+}
+
+fn assignment(partition_epoch: i32, in_sync: &[BrokerId]) -> Assignment {
+    Assignment {
+        leader: Some(ME),
+        leader_epoch: LeaderEpoch(5),
+        partition_epoch: PartitionEpoch(partition_epoch),
+        replicas: vec![ME, SECOND, THIRD],
+        in_sync: in_sync.to_vec(),
+        min_in_sync: 1,
+        recovering: false,
+    }
+}
+
+/// Leads from offset 10 on, with everything committed up to 4.
+fn leading(in_sync: &[BrokerId]) -> Leader {
+    Leader::new(ME, assignment(0, in_sync), Offset(10), Offset(4), at(0))
+}
+
+fn fetch(broker: BrokerId, broker_epoch: i64, log_end: i64) -> FollowerFetch {
+    FollowerFetch { broker, broker_epoch: BrokerEpoch(broker_epoch), log_end: Offset(log_end) }
+}
+
+fn reached(leader: &mut Leader, broker: BrokerId, log_end: i64, ms: u64) -> Option<Offset> {
+    leader.follower_fetched(fetch(broker, 7, log_end), at(ms)).unwrap()
+}
+
+fn members(proposal: Option<Proposal>) -> Vec<i32> {
+    proposal.map(|proposal| proposal.in_sync.iter().map(|(id, _)| id.0).collect()).unwrap_or_default()
+}
+
+#[test]
+fn follower_joins_once_it_has_what_is_committed_and_the_beginning_of_the_epoch() {
+    let mut leader = leading(&[ME]);
+    leader.log_end_moved(Offset(12));
+    assert_eq!(leader.high_watermark(), Offset(12));
+    for (log_end, expected) in [(9, vec![]), (11, vec![]), (12, vec![1, 2])] {
+        reached(&mut leader, SECOND, log_end, 1);
+        assert_eq!(members(leader.next_proposal(at(1))), expected, "at {log_end}");
+    }
+}
+
+#[test]
+fn follower_that_has_only_what_was_before_the_epoch_does_not_join() {
+    // Nothing of this epoch is committed: the high watermark is below its beginning.
+    let mut leader = leading(&[ME, SECOND]);
+    reached(&mut leader, THIRD, 9, 1);
+    assert_eq!(leader.next_proposal(at(1)), None);
+    reached(&mut leader, THIRD, 10, 2);
+    assert_eq!(members(leader.next_proposal(at(2))), [1, 2, 3]);
+}
+
+#[test]
+fn member_that_is_to_join_counts_before_it_is_committed() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    assert!(leader.next_proposal(at(1)).is_some());
+    assert_eq!(leader.log_end_moved(Offset(20)), None);
+    assert_eq!(reached(&mut leader, SECOND, 15, 2), Some(Offset(15)));
+}
+
+#[test]
+fn member_that_is_to_leave_counts_until_it_is_committed() {
+    let mut leader = leading(&[ME, SECOND]);
+    leader.check_lag(LAG, at(30_001));
+    let proposal = leader.next_proposal(at(30_001));
+    assert_eq!(members(proposal), [1]);
+    assert_eq!(leader.log_end_moved(Offset(11)), None);
+    let raised = leader.proposal_accepted(assignment(1, &[ME]), at(30_002));
+    assert_eq!(raised, Some(Offset(11)));
+}
+
+#[test]
+fn one_proposal_at_a_time() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    reached(&mut leader, THIRD, 10, 1);
+    assert_eq!(members(leader.next_proposal(at(1))), [1, 2]);
+    reached(&mut leader, THIRD, 10, 2);
+    assert_eq!(leader.next_proposal(at(2)), None);
+    leader.proposal_accepted(assignment(1, &[ME, SECOND]), at(3));
+    reached(&mut leader, THIRD, 10, 4);
+    assert_eq!(members(leader.next_proposal(at(4))), [1, 2, 3]);
+}
+
+#[test]
+fn lost_answer_repeats_the_same_proposal() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    let first = leader.next_proposal(at(1));
+    leader.proposal_lost();
+    assert_eq!(leader.next_proposal(at(2)), first);
+}
+
+#[test]
+fn member_whose_joining_may_be_committed_goes_on_counting_until_the_metadata_comes() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    leader.next_proposal(at(1)).unwrap();
+    leader.proposal_lost();
+    leader.next_proposal(at(2)).unwrap();
+    // The first attempt was committed; the second finds another state.
+    leader.proposal_refused(PartitionEpoch(0), ProposalRefused::Outdated, at(3));
+    assert_eq!(leader.log_end_moved(Offset(20)), None);
+    assert_eq!(leader.next_proposal(at(60_000)), None, "the state it would start from is not the current one");
+    leader.update(assignment(1, &[ME, SECOND]), at(60_001));
+    assert_eq!(leader.high_watermark(), Offset(10));
+}
+
+#[test]
+fn refused_member_counts_until_no_copy_of_the_proposal_can_be_committed() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    leader.next_proposal(at(1)).unwrap();
+    leader.proposal_refused(PartitionEpoch(0), ProposalRefused::NotNow, at(2));
+    assert_eq!(leader.next_proposal(at(3)), None, "not at once");
+    assert_eq!(members(leader.next_proposal(at(502))), [1], "the ISR as it is, confirmed");
+    assert_eq!(leader.log_end_moved(Offset(20)), None);
+    assert_eq!(leader.proposal_accepted(assignment(1, &[ME]), at(503)), Some(Offset(20)));
+    reached(&mut leader, SECOND, 20, 504);
+    assert_eq!(members(leader.next_proposal(at(504))), [1, 2]);
+}
+
+#[test]
+fn late_refusal_of_an_older_proposal_says_nothing() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    leader.next_proposal(at(1)).unwrap();
+    leader.proposal_accepted(assignment(1, &[ME, SECOND]), at(2));
+    reached(&mut leader, THIRD, 10, 3);
+    let proposal = leader.next_proposal(at(3)).unwrap();
+    leader.proposal_refused(PartitionEpoch(0), ProposalRefused::Outdated, at(4));
+    leader.proposal_lost();
+    assert_eq!(leader.next_proposal(at(5)), Some(proposal));
+}
+
+#[test]
+fn follower_that_keeps_up_one_fetch_behind_stays() {
+    let mut leader = leading(&[ME, SECOND]);
+    for second in 1..=60 {
+        leader.log_end_moved(Offset(10 + second * 100));
+        let has = 10 + (second - 1) * 100;
+        reached(&mut leader, SECOND, has, u64::try_from(second).unwrap() * 1000);
+        leader.check_lag(LAG, at(u64::try_from(second).unwrap() * 1000));
+    }
+    assert_eq!(leader.next_proposal(at(60_000)), None);
+}
+
+#[test]
+fn follower_that_fetches_and_falls_behind_leaves() {
+    let mut leader = leading(&[ME, SECOND]);
+    for second in 1..=31 {
+        leader.log_end_moved(Offset(10 + second * 100));
+        reached(&mut leader, SECOND, 10 + second, u64::try_from(second).unwrap() * 1000);
+    }
+    leader.check_lag(LAG, at(31_000));
+    assert_eq!(members(leader.next_proposal(at(31_000))), [1]);
+}
+
+#[test]
+fn later_life_of_a_follower_starts_from_nothing() {
+    let mut leader = leading(&[ME, SECOND]);
+    assert_eq!(reached(&mut leader, SECOND, 10, 1), Some(Offset(10)));
+    leader.log_end_moved(Offset(20));
+    leader.follower_fetched(fetch(SECOND, 8, 3), at(2)).unwrap();
+    assert_eq!(leader.follower_fetched(fetch(SECOND, 7, 20), at(3)), Err(NotServed::StaleBrokerEpoch));
+    assert_eq!(leader.high_watermark(), Offset(10));
+}
+
+#[test]
+fn proposal_names_the_life_in_which_each_member_fetched() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    let proposal = leader.next_proposal(at(1)).unwrap();
+    assert_eq!(proposal.in_sync, [(ME, BrokerEpoch(-1)), (SECOND, BrokerEpoch(7))]);
+}
+
+#[test]
+fn uncleanly_elected_leader_says_that_it_recovered_before_anybody_joins() {
+    let recovering = Assignment { recovering: true, ..assignment(0, &[ME]) };
+    let mut leader = Leader::new(ME, recovering, Offset(10), Offset(4), at(0));
+    reached(&mut leader, SECOND, 10, 1);
+    let proposal = leader.next_proposal(at(1)).unwrap();
+    assert!(proposal.recovered && proposal.in_sync.len() == 1);
+    leader.proposal_accepted(assignment(1, &[ME]), at(2));
+    reached(&mut leader, SECOND, 10, 3);
+    assert_eq!(members(leader.next_proposal(at(3))), [1, 2]);
+}
+
+#[test]
+fn answer_to_an_older_proposal_changes_nothing() {
+    let mut leader = leading(&[ME, SECOND]);
+    leader.update(assignment(3, &[ME, SECOND]), at(1));
+    assert_eq!(leader.proposal_accepted(assignment(2, &[ME]), at(2)), None);
+    assert_eq!(leader.assignment().in_sync, [ME, SECOND]);
+}

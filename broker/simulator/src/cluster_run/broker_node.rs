@@ -1,0 +1,298 @@
+//! A broker: what the real shell does around the cores, in steps that the simulator can interleave.
+
+use super::{
+    World,
+    message::{Message, Node},
+    network::Timer,
+    partition::SimulatedPartition,
+};
+use controller::{
+    ClusterImage, Heartbeat, IsrError,
+    requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
+};
+use model::{
+    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, MetadataVersion, MonotonicTime, PartitionIndex,
+    mistakes::{Mistake, is_made},
+};
+use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
+use replication::{Assignment, Proposal, ProposalRefused};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+const TICK: Duration = Duration::from_millis(100);
+pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
+const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const TOPIC: &str = "simulated";
+
+#[derive(Debug)]
+pub(super) struct BrokerNode {
+    pub(super) id: BrokerId,
+    pub(super) incarnation: Incarnation,
+    pub(super) epoch: Option<BrokerEpoch>,
+    pub(super) image: Option<Arc<ClusterImage>>,
+    pub(super) partitions: BTreeMap<PartitionIndex, SimulatedPartition>,
+    /// Proposals that wait for an answer, and since when.
+    altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
+}
+
+/// What outlives a process.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    pub(super) disk: MemoryDisk,
+    /// What the shell last wrote into its manifest; older than the logs.
+    pub(super) entries: BTreeMap<PartitionIndex, ManifestEntry>,
+    highest_controller_epoch: Option<ControllerEpoch>,
+    /// How the last process ended.
+    crash: Option<Crash>,
+    /// Logs that were not opened since the machine was lost.
+    pub(super) in_doubt: BTreeSet<PartitionIndex>,
+}
+
+impl BrokerNode {
+    pub(super) fn version(&self) -> MetadataVersion {
+        self.image.as_ref().map_or(MetadataVersion(0), |image| image.metadata_version)
+    }
+}
+
+impl World {
+    pub(super) fn start_broker(&mut self, id: i32) {
+        let remains = self.remains.entry(id).or_default();
+        if let Some(crash) = remains.crash {
+            remains.disk = match crash {
+                Crash::Process => remains.disk.after_process_death(),
+                Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
+            };
+        }
+        let node = BrokerNode {
+            id: BrokerId(id),
+            incarnation: Incarnation(uuid::Uuid::from_u128(u128::from(self.random.draw()))),
+            epoch: None,
+            image: None,
+            partitions: BTreeMap::new(),
+            altering: None,
+        };
+        self.brokers.insert(id, node);
+        self.network.set_timer(Node::Broker(id), Duration::from_millis(1), Timer::Tick);
+    }
+
+    pub(super) fn crash_broker(&mut self, id: i32, crash: Crash) {
+        let Some(node) = self.brokers.remove(&id) else { return };
+        if let Some(epoch) = node.epoch {
+            let broken = Message::Broken(BrokerSession { id: node.id, epoch });
+            let controller = Node::Controller(self.newest_controller);
+            self.network.send(Node::Broker(id), controller, broken, &mut self.random);
+        }
+        let remains = self.remains.entry(id).or_default();
+        remains.crash = Some(crash);
+        if crash == Crash::Machine {
+            remains.in_doubt = (0..self.setup.partitions).map(PartitionIndex).collect();
+        }
+        self.network.end_life(Node::Broker(id));
+        let wait = Duration::from_millis(50 + self.random.below(6000));
+        self.network.set_timer(Node::Broker(id), wait, Timer::Rise);
+    }
+
+    pub(super) fn broker_timer(&mut self, id: i32, timer: Timer) {
+        match timer {
+            Timer::Tick => {
+                self.broker_tick(id);
+                self.network.set_timer(Node::Broker(id), TICK, Timer::Tick);
+            }
+            Timer::Rise => self.start_broker(id),
+            Timer::Next => {
+                let partitions: Vec<_> = self.brokers[&id].partitions.keys().copied().collect();
+                partitions.into_iter().for_each(|partition| self.fetch_next(id, partition));
+            }
+            Timer::Commit => {}
+        }
+    }
+
+    /// Heartbeat or registration, a look at the followers, proposals, fetches that were lost.
+    fn broker_tick(&mut self, id: i32) {
+        let now = self.network.now;
+        let controller = Node::Controller(self.newest_controller);
+        let Some(node) = self.brokers.get_mut(&id) else { return };
+        let message = match node.epoch {
+            Some(epoch) => Message::Heartbeat(Heartbeat { id: node.id, epoch, applied: node.version() }),
+            None => Message::Register(RegisterBroker {
+                id: node.id,
+                incarnation: node.incarnation,
+                serves_at_once: false,
+                rack: None,
+                endpoints: Vec::new(),
+            }),
+        };
+        if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
+            node.altering = None;
+            node.partitions.values_mut().filter_map(|one| one.leader()).for_each(replication::Leader::proposal_lost);
+        }
+        self.network.send(Node::Broker(id), controller, message, &mut self.random);
+        self.check_followers(id);
+        self.propose(id);
+        let partitions: Vec<_> = self.brokers[&id].partitions.keys().copied().collect();
+        for partition in partitions {
+            self.fetch_next(id, partition);
+            self.keep_manifest(id, partition);
+        }
+    }
+
+    fn check_followers(&mut self, id: i32) {
+        let now = self.network.now;
+        let Some(node) = self.brokers.get_mut(&id) else { return };
+        for leader in node.partitions.values_mut().filter_map(|one| one.leader()) {
+            leader.check_lag(LAG_MAX, now);
+        }
+    }
+
+    /// All proposals of this moment in one request, one request at a time.
+    pub(super) fn propose(&mut self, id: i32) {
+        let now = self.network.now;
+        let Some(node) = self.brokers.get_mut(&id) else { return };
+        let (Some(broker_epoch), None, Some(image)) = (node.epoch, &node.altering, &node.image) else { return };
+        let Some(topic) = image.topic(TOPIC) else { return };
+        let mut proposals = Vec::new();
+        for (partition, one) in &mut node.partitions {
+            if let Some(proposal) = one.leader().and_then(|leader| leader.next_proposal(now)) {
+                proposals.push(wire_proposal(topic.id, *partition, proposal));
+            }
+        }
+        if proposals.is_empty() {
+            return;
+        }
+        node.altering = Some((now, proposals.clone()));
+        let request = AlterPartitions { broker: node.id, broker_epoch, proposals };
+        let controller = Node::Controller(self.newest_controller);
+        self.network.send(Node::Broker(id), controller, Message::Alter(request), &mut self.random);
+    }
+
+    pub(super) fn broker_hears(&mut self, id: i32, from: Node, message: Message) {
+        match message {
+            Message::Registered { incarnation, epoch } => {
+                if let Some(node) = self.brokers.get_mut(&id).filter(|node| node.incarnation == incarnation) {
+                    node.epoch = node.epoch.max(Some(epoch));
+                }
+            }
+            Message::Metadata(image) => self.take_metadata(id, &image),
+            Message::Altered { request, results } => self.altered(id, &request, results),
+            Message::Fetch { partition, from, broker_epoch, asked } => {
+                self.serve_follower(id, partition, from, broker_epoch, asked);
+            }
+            Message::Fetched { partition, asked, answer, bytes } => {
+                self.take_fetched(id, partition, asked, answer, &bytes);
+            }
+            Message::AskMetadata => {
+                if let Some(image) = self.brokers.get(&id).and_then(|node| node.image.clone()) {
+                    self.network.send(Node::Broker(id), from, Message::ToldMetadata(image), &mut self.random);
+                }
+            }
+            Message::Produce { partition, batch, first_number } => self.produce(id, partition, &batch, first_number),
+            Message::Read { partition, offset, leader_epoch } => self.serve_reader(id, partition, offset, leader_epoch),
+            _ => {}
+        }
+    }
+
+    /// Older controllers and older versions are refused; what a broker saw of controllers outlives it.
+    fn take_metadata(&mut self, id: i32, image: &Arc<ClusterImage>) {
+        let remains = self.remains.entry(id).or_default();
+        let older = remains.highest_controller_epoch.is_some_and(|highest| image.controller_epoch < highest);
+        if older && !is_made(Mistake::AcceptOlderMetadata) {
+            return;
+        }
+        remains.highest_controller_epoch = Some(image.controller_epoch);
+        let Some(node) = self.brokers.get_mut(&id) else { return };
+        if image.metadata_version <= node.version() && !is_made(Mistake::AcceptOlderMetadata) {
+            return;
+        }
+        // What names this broker in another life is no role for this one: its log may be another too.
+        let registered = image.brokers.get(&BrokerId(id));
+        if registered.is_none_or(|one| one.incarnation != node.incarnation) && !is_made(Mistake::LeadBeforeRegistered) {
+            if registered.is_some_and(|one| Some(one.epoch) > node.epoch) {
+                // A late registration of the life before came after this one's.
+                node.epoch = None;
+            }
+            return;
+        }
+        node.image = Some(Arc::clone(image));
+        let Some(topic) = image.topic(TOPIC) else { return };
+        for (index, state) in topic.indexed_partitions() {
+            if state.replicas.contains(&BrokerId(id)) {
+                self.assign(id, topic.id, index, assignment(state));
+            }
+        }
+    }
+
+    fn altered(
+        &mut self,
+        id: i32,
+        request: &AlterPartitions,
+        results: Result<Vec<controller::requests::AlteredPartition>, IsrError>,
+    ) {
+        let now = self.network.now;
+        let Some(node) = self.brokers.get_mut(&id) else { return };
+        if node.epoch != Some(request.broker_epoch) {
+            return;
+        }
+        // An answer that comes late belongs to an earlier request.
+        node.altering = node.altering.take().filter(|(_, proposals)| *proposals != request.proposals);
+        for (index, proposal) in request.proposals.iter().enumerate() {
+            let Some(partition) = node.partitions.get_mut(&proposal.partition) else { continue };
+            let Some(leader) = partition.leader() else { continue };
+            match results.as_ref().map(|results| &results[index].1) {
+                Ok(Ok(state)) => {
+                    leader.proposal_accepted(assignment(state), now);
+                }
+                Ok(Err(error)) | Err(error) => match refusal(*error) {
+                    Some(refused) => leader.proposal_refused(proposal.partition_epoch, refused, now),
+                    None => leader.proposal_lost(),
+                },
+            }
+        }
+        for proposal in &request.proposals {
+            self.publish(id, proposal.partition);
+        }
+        self.propose(id);
+    }
+}
+
+fn wire_proposal(topic_id: model::TopicId, partition: PartitionIndex, proposal: Proposal) -> IsrProposal {
+    IsrProposal {
+        topic_id,
+        partition,
+        leader_epoch: proposal.leader_epoch,
+        partition_epoch: proposal.partition_epoch,
+        isr: proposal.in_sync,
+        recovered: proposal.recovered,
+    }
+}
+
+/// `None`: the same proposal again.
+fn refusal(error: IsrError) -> Option<ProposalRefused> {
+    match error {
+        IsrError::IneligibleReplica => Some(ProposalRefused::NotNow),
+        IsrError::AheadOfController | IsrError::StaleBrokerEpoch => None,
+        IsrError::UnknownTopicId
+        | IsrError::UnknownPartition
+        | IsrError::FencedLeaderEpoch
+        | IsrError::InvalidUpdateVersion
+        | IsrError::NotTheLeader
+        | IsrError::NotReplicas
+        | IsrError::LeaderLeftOut
+        | IsrError::Recovering
+        | IsrError::NewLeaderElected => Some(ProposalRefused::Outdated),
+    }
+}
+
+fn assignment(state: &controller::PartitionImage) -> Assignment {
+    Assignment {
+        leader: state.leader,
+        leader_epoch: state.leader_epoch,
+        partition_epoch: state.partition_epoch,
+        replicas: state.replicas.clone(),
+        in_sync: state.isr.clone(),
+        min_in_sync: 2,
+        recovering: state.recovering,
+    }
+}

@@ -1,0 +1,198 @@
+//! Clients as they are written: an idempotent producer that retries in order until it is told, a consumer that reads on.
+
+use super::{
+    World,
+    broker_node::TOPIC,
+    message::{Message, Node, Refusal},
+    network::Timer,
+    partition::{NOW, numbers_in},
+};
+use bytes::Bytes;
+use controller::ClusterImage;
+use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence};
+use protocol::record_batch::{BatchOptions, RecordData, build_batch};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+/// As many as the broker remembers.
+const MOST_IN_FLIGHT: usize = 5;
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
+const TURN: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Producer {
+    image: Option<Arc<ClusterImage>>,
+    partitions: BTreeMap<PartitionIndex, Stream>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    next_number: u64,
+    in_flight: VecDeque<Batch>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    first_number: u64,
+    count: u64,
+    bytes: Bytes,
+    sent_at: Option<MonotonicTime>,
+    /// Kept until those before it are answered too: the broker remembers five batches, whichever of them.
+    answered: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Consumer {
+    image: Option<Arc<ClusterImage>>,
+    positions: BTreeMap<PartitionIndex, Offset>,
+}
+
+fn leader_of(image: Option<&Arc<ClusterImage>>, partition: PartitionIndex) -> Option<(BrokerId, LeaderEpoch)> {
+    let state = image?.topic(TOPIC)?.partition(partition)?;
+    Some((state.leader?, state.leader_epoch))
+}
+
+impl Stream {
+    fn make_batch(&mut self, partition: PartitionIndex, count: u64) {
+        let first_number = self.next_number;
+        self.next_number += count;
+        let options = BatchOptions {
+            producer_id: ProducerId(i64::from(partition.0) + 1),
+            producer_epoch: ProducerEpoch(0),
+            base_sequence: Sequence(i32::try_from(first_number).expect("a short run")),
+            ..BatchOptions::default()
+        };
+        let keys: Vec<_> = (0..count).map(|index| (first_number + index).to_be_bytes()).collect();
+        let record =
+            |key| RecordData { timestamp: NOW, key: Some(key), value: Some(&[7; 20]), ..RecordData::default() };
+        let records: Vec<_> = keys.iter().map(|key| record(&key[..])).collect();
+        let bytes = build_batch(&options, &records).expect("a small batch");
+        self.in_flight.push_back(Batch { first_number, count, bytes, sent_at: None, answered: false });
+    }
+}
+
+impl World {
+    pub(super) fn start_clients(&mut self) {
+        for node in [Node::Producer, Node::Consumer] {
+            self.network.set_timer(node, TURN, Timer::Next);
+        }
+    }
+
+    fn ask_metadata(&mut self, node: Node) {
+        let broker = 1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0);
+        self.network.send(node, Node::Broker(broker), Message::AskMetadata, &mut self.random);
+    }
+
+    pub(super) fn producer_turn(&mut self) {
+        self.network.set_timer(Node::Producer, TURN, Timer::Next);
+        if self.producer.image.is_none() || self.random.once_in(30) {
+            self.ask_metadata(Node::Producer);
+        }
+        for index in 0..self.setup.partitions {
+            let partition = PartitionIndex(index);
+            if self.producing && self.random.once_in(3) {
+                let count = 1 + self.random.below(3);
+                let stream = self.producer.partitions.entry(partition).or_default();
+                if stream.in_flight.len() < MOST_IN_FLIGHT {
+                    stream.make_batch(partition, count);
+                }
+            }
+            self.send_batches(partition);
+        }
+    }
+
+    /// In order, and again from the first that has no answer in time.
+    fn send_batches(&mut self, partition: PartitionIndex) {
+        let now = self.network.now;
+        let Some((leader, _)) = leader_of(self.producer.image.as_ref(), partition) else { return };
+        let Some(stream) = self.producer.partitions.get_mut(&partition) else { return };
+        let is_due = |batch: &Batch| !batch.answered && batch.sent_at.is_none_or(|at| now.since(at) > REQUEST_TIMEOUT);
+        let Some(first) = stream.in_flight.iter().position(is_due) else { return };
+        // A producer that the broker does not know may begin anywhere. A connection keeps the order, but here every message
+        // travels alone: the first batch of all is waited for.
+        let window = if stream.in_flight[0].first_number == 0 { 1 } else { MOST_IN_FLIGHT };
+        for batch in stream.in_flight.iter_mut().take(window).skip(first).filter(|batch| !batch.answered) {
+            batch.sent_at = Some(now);
+            let message = Message::Produce { partition, batch: batch.bytes.clone(), first_number: batch.first_number };
+            self.network.send(Node::Producer, Node::Broker(leader.0), message, &mut self.random);
+        }
+    }
+
+    pub(super) fn producer_hears(&mut self, message: Message) {
+        match message {
+            Message::ToldMetadata(image) => {
+                let newer =
+                    self.producer.image.as_ref().is_none_or(|known| known.metadata_version < image.metadata_version);
+                if newer {
+                    self.producer.image = Some(image);
+                }
+            }
+            Message::Produced { partition, first_number, result } => self.produced(partition, first_number, result),
+            _ => {}
+        }
+    }
+
+    fn produced(&mut self, partition: PartitionIndex, first_number: u64, result: Result<Offset, Refusal>) {
+        let Some(stream) = self.producer.partitions.get_mut(&partition) else { return };
+        let Some(at) = stream.in_flight.iter().position(|batch| batch.first_number == first_number) else { return };
+        match result {
+            Ok(base) => {
+                let batch = &mut stream.in_flight[at];
+                batch.answered = true;
+                self.history.acknowledged(partition, first_number, batch.count, base);
+                while stream.in_flight.pop_front_if(|batch| batch.answered).is_some() {}
+            }
+            Err(refusal) => {
+                stream.in_flight[at].sent_at = None;
+                if refusal == Refusal::Retry {
+                    self.ask_metadata(Node::Producer);
+                }
+            }
+        }
+    }
+
+    pub(super) fn consumer_turn(&mut self) {
+        self.network.set_timer(Node::Consumer, TURN, Timer::Next);
+        if self.consumer.image.is_none() || self.random.once_in(30) {
+            self.ask_metadata(Node::Consumer);
+        }
+        for index in 0..self.setup.partitions {
+            let partition = PartitionIndex(index);
+            let Some((leader, leader_epoch)) = leader_of(self.consumer.image.as_ref(), partition) else { continue };
+            let offset = self.consumer.positions.get(&partition).copied().unwrap_or(Offset::ZERO);
+            let read = Message::Read { partition, offset, leader_epoch };
+            self.network.send(Node::Consumer, Node::Broker(leader.0), read, &mut self.random);
+        }
+    }
+
+    pub(super) fn consumer_hears(&mut self, message: Message) {
+        match message {
+            Message::ToldMetadata(image) => {
+                let newer =
+                    self.consumer.image.as_ref().is_none_or(|known| known.metadata_version < image.metadata_version);
+                if newer {
+                    self.consumer.image = Some(image);
+                }
+            }
+            Message::Records { partition, offset, bytes } => {
+                let position = self.consumer.positions.entry(partition).or_insert(Offset::ZERO);
+                if *position != offset {
+                    return;
+                }
+                let records = numbers_in(&bytes);
+                if let Some((last, _)) = records.last() {
+                    *position = last.next();
+                }
+                self.history.seen(partition, &records);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn all_answered(&self) -> bool {
+        self.producer.partitions.values().all(|stream| stream.in_flight.is_empty())
+    }
+}

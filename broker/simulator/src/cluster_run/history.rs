@@ -1,0 +1,88 @@
+//! What was promised, and whether it was kept: the invariants of a cluster, checked as things happen.
+
+use model::{BrokerId, LeaderEpoch, Offset, PartitionIndex};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// By partition and offset: the number of the record that somebody's high watermark passed. Consumers may have seen it.
+    committed: BTreeMap<(PartitionIndex, Offset), u64>,
+    /// By partition and number: where the producer was told that its record is.
+    acknowledged: BTreeMap<(PartitionIndex, u64), Offset>,
+    /// Who appended in which epoch.
+    writers: BTreeMap<(PartitionIndex, LeaderEpoch), BrokerId>,
+    /// What was broken; the first one counts.
+    pub(super) broken: Vec<String>,
+}
+
+impl History {
+    fn check(&mut self, holds: bool, says: impl FnOnce() -> String) {
+        if !holds {
+            self.broken.push(says());
+        }
+    }
+
+    /// The leader's high watermark passed these records.
+    pub(super) fn committed(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
+        for (offset, number) in records {
+            let known = *self.committed.entry((partition, *offset)).or_insert(*number);
+            self.check(known == *number, || {
+                format!(
+                    "offset {offset} of partition {partition} was committed as {known}, and by broker {by} as {number}"
+                )
+            });
+        }
+    }
+
+    pub(super) fn seen(&mut self, partition: PartitionIndex, records: &[(Offset, u64)]) {
+        for (offset, number) in records {
+            let known = self.committed.get(&(partition, *offset)).copied();
+            self.check(known == Some(*number), || {
+                format!("a consumer saw {number} at {offset} of partition {partition}, committed is {known:?}")
+            });
+        }
+    }
+
+    pub(super) fn acknowledged(&mut self, partition: PartitionIndex, first_number: u64, count: u64, base: Offset) {
+        for index in 0..count {
+            let (number, offset) = (first_number + index, Offset(base.0 + index.cast_signed()));
+            self.acknowledged.insert((partition, number), offset);
+            let known = self.committed.get(&(partition, offset)).copied();
+            self.check(known == Some(number), || {
+                format!("{number} was acknowledged at {offset} of partition {partition}, committed is {known:?}")
+            });
+        }
+    }
+
+    pub(super) fn appended(&mut self, partition: PartitionIndex, epoch: LeaderEpoch, by: BrokerId) {
+        let known = *self.writers.entry((partition, epoch)).or_insert(by);
+        self.check(known == by, || format!("brokers {known} and {by} both led partition {partition} in epoch {epoch}"));
+    }
+
+    /// After everything has healed: what a replica has in the end.
+    pub(super) fn ended(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
+        let has: BTreeMap<Offset, u64> = records.iter().copied().collect();
+        let missing = self.committed.range((partition, Offset(i64::MIN))..=(partition, Offset(i64::MAX)));
+        let missing: Vec<_> = missing.filter(|((_, offset), number)| has.get(offset) != Some(number)).collect();
+        let first = missing.first().map(|((_, offset), number)| (*offset, **number));
+        self.check(first.is_none(), || {
+            format!("broker {by} ends without what was committed in partition {partition}: {first:?} and others")
+        });
+        let lost =
+            self.acknowledged.iter().find(|((of, number), offset)| *of == partition && has.get(offset) != Some(number));
+        let lost = lost.map(|((_, number), offset)| (*number, *offset));
+        self.check(lost.is_none(), || format!("broker {by} ends without an acknowledged record: {lost:?}"));
+        let in_order = records.windows(2).all(|pair| pair[1].1 == pair[0].1 + 1);
+        self.check(in_order, || {
+            format!("records of partition {partition} are doubled, out of order, or have a gap on broker {by}")
+        });
+    }
+
+    pub(super) fn acknowledged_count(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    pub(super) fn committed_count(&self) -> usize {
+        self.committed.len()
+    }
+}

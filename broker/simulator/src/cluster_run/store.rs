@@ -1,0 +1,59 @@
+//! The metadata as it is stored: one image, replaced by compare-and-swap. It checks what no commit may break.
+
+use controller::{ClusterImage, MetadataChange, driver::Commit};
+use model::ClusterId;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) image: Arc<ClusterImage>,
+    pub(super) commits: u64,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        Self { image: Arc::new(ClusterImage::empty(ClusterId::from("simulated"))), commits: 0 }
+    }
+
+    /// `false`: somebody else committed before.
+    pub(super) fn commit(&mut self, commit: &Commit) -> bool {
+        if commit.expected != self.image.metadata_version {
+            return false;
+        }
+        let replayed = replay(&self.image, &commit.changes);
+        assert_eq!(*replayed, *commit.image, "the changes do not lead to the image");
+        check_succession(&self.image, &replayed);
+        self.image = replayed;
+        self.commits += 1;
+        true
+    }
+}
+
+fn replay(image: &ClusterImage, changes: &[MetadataChange]) -> Arc<ClusterImage> {
+    let mut image = image.clone();
+    for change in changes {
+        image.apply(change).expect("the controller's changes fit the image they were decided on");
+    }
+    Arc::new(image)
+}
+
+/// Epochs never go back, and the ISR is a part of the replicas that never runs empty.
+fn check_succession(before: &ClusterImage, after: &ClusterImage) {
+    assert!(after.controller_epoch >= before.controller_epoch, "the controller epoch went back");
+    assert!(after.metadata_version > before.metadata_version, "the metadata version did not rise");
+    for topic in after.topics.iter() {
+        for (index, partition) in topic.indexed_partitions() {
+            let (isr, replicas) = (&partition.isr, &partition.replicas);
+            assert!(!isr.is_empty() && isr.iter().all(|id| replicas.contains(id)), "{isr:?} is no ISR of {replicas:?}");
+            assert!(partition.leader.is_none_or(|leader| isr.contains(&leader)), "the leader is not in the ISR");
+            let Some(old) = before.topic_by_id(topic.id).and_then(|topic| topic.partition(index)) else { continue };
+            assert!(partition.leader_epoch >= old.leader_epoch, "a leader epoch went back");
+            let changed = partition != old;
+            assert_eq!(partition.partition_epoch > old.partition_epoch, changed, "{old:?} became {partition:?}");
+            assert!(
+                partition.leader == old.leader || partition.leader_epoch > old.leader_epoch,
+                "an epoch with two leaders"
+            );
+        }
+    }
+}
