@@ -14,6 +14,9 @@ use std::io;
 /// Measured: below this a copy is cheaper than a `sendfile` of its own.
 const SEND_FROM_FILE: usize = 256 << 10;
 
+/// Bytes after an extent of old data that the device is asked for already.
+const READ_AHEAD: u64 = 4 << 20;
+
 /// Records on their way out.
 #[derive(Debug)]
 pub(super) enum Records {
@@ -45,10 +48,14 @@ pub(super) enum Unreadable {
 /// The records of a read, checked against their checksums if this process has neither written nor checked them yet.
 pub(super) async fn checked(read: &mut Read, pool: &DiskPool) -> Result<Records, Unreadable> {
     let Some(mut plan) = read.plan.take() else { return Ok(Records::None) };
-    if !plan.needs_verification() {
+    if !plan.needs_verification()
+        || plan.is_trusted_while_cached() && plan.file.seems_cached(plan.position, plan.length as usize)
+    {
         return Ok(Records::Planned(plan));
     }
     let verified = pool.run(move || {
+        // Old data is read in order: the device works on the next extent while this one is checked and sent.
+        plan.file.will_read(plan.position + u64::from(plan.length), READ_AHEAD);
         let mut bytes = read_whole(&plan)?;
         plan.verify(&bytes)?;
         // Only the good batches before a damaged one are left in the plan.

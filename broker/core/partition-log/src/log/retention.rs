@@ -1,7 +1,10 @@
 //! Deletion of what is old: by time, by size, by log start. Whole segments, oldest first, below the high watermark.
 
 use super::Log;
-use crate::{DeletedFiles, Disk, StorageError, epoch_cache::EpochCache, errors::During, names, segment::Segment};
+use crate::{
+    DeletedFiles, Disk, StorageError, epoch_cache::EpochCache, errors::During, names, segment::Segment,
+    trust::LATELY_MS,
+};
 use model::{Offset, WallTime};
 use std::{io, sync::Arc};
 
@@ -33,6 +36,9 @@ impl<D: Disk> Log<D> {
         high_watermark: Offset,
     ) -> Result<Vec<DeletedFiles>, StorageError> {
         self.expire_producers(now);
+        for segment in &self.view.segments {
+            segment.lock().verified.forget_older(now.minus_ms(LATELY_MS));
+        }
         let expired = self.expired_segments(now, high_watermark)?;
         if expired == 0 {
             return Ok(Vec::new());

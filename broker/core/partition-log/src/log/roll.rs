@@ -36,7 +36,7 @@ impl<D: Disk> Log<D> {
         let file = self.disk.create(&path).during("create a segment")?;
         let id = self.take_segment_id();
         let segment = Segment::created(id, base, self.config.index_interval_bytes, self.disk.remember(&path, &file));
-        seal(&active);
+        seal(&active, now);
         self.change_view(|view| view.segments.push(Arc::new(segment)));
         self.reserved_to = 0;
         self.reserve_step = 0;
@@ -114,10 +114,10 @@ impl<D: Disk> Log<D> {
 }
 
 /// From now on the segment is read through its files.
-pub(super) fn seal<D: Disk>(segment: &Segment<D>) {
+fn seal<D: Disk>(segment: &Segment<D>, now: WallTime) {
     let mut state = segment.lock();
     state.sealed = true;
     state.index = None;
     state.file = None;
-    state.verified.seal();
+    state.verified.seal(now);
 }

@@ -149,6 +149,11 @@ impl<D: Disk> ReadPlan<D> {
         !self.segment.lock().verified.covers(self.position, self.position + u64::from(self.length))
     }
 
+    /// Such bytes may be sent unread if they are in the page cache: they are the ones this process wrote.
+    pub fn is_trusted_while_cached(&self) -> bool {
+        self.segment.lock().verified.was_written_lately(self.position)
+    }
+
     /// Checks every batch in `bytes`, the plan's bytes, and remembers the good ones. If a later batch is bad, the plan
     /// shrinks to the good ones before it; only a bad first batch is an error.
     pub fn verify(&mut self, bytes: &[u8]) -> Result<(), CorruptBatch> {
