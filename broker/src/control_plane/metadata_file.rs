@@ -252,7 +252,11 @@ fn may_use_reserve(commit: &Commit) -> bool {
             MetadataRecord::TopicDeleted { .. }
                 | MetadataRecord::TopicConfigChanged { .. }
                 | MetadataRecord::BrokerConfigChanged { .. }
+                | MetadataRecord::ControllerEpochRaised(_)
                 | MetadataRecord::BrokerRegistered(_)
+                | MetadataRecord::BrokerFenced { .. }
+                | MetadataRecord::BrokerUnfenced { .. }
+                | MetadataRecord::BrokerShutdownBegan { .. }
         )
     })
 }

@@ -290,6 +290,8 @@ fn only_what_makes_room_may_use_the_reserve() {
     assert!(!may_use_reserve(&create) && !may_use_reserve(&change(&files, 1)));
     files.commit(create).unwrap();
     assert!(may_use_reserve(&commit_of(&files, vec![MetadataRecord::TopicDeleted { id }])));
+    let take_over = MetadataRecord::ControllerEpochRaised(model::ControllerEpoch(1));
+    assert!(may_use_reserve(&commit_of(&files, vec![take_over])), "every start takes over");
 }
 
 #[test]
