@@ -1,5 +1,7 @@
 //! What goes wrong, and how often.
 
+mod schemes;
+
 use super::{World, message::Node, network::Weather};
 use model::{BrokerEpoch, BrokerId};
 use partition_log::Crash;
@@ -12,7 +14,7 @@ impl World {
     pub(super) fn cause_fault(&mut self) {
         self.faults += 1;
         let broker = 1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0);
-        match self.random.below(14) {
+        match self.random.below(16) {
             0..=2 => self.crash_broker(broker, Crash::Process),
             3 => {
                 // Everybody at once.
@@ -36,6 +38,8 @@ impl World {
                 }
             }
             11 => self.lose_a_machine(broker),
+            12 => self.kill_the_successor(),
+            13 => self.hide_a_joining(),
             8 => self.crash_controller(self.newest_controller),
             9 => {
                 // Another controller takes over from one that stands still, and wakes later.

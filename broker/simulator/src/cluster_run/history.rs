@@ -22,6 +22,11 @@ impl History {
         }
     }
 
+    /// The high watermark stands still while too few replicas are in sync (KIP-966).
+    pub(super) fn committed_with(&mut self, partition: PartitionIndex, by: BrokerId, enough_in_sync: bool) {
+        self.check(enough_in_sync, || format!("broker {by} committed in partition {partition} with too few in sync"));
+    }
+
     /// The leader's high watermark passed these records.
     pub(super) fn committed(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
         for (offset, number) in records {

@@ -133,11 +133,13 @@ impl World {
             return;
         };
         let high_watermark = leader.high_watermark();
+        let enough_in_sync = leader.check_min_in_sync().is_ok();
         partition.log.high_watermark_advanced(high_watermark);
         if high_watermark > partition.announced {
             let records =
                 records_of(partition.log.view(), partition.announced.max(partition.log.log_start()), high_watermark);
             partition.announced = high_watermark;
+            self.history.committed_with(index, BrokerId(id), enough_in_sync);
             self.history.committed(index, BrokerId(id), &records);
         }
         let (done, waiting) =

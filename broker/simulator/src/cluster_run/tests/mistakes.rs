@@ -31,11 +31,12 @@ macro_rules! is_found {
 }
 
 is_found! {
+    commit_below_the_minimum: CommitBelowMinimum within 200;
+    joining_member_not_counted: CountJoinedOnly within 200;
     epochs_without_records_kept: KeepEmptyEpochs within 50;
     outdated_answer_taken: TakeOutdatedAnswer within 200;
     commit_at_append: CommitAtAppend within 50;
     join_before_caught_up: JoinBeforeCaughtUp within 50;
-    leaving_member_not_counted: CountNotLeaving within 200;
     replaced_leader_leads_on: LeadWhenReplaced within 50;
     election_outside_the_isr: ElectOutsideIsr within 50;
     two_leaders_in_one_epoch: KeepLeaderEpoch within 50;

@@ -1,0 +1,84 @@
+//! Faults that follow on each other, where chance alone would seldom have them meet.
+
+use super::super::{World, broker_node::TOPIC, message::Node};
+use model::{BrokerId, PartitionIndex};
+use partition_log::Crash;
+use std::time::Duration;
+
+/// A scheme is given up when what it waits for does not come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl World {
+    /// The new leader dies moments after its election, cut off from a follower that has just begun to follow it.
+    pub(super) fn kill_the_successor(&mut self) {
+        let partition = self.any_partition();
+        let Some(first) = self.leader_of(partition) else { return };
+        self.crash_broker(first.0, Crash::Process);
+        let has_other = |world: &Self| world.leader_of(partition).is_some_and(|leader| leader != first);
+        if !self.pass_until(Duration::from_millis(1), has_other) {
+            return;
+        }
+        let Some(successor) = self.leader_of(partition) else { return };
+        let moment = Duration::from_micros(self.random.below(6000));
+        self.pass(moment);
+        (1..=self.setup.brokers).for_each(|id| self.network.cut(Node::Broker(successor.0), Node::Broker(id)));
+        let moment = Duration::from_millis(self.random.below(200));
+        self.pass(moment);
+        self.crash_broker(successor.0, Crash::Process);
+        self.network.heal();
+    }
+
+    /// A follower joins the ISR, and the leader does not learn of it; then the follower stands still, and the leader dies.
+    pub(super) fn hide_a_joining(&mut self) {
+        let partition = self.any_partition();
+        let Some(leader) = self.leader_of(partition) else { return };
+        let others: Vec<_> = self.isr_of(partition).into_iter().filter(|id| *id != leader).collect();
+        if others.len() < 2 {
+            return;
+        }
+        let joining = others[self.below(others.len())];
+        self.crash_broker(joining.0, Crash::Process);
+        if !self.pass_until(Duration::from_millis(20), |world| !world.isr_of(partition).contains(&joining)) {
+            return;
+        }
+        self.network.cut(Node::Controller(self.newest_controller), Node::Broker(leader.0));
+        if self.pass_until(Duration::from_millis(1), |world| world.isr_of(partition).contains(&joining)) {
+            self.network.pause(Node::Broker(joining.0), Duration::from_secs(2));
+            let moment = Duration::from_millis(self.random.below(1000));
+            self.pass(moment);
+            if self.leader_of(partition) == Some(leader) {
+                self.crash_broker(leader.0, Crash::Process);
+            }
+        }
+        self.network.heal();
+    }
+
+    fn any_partition(&mut self) -> PartitionIndex {
+        PartitionIndex(i32::try_from(self.random.below(u64::from(self.setup.partitions.unsigned_abs()))).unwrap_or(0))
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.random.below(bound as u64)).unwrap_or(0)
+    }
+
+    /// As it is stored.
+    fn leader_of(&self, partition: PartitionIndex) -> Option<BrokerId> {
+        self.store.image.topic(TOPIC)?.partition(partition)?.leader
+    }
+
+    fn isr_of(&self, partition: PartitionIndex) -> Vec<BrokerId> {
+        let state = self.store.image.topic(TOPIC).and_then(|topic| topic.partition(partition));
+        state.map(|state| state.isr.clone()).unwrap_or_default()
+    }
+
+    fn pass_until(&mut self, step: Duration, holds: impl Fn(&Self) -> bool) -> bool {
+        let end = self.network.now + PATIENCE;
+        while !holds(self) {
+            if self.network.now >= end {
+                return false;
+            }
+            self.pass(step);
+        }
+        true
+    }
+}
