@@ -20,7 +20,7 @@ use crate::{
     requests::{Reply, Request},
     sessions::Sessions,
 };
-use model::{BrokerEpoch, BrokerId, ControllerEpoch, MonotonicTime};
+use model::{BrokerEpoch, BrokerId, MonotonicTime};
 
 /// What decisions depend on besides the image.
 #[derive(Debug)]
@@ -64,11 +64,9 @@ impl Draft {
     }
 
     /// Another controller's decisions are over from here on.
-    pub(crate) fn take_over(&mut self) -> ControllerEpoch {
-        let epoch = self.image.controller_epoch.next();
-        self.add(MetadataRecord::ControllerEpochRaised(epoch));
+    pub(crate) fn take_over(&mut self) {
+        self.add(MetadataRecord::ControllerEpochRaised(self.image.controller_epoch.next()));
         self.close_change();
-        epoch
     }
 
     pub(crate) fn fence(&mut self, brokers: &[(BrokerId, BrokerEpoch)]) {

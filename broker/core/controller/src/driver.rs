@@ -175,7 +175,8 @@ impl Controller {
     pub fn next_deadline(&self, now: MonotonicTime) -> MonotonicTime {
         let deadlines = [
             self.sessions.next_deadline(&alive(&self.committed), now),
-            self.hand_back_at,
+            // Passed over while the controller is idle: a deadline in the past would have the host look without a pause.
+            self.hand_back_at.filter(|at| *at > now),
             Some(self.idle_until).filter(|until| *until > now),
         ];
         deadlines.into_iter().flatten().fold(now + self.longest_quiet(), MonotonicTime::min)

@@ -363,3 +363,13 @@ fn ten_thousand_elections_are_one_record() {
     live.handle(Event::Committed);
     assert_eq!((led_by(&live, 1), led_by(&live, 2) + led_by(&live, 3)), (0, 10_001));
 }
+
+#[test]
+fn controller_that_waits_after_a_failed_commit_is_not_due_at_once() {
+    let mut live = Live::start();
+    let at = MonotonicTime::from_ms;
+    let create = CreateTopics { topics: vec![topic("b", 1, 1)], validate_only: false };
+    live.controller.handle(Event::Request { id: RequestId(99), request: Request::CreateTopics(create) }, at(299_900));
+    live.controller.handle(Event::CommitFailed { reason: "not reached".to_owned() }, at(299_900));
+    assert!(live.controller.next_deadline(at(300_000)) > at(300_000), "the hand-back is due, and has to wait");
+}
