@@ -50,6 +50,12 @@ pub(super) struct Consumer {
     positions: BTreeMap<PartitionIndex, Offset>,
 }
 
+fn take_newer(known: &mut Option<Arc<ClusterImage>>, image: Arc<ClusterImage>) {
+    if known.as_ref().is_none_or(|known| known.metadata_version < image.metadata_version) {
+        *known = Some(image);
+    }
+}
+
 fn leader_of(image: Option<&Arc<ClusterImage>>, partition: PartitionIndex) -> Option<(BrokerId, LeaderEpoch)> {
     let state = image?.topic(TOPIC)?.partition(partition)?;
     Some((state.leader?, state.leader_epoch))
@@ -82,7 +88,7 @@ impl World {
     }
 
     fn ask_metadata(&mut self, node: Node) {
-        let broker = 1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0);
+        let broker = self.any_broker();
         self.network.send(node, Node::Broker(broker), Message::AskMetadata, &mut self.random);
     }
 
@@ -124,11 +130,7 @@ impl World {
     pub(super) fn producer_hears(&mut self, message: Message) {
         match message {
             Message::ToldMetadata(image) => {
-                let newer =
-                    self.producer.image.as_ref().is_none_or(|known| known.metadata_version < image.metadata_version);
-                if newer {
-                    self.producer.image = Some(image);
-                }
+                take_newer(&mut self.producer.image, image);
             }
             Message::Produced { partition, first_number, result } => self.produced(partition, first_number, result),
             _ => {}
@@ -171,11 +173,7 @@ impl World {
     pub(super) fn consumer_hears(&mut self, message: Message) {
         match message {
             Message::ToldMetadata(image) => {
-                let newer =
-                    self.consumer.image.as_ref().is_none_or(|known| known.metadata_version < image.metadata_version);
-                if newer {
-                    self.consumer.image = Some(image);
-                }
+                take_newer(&mut self.consumer.image, image);
             }
             Message::Records { partition, offset, bytes } => {
                 let position = self.consumer.positions.entry(partition).or_insert(Offset::ZERO);

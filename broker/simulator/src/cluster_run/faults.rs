@@ -13,7 +13,7 @@ const SETTLING_LIMIT: Duration = Duration::from_secs(60);
 impl World {
     pub(super) fn cause_fault(&mut self) {
         self.faults += 1;
-        let broker = 1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0);
+        let broker = self.any_broker();
         match self.random.below(16) {
             0..=2 => self.crash_broker(broker, Crash::Process),
             3 => {
@@ -25,8 +25,7 @@ impl World {
                 self.network.pause(Node::Broker(broker), wait);
             }
             6 => {
-                let other =
-                    1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0);
+                let other = self.any_broker();
                 self.network.cut(Node::Broker(broker), Node::Broker(other));
             }
             7 => {
@@ -57,6 +56,10 @@ impl World {
             }
             _ => self.network.heal(),
         }
+    }
+
+    pub(super) fn any_broker(&mut self) -> i32 {
+        1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0)
     }
 
     /// One machine, with all that was not synced, while every other replica is in sync and stays up until it is back: more

@@ -44,24 +44,6 @@ struct Waiting {
     first_number: u64,
 }
 
-impl OwnLog for SimulatedPartition {
-    fn log_start(&self) -> Offset {
-        self.log.log_start()
-    }
-    fn log_end(&self) -> Offset {
-        self.log.log_end()
-    }
-    fn high_watermark(&self) -> Offset {
-        self.log.high_watermark()
-    }
-    fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        self.log.latest_epoch()
-    }
-    fn end_of_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        self.log.view().epoch_end_offset(epoch)
-    }
-}
-
 impl SimulatedPartition {
     pub(super) fn leader(&mut self) -> Option<&mut Leader> {
         self.replica.leader_mut().ok()
@@ -234,7 +216,7 @@ impl World {
             Err(_) => return refuse(FetchAnswer::NotNow),
             Ok(()) => {}
         }
-        if let Some((epoch, end)) = divergence(partition, asked.last_fetched_epoch, asked.offset) {
+        if let Some((epoch, end)) = divergence(&Position::of(partition), asked.last_fetched_epoch, asked.offset) {
             return refuse(FetchAnswer::Diverging { epoch, end });
         }
         let (log_start, log_end) = (partition.log.log_start(), partition.log.log_end());
