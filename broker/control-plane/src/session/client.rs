@@ -38,6 +38,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const OUTGOING: usize = 64;
 /// Heartbeats within one session timeout.
 const HEARTBEATS: u32 = 6;
+/// A controller that says nothing at all for this long, on top of the interval between questions, is not there.
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// The image of a million partitions is smaller.
 const LARGEST_MESSAGE: usize = 512 << 20;
 
@@ -50,6 +53,10 @@ pub struct Registrar {
     pub registration: RegisterBroker,
     /// The highest that this broker has ever acted by.
     pub highest_epoch: ControllerEpoch,
+    /// Longest time between two heartbeats; there are several in each session timeout.
+    pub heartbeat_interval: Duration,
+    /// How long calls wait for a session, in which another controller may take over; then they fail until there is one.
+    pub call_patience: Duration,
 }
 
 /// A controller in another process. Dropping it ends the session without a word.
@@ -70,6 +77,8 @@ pub enum SessionError {
     Call(#[from] tonic::Status),
     #[error("the controller refuses this broker: {0}")]
     Refused(String),
+    #[error("the controller does not take this broker now: {0}")]
+    NotNow(String),
     #[error("the controller's epoch {found} is below {known}, which this broker has seen: another one took over")]
     OldController { found: i64, known: i64 },
     #[error("the controller sent what this version does not understand: {0}")]
@@ -113,7 +122,8 @@ async fn connect(address: &str) -> Result<ControlPlaneClient<Channel>, SessionEr
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|_| SessionError::Address(address.to_owned()))?
         .connect_timeout(CONNECT_LIMIT)
-        .http2_keep_alive_interval(Duration::from_secs(10))
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
         .tcp_nodelay(true);
     let channel = endpoint.connect().await;
     let channel = channel.map_err(|source| SessionError::Unreachable { address: address.to_owned(), source })?;
@@ -130,8 +140,17 @@ impl RemoteController {
         let (applier, work) = Applier::new(publisher, own);
         let applied = applier.applied();
         let applying = tokio::spawn(applier.run());
-        let mut client =
-            Client { registrar, calls, work, applied, waiting: BTreeMap::new(), last_ask: 0, ready: Some(ready) };
+        let mut client = Client {
+            registrar,
+            calls,
+            work,
+            applied,
+            waiting: BTreeMap::new(),
+            last_ask: 0,
+            is_registered: false,
+            last_session: Instant::now(),
+            ready: Some(ready),
+        };
         let task = tokio::spawn(async move {
             client.run(stopped).await;
             drop(client);
@@ -164,6 +183,9 @@ struct Client {
     applied: tokio::sync::watch::Receiver<u64>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
     last_ask: u64,
+    is_registered: bool,
+    /// When the last session ended.
+    last_session: Instant,
     ready: Option<oneshot::Sender<Result<(), SessionError>>>,
 }
 
@@ -173,6 +195,11 @@ impl Client {
         loop {
             let began = Instant::now();
             let ended = self.session(&mut stopped).await;
+            if std::mem::take(&mut self.is_registered) {
+                self.last_session = Instant::now();
+            } else if self.last_session.elapsed() > self.registrar.call_patience {
+                self.refuse_calls();
+            }
             for (_, waiting) in std::mem::take(&mut self.waiting) {
                 // The caller may have gone with its connection.
                 let _ = waiting.send(Reply::Refused(ControllerError::Disconnected));
@@ -198,7 +225,7 @@ impl Client {
 
     /// One session, until the broker stops (`Ok`) or something breaks.
     async fn session(&mut self, stopped: &mut oneshot::Receiver<()>) -> Result<(), SessionError> {
-        let Registrar { controller, cluster_id, registration, highest_epoch } = &self.registrar;
+        let Registrar { controller, cluster_id, registration, highest_epoch, .. } = &self.registrar;
         let mut client = tokio::select! {
             client = connect(controller) => client?,
             _ = &mut *stopped => return Ok(()),
@@ -209,12 +236,17 @@ impl Client {
         let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
         let mut incoming = client.session(ReceiverStream::new(messages)).await?.into_inner();
         let session_timeout = self.registered(&mut incoming).await?;
-        let mut heartbeats = interval(session_timeout / HEARTBEATS);
+        self.is_registered = true;
+        let longest = self.registrar.heartbeat_interval.max(Duration::from_millis(1));
+        let mut heartbeats = interval(longest.min(session_timeout / HEARTBEATS));
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let message = tokio::select! {
                 biased;
-                _ = &mut *stopped => {
+                stop = &mut *stopped => {
+                    if stop.is_err() {
+                        return Ok(());
+                    }
                     let _ = outgoing.send(BrokerMessage { kind: Some(Sent::Departure(Departure {})) }).await;
                     drop(outgoing);
                     // The controller ends the stream once it has read the farewell.
@@ -238,6 +270,15 @@ impl Client {
         }
     }
 
+    fn refuse_calls(&mut self) {
+        while let Ok(call) = self.calls.try_recv() {
+            if let Call::Ask { reply, .. } = call {
+                // The caller may have gone with its connection.
+                let _ = reply.send(Reply::Refused(ControllerError::Disconnected));
+            }
+        }
+    }
+
     async fn registered(&mut self, incoming: &mut Streaming<ControllerMessage>) -> Result<Duration, SessionError> {
         let message = incoming.message().await?.ok_or(SessionError::Ended)?;
         match message.kind {
@@ -245,7 +286,7 @@ impl Client {
                 Ok(Duration::from_millis(registered.session_timeout_ms.max(100).into()))
             }
             Some(Kind::Refused(Refused { reason, retriable: false })) => Err(SessionError::Refused(reason)),
-            Some(Kind::Refused(Refused { reason, .. })) => Err(SessionError::Malformed(reason)),
+            Some(Kind::Refused(Refused { reason, .. })) => Err(SessionError::NotNow(reason)),
             _ => Err(SessionError::Malformed("a session begins with an answer to the registration".to_owned())),
         }
     }

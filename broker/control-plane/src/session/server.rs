@@ -158,8 +158,8 @@ impl Session {
         loop {
             let sent = tokio::select! {
                 changed = self.updates.changed() => match changed {
-                    Ok(()) => self.send_updates().await,
-                    Err(_) => return false,
+                    Ok(()) if !self.updates.borrow().is_closed => self.send_updates().await,
+                    Ok(()) | Err(_) => return false,
                 },
                 Some((id, reply)) = answers.next() => self.answer(id, &reply).await,
                 message = incoming.message(), if answers.len() < REQUESTS_AT_ONCE => match message {

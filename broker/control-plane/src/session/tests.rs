@@ -42,6 +42,7 @@ impl Publisher for ActsBy {
 struct ControllerProcess {
     address: SocketAddr,
     handle: ControllerHandle,
+    updates: Updates,
     host: JoinHandle<InMemory>,
     server: JoinHandle<()>,
     stop: oneshot::Sender<()>,
@@ -64,13 +65,14 @@ impl ControllerProcess {
         let server = ControlPlaneServer {
             cluster_id: ClusterId::from(CLUSTER),
             controller: handle.clone(),
-            updates,
+            updates: updates.clone(),
             session_timeout: sessions.timeout,
         };
         let (stop, stopped) = oneshot::channel();
         Self {
             address,
             handle,
+            updates,
             host: tokio::spawn(host.run(stopped)),
             server: tokio::spawn(async move { server.serve(listener).await.unwrap() }),
             stop,
@@ -86,7 +88,9 @@ impl ControllerProcess {
         self.server.abort();
         let _ = self.server.await;
         let _ = self.stop.send(());
-        self.host.await.unwrap().0
+        let store = self.host.await.unwrap();
+        self.updates.close();
+        store.0
     }
 }
 
@@ -107,6 +111,8 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
         cluster_id: ClusterId::from(CLUSTER),
         registration,
         highest_epoch: ControllerEpoch(0),
+        heartbeat_interval: Duration::from_secs(2),
+        call_patience: Duration::from_millis(100),
     }
 }
 
@@ -231,4 +237,14 @@ async fn request_for_another_broker_is_refused() {
     let other = controller::requests::BrokerSession { id: BrokerId(2), epoch: model::BrokerEpoch(1) };
     let refused = first.handle().begin_shutdown(other).await;
     assert!(matches!(refused, Err(ControllerError::Malformed(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn calls_without_a_controller_fail_after_a_while() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    controller.end().await;
+    let refused = tokio::time::timeout(Duration::from_secs(20), first.handle().create_topics(topic("never"))).await;
+    assert_eq!(refused.expect("is answered").unwrap_err(), ControllerError::Disconnected);
 }

@@ -23,6 +23,7 @@ pub struct Updates {
 pub(super) struct State {
     /// `None` before the first commit of this controller.
     pub(super) image: Option<Arc<ClusterImage>>,
+    pub(super) is_closed: bool,
     recent: VecDeque<Arc<MetadataChange>>,
 }
 
@@ -30,6 +31,11 @@ impl Updates {
     #[expect(clippy::new_without_default, reason = "the channel is what it is about")]
     pub fn new() -> Self {
         Self { sender: watch::channel(State::default()).0 }
+    }
+
+    /// The controller has stopped: its sessions end, so that brokers look for another.
+    pub fn close(&self) {
+        self.sender.send_modify(|state| state.is_closed = true);
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<State> {
