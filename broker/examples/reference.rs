@@ -24,11 +24,12 @@ const CONFIGURATION: &str = "\
 
 Generated from the code by `make generate`.
 
-Keys, types, defaults and ranges are those of Apache Kafka 4.3. Of several places that set a key, the first of these wins:
+Keys, types, defaults and ranges are those of Apache Kafka 4.3; where a default is not, its line says so. Of several places that set a key, the first of these wins:
 
 1. `--set KEY=VALUE` (of two for one key the last)
-2. flags of their own: `--data-dir` is `log.dirs`, `--listen` is `listeners`, `--admin-listen` is `weir.admin.listen`,
-   `--log-format` is `weir.log.format`, `--log-level` (or `RUST_LOG`) is `weir.log.level`
+2. flags of their own: `--data-dir` is `log.dirs`, `--listen` is `listeners`, `--roles` is `process.roles`, `--node-id` is
+   `node.id`, `--controller` is `weir.controller`, `--control-plane-listen` is `weir.control.plane.listen`, `--admin-listen` is
+   `weir.admin.listen`, `--log-format` is `weir.log.format`, `--log-level` (or `RUST_LOG`) is `weir.log.level`
 3. the environment, named as for Kafka's container image: `KAFKA_LOG_RETENTION_MS` is `log.retention.ms` (`_` is a dot,
    `__` an underscore, `___` a hyphen), `CLUSTER_ID` the id of a new cluster, `WEIR_ADMIN_LISTEN` is `weir.admin.listen`
 4. the file of `--config`: YAML if it ends in `.yaml` or `.yml` (flat or nested keys), else Java's `.properties`

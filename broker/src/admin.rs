@@ -46,6 +46,8 @@ pub enum Readiness {
     Stopping = 2,
     /// The data folder is gone; the process is about to end.
     Failed = 3,
+    /// The controller took this broker for lost and has others lead.
+    Fenced = 4,
 }
 
 impl Health {
@@ -53,11 +55,21 @@ impl Health {
         self.state.store(readiness as u8, Ordering::Release);
     }
 
+    /// Ready or fenced, unless the process is about to end.
+    pub fn serve(&self, may_lead: bool) {
+        let next = if may_lead { Readiness::Ready } else { Readiness::Fenced };
+        let is_serving = |state| [Readiness::Ready, Readiness::Fenced].map(|one| one as u8).contains(&state);
+        // An error says that it stays as it is.
+        let _ =
+            self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| is_serving(now).then_some(next as u8));
+    }
+
     pub fn get(&self) -> Readiness {
         match self.state.load(Ordering::Acquire) {
             0 => Readiness::Starting,
             1 => Readiness::Ready,
             2 => Readiness::Stopping,
+            4 => Readiness::Fenced,
             _ => Readiness::Failed,
         }
     }
@@ -120,6 +132,9 @@ async fn readyz(State(shared): State<Shared>) -> Response {
         Readiness::Ready => text(StatusCode::OK, "ready\n"),
         Readiness::Starting => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Readiness::Stopping => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        Readiness::Fenced => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "fenced: the controller does not hear this broker\n")
+        }
         Readiness::Failed => text(StatusCode::SERVICE_UNAVAILABLE, "the data folder is gone\n"),
     }
 }

@@ -6,6 +6,7 @@
 //! own (`--listen`), `--set`.
 
 mod arguments;
+mod cluster;
 mod definitions;
 mod describe;
 mod environment;
@@ -20,6 +21,7 @@ mod values;
 mod yaml;
 
 pub use arguments::{Arguments, list_keys};
+pub use cluster::{ClusterConfig, Role};
 pub use definitions::{ConfigType, Definition, Effect, UpdateMode};
 pub use describe::{Described, Synonym};
 pub use layers::{FlagValue, Origin, Setting, Sources};
@@ -43,6 +45,9 @@ use std::{
 pub struct BrokerConfig {
     /// `log.dirs`: the one folder that holds everything this broker keeps.
     pub data_dir: PathBuf,
+    /// What this process is in its cluster.
+    pub role: Role,
+    pub cluster: ClusterConfig,
     /// `node.id` (also `broker.id`).
     pub node_id: BrokerId,
     /// The cluster id asked for; a data folder that already has another refuses to start.
@@ -74,13 +79,15 @@ impl BrokerConfig {
 
     /// The same with some keys set, each to a value that it may have.
     pub fn for_tests_with(data_dir: &Path, keys: &[(&str, &str)]) -> Self {
+        let serves_clients = !keys.contains(&("process.roles", "controller"));
+        let listeners = serves_clients.then(|| ("listeners", "PLAINTEXT://127.0.0.1:0".to_owned()));
         let fixed = [
-            ("listeners", "PLAINTEXT://127.0.0.1:0".to_owned()),
             ("weir.admin.listen", "none".to_owned()),
             ("group.initial.rebalance.delay.ms", "0".to_owned()),
             ("log.dirs", data_dir.display().to_string()),
         ];
-        let mut set: Vec<_> = fixed.map(|(key, value)| (key.to_owned(), value)).into();
+        let fixed = fixed.into_iter().chain(listeners);
+        let mut set: Vec<_> = fixed.map(|(key, value)| (key.to_owned(), value)).collect();
         set.extend(keys.iter().map(|(key, value)| (key.to_string(), value.to_string())));
         match load(Sources { set, ..Sources::default() }) {
             Ok(loaded) => loaded.config,

@@ -6,8 +6,8 @@
 //! Promises: nothing is answered before it is as durable as the request asked for; every queue has a bound; a connection
 //! that misbehaves ends alone.
 //!
-//! Start with [`Broker`] (what a request handler can reach) and [`Broker::start`] (the order in which it comes to life),
-//! then `server` (bytes in, bytes out) and `api` (one file per Kafka API).
+//! Start with [`Broker`] (what a request handler can reach) and [`Broker::start`] (the order in which it comes to life;
+//! [`RunningController`] is the other kind of process), then `server` (bytes in, bytes out) and `api` (one file per Kafka API).
 
 pub mod admin;
 mod api;
@@ -27,7 +27,7 @@ pub mod shutdown;
 pub mod telemetry;
 
 pub use api::{ServedApi, served_apis};
-pub use running::RunningBroker;
+pub use running::{RunningBroker, RunningController};
 
 /// Everything a request handler needs; shared by all connections.
 #[derive(Debug)]

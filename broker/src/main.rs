@@ -1,10 +1,10 @@
-//! `weir-broker`: reads its configuration, starts a broker, stops it on a signal.
+//! `weir-broker`: reads its configuration, starts a broker or a controller, stops it on a signal.
 
 use anyhow::Context;
 use broker::{
-    Broker, RunningBroker,
+    Broker, RunningBroker, RunningController,
     admin::check,
-    config::{self, Arguments, LoadedConfig, Notice},
+    config::{self, Arguments, BrokerConfig, LoadedConfig, Notice, Role},
     shutdown::{STOP_LIMIT, StopSignals},
     telemetry::{self, LogFormat},
 };
@@ -17,6 +17,8 @@ use std::{
 };
 use tikv_jemalloc_ctl::{Access, AsName};
 use tokio::runtime::{Builder, Runtime};
+
+mod greeting;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -80,24 +82,60 @@ fn run(loaded: LoadedConfig) -> anyhow::Result<()> {
 
 async fn serve(loaded: LoadedConfig, control: tokio::runtime::Handle) -> anyhow::Result<()> {
     let mut signals = StopSignals::listen().context("listen to signals")?;
-    let broker = tokio::select! {
-        started = Broker::start_on(loaded.config, control) => started?,
-        // Recovery after a crash may be long; nothing has been promised to anybody yet.
+    let process = tokio::select! {
+        started = Process::start(loaded.config, control) => started?,
+        // Recovery after a crash may be long, and so may the wait for a controller; nothing has been promised to anybody yet.
         signal = signals.next() => {
             tracing::info!(signal, "stopped while starting");
             return Ok(());
         }
     };
-    tell_ready(&broker);
+    process.tell_ready();
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = broker.folder_gone() => anyhow::bail!("the data folder {} is gone", broker.data_folder().display()),
+        reason = process.failed() => anyhow::bail!(reason),
     };
     tracing::info!(signal, "stopping");
     let _at_once = signals.end_at_next();
-    tokio::time::timeout(STOP_LIMIT, broker.stop()).await.context("stop in time, the next start will recover")??;
+    tokio::time::timeout(STOP_LIMIT, process.stop()).await.context("stop in time, the next start will recover")??;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What runs, by the roles of the process.
+enum Process {
+    Broker(Box<RunningBroker>),
+    Controller(Box<RunningController>),
+}
+
+impl Process {
+    async fn start(config: BrokerConfig, control: tokio::runtime::Handle) -> anyhow::Result<Self> {
+        match config.role {
+            Role::Controller { .. } => Ok(Self::Controller(RunningController::start_on(config, control).await?.into())),
+            _ => Ok(Self::Broker(Broker::start_on(config, control).await?.into())),
+        }
+    }
+
+    fn tell_ready(&self) {
+        match self {
+            Self::Broker(broker) => greeting::of_broker(broker),
+            Self::Controller(controller) => greeting::of_controller(controller),
+        }
+    }
+
+    async fn failed(&self) -> String {
+        match self {
+            Self::Broker(broker) => broker.failed().await,
+            Self::Controller(controller) => controller.failed().await,
+        }
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        match self {
+            Self::Broker(broker) => broker.stop().await,
+            Self::Controller(controller) => controller.stop().await,
+        }
+    }
 }
 
 fn data_workers() -> usize {
@@ -155,51 +193,4 @@ fn tell_notices(notices: &[Notice]) {
             }
         }
     }
-}
-
-/// For a person at a terminal on standard output, for everybody else as an event.
-fn tell_ready(broker: &RunningBroker) {
-    let addresses: Vec<_> =
-        broker.broker().config.network.advertised.iter().map(|told| format!("{}:{}", told.host, told.port)).collect();
-    let bound: Vec<_> = broker.addresses().iter().map(|(name, address)| format!("{name}://{address}")).collect();
-    let folder = broker.data_folder().display();
-    let milliseconds = broker.age().as_millis() as u64;
-    tracing::info!(listeners = bound.join(" "), data_folder = %folder, milliseconds, "broker ready");
-    let admin =
-        broker.admin_address().map(|address| format!("  Metrics, health   http://{address}/metrics /readyz /livez\n"));
-    let first = addresses.first().cloned().unwrap_or_default();
-    let server = if first == "127.0.0.1:9092" || first == "localhost:9092" {
-        String::new()
-    } else {
-        format!(" --bootstrap-server {first}")
-    };
-    let weir = weir_command();
-    let text = format!(
-        "weir-broker {version} is ready after {milliseconds} ms\n  \
-           Kafka clients     {addresses}\n  \
-           Data folder       {folder}\n\
-         {admin}\n\
-         Next, in another terminal:\n  \
-           {weir} topic create orders{server}\n  \
-           echo hello | {weir} produce orders{server}\n  \
-           {weir} consume orders --from-beginning{server}\n",
-        version = env!("CARGO_PKG_VERSION"),
-        addresses = addresses.join(" "),
-        admin = admin.unwrap_or_default(),
-    );
-    // A closed standard output is no reason not to serve.
-    let _ = io::stdout().write_all(text.as_bytes());
-}
-
-/// How to call the command line from here: the one built beside this program where the PATH has none.
-fn weir_command() -> String {
-    const NAME: &str = "weir";
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|folder| folder.join(NAME).is_file()) {
-        return NAME.to_owned();
-    }
-    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(NAME)).filter(|weir| weir.is_file());
-    let Some(beside) = beside else { return NAME.to_owned() };
-    let here = std::env::current_dir().unwrap_or_default();
-    beside.strip_prefix(here).unwrap_or(&beside).display().to_string()
 }

@@ -17,7 +17,7 @@ mod requests;
 mod runtime_load;
 mod topics;
 
-pub(crate) use broker_state::BrokerState;
+pub(crate) use broker_state::{BrokerState, ClusterState};
 pub(crate) use cleaner::CleanerRun;
 pub(crate) use consumer_lag::ConsumerLag;
 pub(crate) use instruments::Counted;

@@ -1,14 +1,20 @@
 //! The life of a broker: the order in which its parts start, and the reverse in which they stop.
 
+mod controller;
+mod surroundings;
+
+pub use controller::RunningController;
+pub(crate) use surroundings::Failure;
+
 use crate::{
     Broker,
-    admin::{AdminPort, Health, Readiness},
+    admin::{Health, Readiness},
     api::fetch::FetchSessions,
     clock::Clock,
-    config::{BrokerConfig, ListenerName},
-    control_plane::{ProducerIds, Standalone},
+    config::{BrokerConfig, ListenerName, Role},
+    control_plane::{OwnBroker, OwnController, ProducerIds, cluster_at},
     coordinators::{Groups, GroupsSetup},
-    data_folder::{DataFolder, Wanted},
+    data_folder::{DataFolder, DataFolderError},
     imported,
     metadata_cache::MetadataCache,
     metrics::{BrokerState, ConsumerLag, Metrics, RuntimeLoad},
@@ -16,13 +22,9 @@ use crate::{
     server::{BoundListeners, Server},
     shutdown::DRAIN_PATIENCE,
 };
-use anyhow::Context;
-use model::ClusterId;
+use anyhow::{Context, anyhow};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
-
-/// How often the broker looks whether its data folder is still there.
-const FOLDER_CHECK: Duration = Duration::from_secs(1);
+use tokio::{runtime::Handle, task::JoinHandle};
 
 /// A broker that serves. Dropping it without [`RunningBroker::stop`] is the same as a crash: safe, but the next start has
 /// to recover.
@@ -30,11 +32,11 @@ const FOLDER_CHECK: Duration = Duration::from_secs(1);
 pub struct RunningBroker {
     broker: Arc<Broker>,
     server: Server,
-    controller: Standalone,
+    controller: OwnController,
     admin_address: Option<SocketAddr>,
     health: Health,
     folder: Arc<DataFolder>,
-    folder_gone: watch::Receiver<bool>,
+    failure: Failure,
     /// The admin port, the look after the folder, recovery: they end with the broker.
     helpers: Vec<JoinHandle<()>>,
 }
@@ -45,28 +47,34 @@ impl Broker {
         Self::start_on(config, Handle::current()).await
     }
 
-    /// Starts with the data path on the current runtime, and metrics and health on `control`.
+    /// Starts with the data path on the current runtime, and metrics and health on `control`. A broker of a cluster waits
+    /// for its controller.
     pub async fn start_on(mut config: BrokerConfig, control: Handle) -> anyhow::Result<RunningBroker> {
         let clock = Clock::start();
-        let metrics = Metrics::new();
-        let health = Health::default();
-        let folder = Arc::new(open_folder(&config, &clock)?);
+        let (metrics, health, failure) = (Metrics::new(), Health::default(), Failure::new());
+        let mut helpers = Vec::new();
+        // A start that waits for a controller can be asked how far it is. Otherwise a folder in use is told before a port.
+        let mut admin_address = None;
+        if matches!(config.role, Role::Broker { .. }) {
+            admin_address = surroundings::start_admin(&config, &control, &health, &metrics, &mut helpers).await?;
+        }
+        let folder = Arc::new(find_folder(&mut config, &clock).await?);
+        if !matches!(config.role, Role::Broker { .. }) {
+            admin_address = surroundings::start_admin(&config, &control, &health, &metrics, &mut helpers).await?;
+        }
         let cluster_id = folder.identity().cluster_id.clone();
         config.adopt(folder.path(), folder.identity().broker_id, cluster_id.clone());
 
         // Sockets before the work of recovery: what is taken is told at once. Clients that come early wait.
-        let mut helpers = Vec::new();
-        let admin_address = start_admin(&config, &control, &health, &metrics, &mut helpers).await?;
         let listeners = BoundListeners::bind(&config).await?;
         advertise_real_ports(&mut config, &listeners.addresses());
 
         let metadata = MetadataCache::new(cluster_id.clone());
         let partitions = Partitions::open(&config, clock, metrics.clone()).context("open the partitions")?;
-        let controller = Standalone::start(&config, &cluster_id, metadata.clone(), partitions.clone()).await?;
-        controller.register(&config).await?;
+        let own = OwnBroker { metadata: metadata.clone(), partitions: partitions.clone() };
+        let controller = OwnController::start(&config, clock, &cluster_id, own, &failure).await?;
 
-        let (tell_gone, folder_gone) = watch::channel(false);
-        helpers.push(control.spawn(watch_folder(folder.clone(), health.clone(), tell_gone)));
+        helpers.push(control.spawn(surroundings::watch_folder(folder.clone(), health.clone(), failure.clone())));
         let groups = Groups::new(GroupsSetup {
             config: &config,
             clock,
@@ -92,9 +100,12 @@ impl Broker {
         broker.metrics.register(Arc::new(broker.groups.clone()));
         let recovering = broker.partitions.clone();
         helpers.push(tokio::spawn(async move { recovering.recovered().await }));
+        // Others may come as soon as the controller has this broker lead.
         let server = Server::start(broker.clone(), listeners);
+        controller.unfenced().await;
         health.set(Readiness::Ready);
-        Ok(RunningBroker { broker, server, controller, admin_address, health, folder, folder_gone, helpers })
+        helpers.push(tokio::spawn(follow_fencing(broker.clone(), health.clone())));
+        Ok(RunningBroker { broker, server, controller, admin_address, health, folder, failure, helpers })
     }
 }
 
@@ -112,6 +123,11 @@ impl RunningBroker {
         self.admin_address
     }
 
+    /// Where other brokers come to the controller in this process, if it is one for others.
+    pub fn control_plane_address(&self) -> Option<SocketAddr> {
+        self.controller.control_plane_address()
+    }
+
     /// Absolute path of the data.
     pub fn data_folder(&self) -> &Path {
         self.folder.path()
@@ -122,55 +138,40 @@ impl RunningBroker {
         self.broker.clock.now().since_start()
     }
 
-    /// Resolves when the data folder was taken away. What is written from then on would be lost, so the process must end.
-    pub async fn folder_gone(&self) {
-        let mut gone = self.folder_gone.clone();
-        if gone.wait_for(|gone| *gone).await.is_err() {
-            // The look after the folder ended without finding it gone.
-            std::future::pending::<()>().await;
-        }
+    /// Resolves with the reason when the process must end: what is written from then on would be lost, as when the data
+    /// folder was taken away.
+    pub async fn failed(&self) -> String {
+        self.failure.told().await
     }
 
-    /// Drains connections, lets groups and partitions finish, leaves the mark of a clean stop, releases the folder.
+    /// Has others lead, drains connections, lets groups and partitions finish, leaves the mark of a clean stop, releases
+    /// the folder.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.health.set(Readiness::Stopping);
+        if self.broker.config.cluster.controlled_shutdown {
+            self.controller.hand_over().await;
+        }
         self.server.drain(DRAIN_PATIENCE).await;
         self.broker.groups.stop().await;
         let partitions = self.broker.partitions.shutdown().await.context("close the partitions");
         let controller = self.controller.stop().await;
-        for helper in self.helpers {
-            helper.abort();
-            // Ended, not only told to: one of them holds the lock of the folder.
-            helper.await.ok();
-        }
+        surroundings::end(self.helpers).await;
         partitions.and(controller)
     }
 }
 
-fn open_folder(config: &BrokerConfig, clock: &Clock) -> anyhow::Result<DataFolder> {
-    let asked_for_id = config.static_values().contains_key("node.id");
-    let wanted = Wanted {
-        cluster_id: config.cluster_id.clone(),
-        broker_id: asked_for_id.then_some(config.node_id),
-        fresh_cluster_id: ClusterId::from_random_bytes(clock.random_bytes()),
-        default_broker_id: config.node_id,
-    };
-    Ok(DataFolder::open(&config.data_dir, &wanted)?)
-}
-
-async fn start_admin(
-    config: &BrokerConfig,
-    control: &Handle,
-    health: &Health,
-    metrics: &Metrics,
-    helpers: &mut Vec<JoinHandle<()>>,
-) -> anyhow::Result<Option<SocketAddr>> {
-    let Some(address) = config.admin_listen.clone() else { return Ok(None) };
-    // Bound where it is served: a socket belongs to the runtime that made it.
-    let port = control.spawn(async move { AdminPort::bind(&address).await }).await.context("open the admin port")??;
-    let address = port.address();
-    helpers.push(control.spawn(port.serve(health.clone(), metrics.clone(), Handle::current())));
-    Ok(Some(address))
+/// A broker of a cluster asks the controller which one that is: a new folder becomes one of that cluster, and one of
+/// another cluster is refused.
+async fn find_folder(config: &mut BrokerConfig, clock: &Clock) -> anyhow::Result<DataFolder> {
+    let Role::Broker { controller } = config.role.clone() else { return surroundings::open_folder(config, clock) };
+    config.cluster_id = Some(cluster_at(&controller, config).await?);
+    surroundings::open_folder(config, clock).map_err(|error| match error.downcast_ref() {
+        Some(DataFolderError::OtherCluster { path, found, asked }) => anyhow!(
+            "data folder {} belongs to cluster {found}, the controller at {controller} is that of cluster {asked}; give the controller of cluster {found} with --controller, or another folder with --data-dir",
+            path.display()
+        ),
+        _ => error,
+    })
 }
 
 /// A listener that asked for any port tells clients the one it got.
@@ -184,16 +185,13 @@ fn advertise_real_ports(config: &mut BrokerConfig, bound: &[(ListenerName, Socke
     }
 }
 
-async fn watch_folder(folder: Arc<DataFolder>, health: Health, tell_gone: watch::Sender<bool>) {
-    let mut ticks = tokio::time::interval(FOLDER_CHECK);
-    loop {
-        ticks.tick().await;
-        if !folder.is_there() {
-            tracing::error!(path = %folder.path().display(), "data folder is gone");
-            health.set(Readiness::Failed);
-            // The broker may have ended meanwhile.
-            let _ = tell_gone.send(true);
-            return;
-        }
+/// A broker that the controller took for lost should get no new clients until it is back.
+async fn follow_fencing(broker: Arc<Broker>, health: Health) {
+    let me = broker.config.node_id;
+    let mut images = broker.metadata.subscribe();
+    drop(broker);
+    while images.changed().await.is_ok() {
+        let is_fenced = images.borrow_and_update().brokers.get(&me).is_none_or(|broker| broker.fenced);
+        health.serve(!is_fenced);
     }
 }

@@ -15,7 +15,7 @@ mod software;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use listener::BoundListeners;
+pub(crate) use listener::{BoundListeners, bind as open_socket};
 pub(crate) use memory::memory_limit;
 pub(crate) use software::{ClientSoftware, SoftwareOfConnection};
 

@@ -11,13 +11,14 @@ use std::{
 /// A broker that takes longer than this is not healthy, whatever it would say.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Asks `/readyz` of the admin port; without one, whether the first listener takes connections.
+/// Asks `/readyz` of the admin port; without one, whether the first listener takes connections, or the one for brokers.
 pub fn run(config: &BrokerConfig) -> anyhow::Result<()> {
     match &config.admin_listen {
         Some(address) => ask_ready(address),
         None => {
-            let listener = &config.network.listeners[0];
-            connect(&format!("{}:{}", listener.host, listener.port)).map(drop)
+            let first = config.network.listeners.first().map(|first| format!("{}:{}", first.host, first.port));
+            let address = first.or_else(|| config.role.control_plane_listen().map(str::to_owned));
+            connect(&address.unwrap_or_default()).map(drop)
         }
     }
 }

@@ -73,7 +73,9 @@ pub(super) fn reachable_brokers<'a>(
     image: &'a ClusterImage,
     context: &'a ConnectionContext,
 ) -> impl Iterator<Item = (&'a BrokerRegistration, &'a Endpoint)> {
-    image.usable_brokers().filter_map(|broker| Some((broker, broker.endpoint(context.listener.as_str())?)))
+    // One that is about to stop still serves what nobody else can.
+    let alive = image.brokers.values().filter(|broker| !broker.fenced);
+    alive.filter_map(|broker| Some((broker, broker.endpoint(context.listener.as_str())?)))
 }
 
 /// Any live broker may stand for the controller: it passes decisions on. Clients look the id up among the brokers they

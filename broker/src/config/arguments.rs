@@ -15,12 +15,18 @@ Examples:
   weir-broker --config server.properties --set log.retention.ms=3600000
   KAFKA_NUM_PARTITIONS=6 weir-broker --set auto.create.topics.enable=false
 
+  A cluster of several brokers; each process has its own folder, ports and --node-id:
+  weir-broker --roles controller --data-dir controller --control-plane-listen 127.0.0.1:9090
+  weir-broker --roles broker --node-id 1 --controller 127.0.0.1:9090 --data-dir broker-1 \\
+              --listen 127.0.0.1:9092 --admin-listen 127.0.0.1:9645
+
 Configuration:
   Keys are those of Apache Kafka; --keys lists them.
   Of several places that set a key, the first of these wins:
     1. --set KEY=VALUE; of two for one key the last
-    2. flags of their own: --listen is listeners, --data-dir is log.dirs, and
-       --admin-listen, --log-format, --log-level are weir.admin.listen and so on
+    2. flags of their own: --listen is listeners, --data-dir is log.dirs, --roles is
+       process.roles, --node-id is node.id, and --controller, --control-plane-listen,
+       --admin-listen, --log-format, --log-level are weir.controller and so on
     3. the environment, named as for Kafka's container image: KAFKA_LOG_RETENTION_MS is
        log.retention.ms (_ is a dot, __ an underscore, ___ a hyphen), CLUSTER_ID the id of a
        new cluster, WEIR_ADMIN_LISTEN is weir.admin.listen
@@ -43,6 +49,22 @@ pub struct Arguments {
     /// Address for clients of Kafka's protocol; an empty host is every address of the machine [default: 127.0.0.1:9092]
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Option<String>,
+
+    /// What this process is in its cluster: broker, controller, or both [default: a broker that is alone]
+    #[arg(long, value_name = "ROLE,…")]
+    pub roles: Option<String>,
+
+    /// Id of this broker, different from every other of its cluster [default: that of the data folder, 1 in a new one]
+    #[arg(long, value_name = "N")]
+    pub node_id: Option<String>,
+
+    /// Where the controller of the cluster is, for --roles broker
+    #[arg(long, value_name = "HOST:PORT")]
+    pub controller: Option<String>,
+
+    /// Where the controller in this process waits for the brokers of the cluster, for --roles controller or for both
+    #[arg(long, value_name = "HOST:PORT")]
+    pub control_plane_listen: Option<String>,
 
     /// File with configuration: Kafka's .properties, or YAML
     #[arg(long, value_name = "FILE")]
@@ -69,7 +91,7 @@ pub struct Arguments {
     #[arg(long)]
     pub keys: bool,
 
-    /// Ask the broker that runs with this configuration whether it is ready, and exit with 0 if so: for health checks
+    /// Ask the process that runs with this configuration whether it is ready, and exit with 0 if so: for health checks
     #[arg(long)]
     pub check: bool,
 }
@@ -90,6 +112,10 @@ impl Arguments {
         let flags = [
             self.data_dir.map(|value| ("--data-dir", "log.dirs", value)),
             self.listen.map(|address| ("--listen", "listeners", format!("PLAINTEXT://{address}"))),
+            self.roles.map(|value| ("--roles", "process.roles", value)),
+            self.node_id.map(|value| ("--node-id", "node.id", value)),
+            self.controller.map(|value| ("--controller", "weir.controller", value)),
+            self.control_plane_listen.map(|value| ("--control-plane-listen", "weir.control.plane.listen", value)),
             self.admin_listen.map(|value| ("--admin-listen", "weir.admin.listen", value)),
             self.log_format.map(|value| ("--log-format", "weir.log.format", value)),
             log_level.map(|(flag, value)| (flag, "weir.log.level", value)),
@@ -121,7 +147,7 @@ pub fn list_keys() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::load;
+    use crate::config::{Role, load};
 
     fn parse(arguments: &[&str], environment: &[(&str, &str)]) -> Sources {
         let arguments = std::iter::once("weir-broker").chain(arguments.iter().copied());
@@ -149,6 +175,15 @@ mod tests {
         assert_eq!(loaded.config.network.listeners[0].to_string(), "PLAINTEXT://:9092");
         assert_eq!(loaded.config.admin_listen, None);
         assert_eq!((loaded.log_format.as_str(), loaded.log_level.as_str()), ("json", "debug"));
+    }
+
+    #[test]
+    fn flags_make_a_broker_of_a_cluster() {
+        let sources = parse(&["--roles", "broker", "--node-id", "7", "--controller", "c:9090"], &[]);
+        let config = load(sources).expect("is good").config;
+        assert_eq!((config.node_id.0, config.role), (7, Role::Broker { controller: "c:9090".into() }));
+        let sources = parse(&["--roles=controller", "--control-plane-listen", ":9090"], &[]);
+        assert_eq!(load(sources).expect("is good").config.role, Role::Controller { listen: ":9090".into() });
     }
 
     #[test]

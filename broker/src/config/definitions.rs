@@ -1,6 +1,6 @@
 //! What is known about each key: the table that parsing, `--help`, warnings and DescribeConfigs are built from.
 //!
-//! Names, types, defaults and ranges are those of Kafka 4.3; a key that a tool may send or ask for is here even when it
+//! Names, types, defaults and ranges are those of Kafka 4.3, but for `broker.session.timeout.ms`; a key that a tool may send or ask for is here even when it
 //! changes nothing. The rows are in one file per field; [`Definition::find`] looks over all of them.
 
 mod cluster;

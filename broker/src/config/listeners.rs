@@ -82,8 +82,12 @@ fn write_address(f: &mut fmt::Formatter<'_>, name: &ListenerName, host: &str, po
 pub(super) struct Listeners {
     pub(super) listeners: Vec<Listener>,
     pub(super) advertised: Vec<AdvertisedListener>,
+    pub(super) replication: Option<ListenerName>,
     pub(super) max_connections_per_ip_overrides: Vec<(String, u32)>,
 }
+
+/// The listener by which brokers of a cluster reach each other, where the configuration names none.
+const REPLICATION: &str = "REPLICATION";
 
 /// A key about listeners that does not fit the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +104,13 @@ impl Listeners {
     /// `host_name` is what this machine calls itself; clients are told it where a listener has no host of its own.
     /// `replaced` says that `listeners` comes from a stronger source than `advertised.listeners`: names that only the
     /// replaced listeners had are then passed over, so that an image's own file does not stop a compose file's listeners.
-    pub(super) fn read(values: &Values, host_name: &str, replaced: bool) -> Result<Self, ListenerProblem> {
+    /// `in_cluster`: other brokers have to reach this one, by a listener of their own.
+    pub(super) fn read(
+        values: &Values,
+        host_name: &str,
+        replaced: bool,
+        in_cluster: bool,
+    ) -> Result<Self, ListenerProblem> {
         let controller = ControllerListeners::read(values);
         let all = parse_all("listeners", &values.list("listeners"))?;
         let listeners: Vec<Listener> = all.into_iter().filter(|listener| !controller.has(&listener.name)).collect();
@@ -113,7 +123,40 @@ impl Listeners {
             return Err(problem("inter.broker.listener.name", format!("{name} is not one of {}", names(&listeners))));
         }
         let max_connections_per_ip_overrides = overrides(values)?;
-        Ok(Self { listeners, advertised, max_connections_per_ip_overrides })
+        let mut read = Self { listeners, advertised, replication: None, max_connections_per_ip_overrides };
+        if in_cluster {
+            read.replicate_by(values.text("inter.broker.listener.name").map(|name| ListenerName::new(&name)));
+        }
+        Ok(read)
+    }
+
+    /// A controller alone has none. `is_meant`: those that are set are there for this process.
+    pub(super) fn of_controller(values: &Values, is_meant: bool) -> Result<Self, ListenerProblem> {
+        let controller = ControllerListeners::read(values);
+        let for_clients =
+            |item: &String| !controller.has(&ListenerName::new(item.split("://").next().unwrap_or_default()));
+        if is_meant && values.list("listeners").iter().any(for_clients) {
+            let reason = "a controller alone serves no clients: leave --listen out, or add the role broker";
+            return Err(problem("listeners", reason));
+        }
+        let none = (Vec::new(), Vec::new());
+        Ok(Self {
+            listeners: none.0,
+            advertised: none.1,
+            replication: None,
+            max_connections_per_ip_overrides: overrides(values)?,
+        })
+    }
+
+    /// By the listener of this name, or by one of its own that is opened for it.
+    fn replicate_by(&mut self, name: Option<ListenerName>) {
+        let name = name.unwrap_or_else(|| ListenerName::new(REPLICATION));
+        if !self.listeners.iter().any(|listener| listener.name == name) {
+            let first = (self.listeners[0].host.clone(), self.advertised[0].host.clone());
+            self.listeners.push(Listener { name: name.clone(), host: first.0, port: 0 });
+            self.advertised.push(AdvertisedListener { name: name.clone(), host: first.1, port: 0 });
+        }
+        self.replication = Some(name);
     }
 }
 

@@ -3,9 +3,10 @@
 use super::{
     BrokerConfig, CleanerConfig, CompressedBatchValidation, FetchConfig, GroupConfig, LogConfig, NetworkConfig,
     OffsetsConfig, ProducerConfig, TopicConfig,
+    cluster::{ClusterConfig, Role},
     definitions::{Definition, Effect},
     layers::{self, Origin, Setting, Sources},
-    listeners::Listeners,
+    listeners::{ListenerProblem, Listeners},
     nearest::nearest,
     values::Values,
 };
@@ -68,8 +69,13 @@ pub fn load(sources: Sources) -> Result<LoadedConfig, ConfigError> {
     if problems.is_empty() {
         check_together(&values, &settings, &mut problems);
     }
-    let replaced = layers::is_stronger(&settings, "listeners", "advertised.listeners");
-    let listeners = match Listeners::read(&values, &host_name(), replaced) {
+    // After a wrong value the role may look like another; its listeners are checked all the same.
+    let role = if problems.is_empty() { Role::read(&values) } else { Ok(Role::Alone) };
+    let role = role.unwrap_or_else(|problem| {
+        problems.push(describe_problem(problem.key, settings.get(problem.key), problem.reason));
+        Role::Alone
+    });
+    let listeners = match read_listeners(&role, &values, &settings) {
         Ok(listeners) if problems.is_empty() => listeners,
         Ok(_) => return Err(ConfigError { problems }),
         Err(problem) => {
@@ -78,11 +84,25 @@ pub fn load(sources: Sources) -> Result<LoadedConfig, ConfigError> {
         }
     };
     Ok(LoadedConfig {
-        notices: notices(&settings, &values),
+        notices: notices(&settings, &values, &role),
         log_format: values.text("weir.log.format").unwrap_or_default(),
         log_level: values.text("weir.log.level").unwrap_or_default(),
-        config: build(&values, listeners, &settings),
+        config: build(&values, role, listeners, &settings),
     })
+}
+
+fn read_listeners(
+    role: &Role,
+    values: &Values,
+    settings: &BTreeMap<String, Setting>,
+) -> Result<Listeners, ListenerProblem> {
+    if role.is_broker() {
+        let replaced = layers::is_stronger(settings, "listeners", "advertised.listeners");
+        return Listeners::read(values, &host_name(), replaced, role.has_other_brokers());
+    }
+    // A file for several processes may name those of its brokers.
+    let is_meant = values.is_set("listeners") && !layers::is_stronger(settings, "process.roles", "listeners");
+    Listeners::of_controller(values, is_meant)
 }
 
 /// `key=value (from --set): reason`, with secrets left out.
@@ -100,9 +120,6 @@ fn may_show(key: &str) -> bool {
 
 fn check_together(values: &Values, settings: &BTreeMap<String, Setting>, problems: &mut Vec<String>) {
     let mut refuse = |key: &str, reason: &str| problems.push(describe_problem(key, settings.get(key), reason));
-    if values.is_set("process.roles") && !values.list("process.roles").iter().any(|role| role == "broker") {
-        refuse("process.roles", "there are no separate controllers: a broker is its own, leave this process out");
-    }
     let folders = values.list(data_folder_key(values));
     if folders.len() != 1 || folders[0].is_empty() {
         refuse(data_folder_key(values), "exactly one folder is allowed");
@@ -141,7 +158,7 @@ fn data_folder_key(values: &Values) -> &'static str {
     if values.is_set("log.dirs") { "log.dirs" } else { "log.dir" }
 }
 
-fn build(values: &Values, listeners: Listeners, settings: &BTreeMap<String, Setting>) -> BrokerConfig {
+fn build(values: &Values, role: Role, listeners: Listeners, settings: &BTreeMap<String, Setting>) -> BrokerConfig {
     let static_values = settings.iter().filter_map(|(key, setting)| {
         let definition = Definition::find(key)?;
         // That a secret is set may be told; the secret itself goes no further than this.
@@ -150,6 +167,8 @@ fn build(values: &Values, listeners: Listeners, settings: &BTreeMap<String, Sett
     });
     BrokerConfig {
         data_dir: values.list(data_folder_key(values)).pop().map(PathBuf::from).unwrap_or_default(),
+        role,
+        cluster: ClusterConfig::read(values),
         node_id: BrokerId(values.number("node.id")),
         cluster_id: values.text("weir.cluster.id").map(Into::into),
         rack: values.text("broker.rack").filter(|rack| !rack.is_empty()),
@@ -168,7 +187,7 @@ fn build(values: &Values, listeners: Listeners, settings: &BTreeMap<String, Sett
     }
 }
 
-fn notices(settings: &BTreeMap<String, Setting>, values: &Values) -> Vec<Notice> {
+fn notices(settings: &BTreeMap<String, Setting>, values: &Values, role: &Role) -> Vec<Notice> {
     let mut notices = Vec::new();
     let (mut kraft, mut without) = (Vec::new(), Vec::new());
     for (key, setting) in settings {
@@ -193,7 +212,7 @@ fn notices(settings: &BTreeMap<String, Setting>, values: &Values) -> Vec<Notice>
         notices.push(Notice::WithoutEffect { keys: without });
     }
     let voters = values.list("controller.quorum.voters").len();
-    if voters > 1 {
+    if voters > 1 && *role == Role::Alone {
         notices.push(Notice::Alone { voters });
     }
     notices

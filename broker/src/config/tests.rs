@@ -1,3 +1,5 @@
+mod roles;
+
 use super::*;
 use controller::topic_config::ConfigSource;
 
@@ -116,10 +118,6 @@ fn keys_that_do_not_fit_together_are_refused() {
         (&[("log.dirs", "/a,/b")][..], "log.dirs=/a,/b (from --set): exactly one folder"),
         (&[("log.dirs", "")], "log.dirs= (from --set): allowed is a comma-separated list that is not empty"),
         (
-            &[("process.roles", "controller")],
-            "process.roles=controller (from --set): there are no separate controllers",
-        ),
-        (
             &[("group.min.session.timeout.ms", "2000000")],
             "group.min.session.timeout.ms=2000000 (from --set): allowed is",
         ),
@@ -222,15 +220,7 @@ fn one_of_three_combined_nodes_starts_alone_and_says_so() {
 }
 
 #[test]
-fn a_separate_controller_or_a_listener_with_tls_does_not_start() {
-    let controller = environment(&[
-        ("KAFKA_NODE_ID", "1"),
-        ("KAFKA_PROCESS_ROLES", "controller"),
-        ("KAFKA_LISTENERS", "CONTROLLER://:9093"),
-        ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
-    ]);
-    let error = load(controller).expect_err("is refused").to_string();
-    assert!(error.contains("process.roles=controller (from environment variable KAFKA_PROCESS_ROLES)"), "{error}");
+fn a_listener_with_tls_does_not_start() {
     let tls = environment(&[
         ("KAFKA_LISTENERS", "SSL-INTERNAL://:9093"),
         ("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "SSL-INTERNAL:SSL"),

@@ -10,10 +10,13 @@ const MINUTE_MS: i64 = 60_000;
 /// Sockets, connections, and how much a request may weigh.
 #[derive(Debug, Clone)]
 pub struct NetworkConfig {
-    /// `listeners`, without the controller's. Never empty.
+    /// `listeners`, without the controller's, and the one for other brokers. Empty only in a controller.
     pub listeners: Vec<Listener>,
     /// `advertised.listeners`, one per listener, in the same order.
     pub advertised: Vec<AdvertisedListener>,
+    /// By which other brokers reach this one, and this one reaches them: `inter.broker.listener.name`, or one that is
+    /// opened for it. A broker that is alone has none.
+    pub replication_listener: Option<ListenerName>,
     /// `socket.request.max.bytes`: a larger frame closes the connection.
     pub request_max_bytes: u32,
     /// `socket.send.buffer.bytes`, `socket.receive.buffer.bytes`; `None` (-1) leaves them to the system.
@@ -39,6 +42,7 @@ impl NetworkConfig {
         Self {
             listeners: listeners.listeners,
             advertised: listeners.advertised,
+            replication_listener: listeners.replication,
             request_max_bytes: values.number("socket.request.max.bytes"),
             send_buffer_bytes: values.number_unless_negative("socket.send.buffer.bytes"),
             receive_buffer_bytes: values.number_unless_negative("socket.receive.buffer.bytes"),
@@ -53,6 +57,12 @@ impl NetworkConfig {
         }
     }
 
+    /// What clients may be told: every listener but the one for other brokers, unless that is the only one.
+    pub fn advertised_to_clients(&self) -> impl Iterator<Item = &AdvertisedListener> {
+        let is_only = self.advertised.len() == 1;
+        self.advertised.iter().filter(move |told| is_only || Some(&told.name) != self.replication_listener.as_ref())
+    }
+
     /// What a client that came in by this listener is told as the address of this broker.
     pub fn advertised_for(&self, listener: &ListenerName) -> Option<&AdvertisedListener> {
         self.advertised.iter().find(|advertised| advertised.name == *listener)
@@ -62,7 +72,8 @@ impl NetworkConfig {
 impl Default for NetworkConfig {
     fn default() -> Self {
         let values = Values::default();
-        let listeners = Listeners::read(&values, "localhost", false).expect("a test reads the defaults of the table");
+        let listeners =
+            Listeners::read(&values, "localhost", false, false).expect("a test reads the defaults of the table");
         Self::read(&values, listeners)
     }
 }

@@ -92,6 +92,12 @@ impl MetadataStore for MetadataFile {
     }
 }
 
+/// The image as a folder that [`MetadataFile::open`] reads.
+pub(super) fn write_copy(folder: PathBuf, image: Arc<ClusterImage>) -> io::Result<()> {
+    fs::create_dir_all(&folder)?;
+    Files { folder, committed: image, journal: None, snapshot_bytes: 0 }.rewrite()
+}
+
 /// A new cluster over partitions that somebody still needs would take them for leftovers and delete them.
 fn refuse_full_disk(folder: &Path) -> anyhow::Result<()> {
     let Some(Ok(entries)) = folder.parent().map(fs::read_dir) else {

@@ -1,8 +1,8 @@
 //! The controller of a broker that is alone: the same host and rules as a cluster's, over a file in the data folder.
 
-use super::{ControllerHandle, metadata_file::MetadataFile};
-use crate::{config::BrokerConfig, metadata_cache::MetadataCache, partitions::Partitions};
-use ::control_plane::{Host, Published, Publisher};
+use super::{ControllerHandle, acts_by::OwnBroker, metadata_file::MetadataFile};
+use crate::config::BrokerConfig;
+use ::control_plane::Host;
 use anyhow::Context;
 use controller::{Endpoint, SessionSettings, Settings, requests::RegisterBroker};
 use model::{BrokerEpoch, ClusterId};
@@ -16,35 +16,15 @@ pub(crate) struct Standalone {
     host: JoinHandle<MetadataFile>,
 }
 
-/// Brings committed images to this broker's own partitions, then to whoever asks for metadata.
-struct OwnBroker {
-    metadata: MetadataCache,
-    partitions: Partitions,
-}
-
-impl Publisher for OwnBroker {
-    async fn publish(&mut self, Published { image, .. }: Published) {
-        let before = self.metadata.current();
-        self.partitions.apply(&before, &image).await;
-        self.metadata.publish(image);
-    }
-}
-
 impl Standalone {
-    /// Reads the metadata and starts deciding. `metadata` stays empty until [`Standalone::register`].
+    /// Reads the metadata and starts deciding. The broker acts by nothing until [`Standalone::register`].
     pub(crate) async fn start(
         config: &BrokerConfig,
         cluster_id: &ClusterId,
-        metadata: MetadataCache,
-        partitions: Partitions,
+        broker: OwnBroker,
     ) -> anyhow::Result<Self> {
-        let (data_dir, id) = (config.data_dir.clone(), cluster_id.clone());
-        let store = tokio::task::spawn_blocking(move || MetadataFile::open(&data_dir, &id))
-            .await
-            .context("open the metadata")?
-            .context("open the metadata")?;
-        let publisher = OwnBroker { metadata, partitions };
-        let (host, handle) = Host::start(store, publisher, settings(config)).await.context("load the metadata")?;
+        let store = open_store(config, cluster_id).await?;
+        let (host, handle) = Host::start(store, broker, settings(config)).await.context("load the metadata")?;
         let (stop, stopped) = oneshot::channel();
         Ok(Self { handle, stop, host: tokio::spawn(host.run(stopped)) })
     }
@@ -56,18 +36,7 @@ impl Standalone {
     /// Tells the controller that this broker is up and where clients reach it. Once this returns, every partition has
     /// its new leader epoch and is served. `config.network.advertised` must hold the real ports.
     pub(crate) async fn register(&self, config: &BrokerConfig) -> anyhow::Result<BrokerEpoch> {
-        let endpoints = config.network.advertised.iter().map(|advertised| Endpoint {
-            listener: advertised.name.to_string(),
-            host: advertised.host.clone(),
-            port: advertised.port,
-        });
-        let request = RegisterBroker {
-            id: config.node_id,
-            incarnation: model::Incarnation::default(),
-            serves_at_once: true,
-            rack: config.rack.clone(),
-            endpoints: endpoints.collect(),
-        };
+        let request = registration(config);
         self.handle.register_broker(request).await.context("register with the controller")
     }
 
@@ -79,7 +48,29 @@ impl Standalone {
     }
 }
 
-fn settings(config: &BrokerConfig) -> Settings {
+pub(super) async fn open_store(config: &BrokerConfig, cluster_id: &ClusterId) -> anyhow::Result<MetadataFile> {
+    let (data_dir, id) = (config.data_dir.clone(), cluster_id.clone());
+    let open = tokio::task::spawn_blocking(move || MetadataFile::open(&data_dir, &id));
+    open.await.context("open the metadata")?.context("open the metadata")
+}
+
+/// This broker, at the addresses that it tells.
+pub(super) fn registration(config: &BrokerConfig) -> RegisterBroker {
+    let endpoints = config.network.advertised.iter().map(|advertised| Endpoint {
+        listener: advertised.name.to_string(),
+        host: advertised.host.clone(),
+        port: advertised.port,
+    });
+    RegisterBroker {
+        id: config.node_id,
+        incarnation: model::Incarnation::default(),
+        serves_at_once: true,
+        rack: config.rack.clone(),
+        endpoints: endpoints.collect(),
+    }
+}
+
+pub(super) fn settings(config: &BrokerConfig) -> Settings {
     Settings {
         num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
         default_replication_factor: i16::try_from(config.topics.default_replication_factor).unwrap_or(i16::MAX),

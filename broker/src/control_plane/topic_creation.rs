@@ -47,8 +47,10 @@ fn blueprint(name: &TopicName, id: TopicId, config: &BrokerConfig, image: &Clust
     let mut topic = NewTopic {
         name: name.clone(),
         id,
-        partitions: -1,
-        replication_factor: -1,
+        // What the broker's own file says; otherwise what the controller's does.
+        partitions: set_here(config, "num.partitions", config.topics.num_partitions).unwrap_or(-1),
+        replication_factor: set_here(config, "default.replication.factor", config.topics.default_replication_factor)
+            .unwrap_or(-1),
         assignments: Vec::new(),
         configs: Vec::new(),
     };
@@ -69,4 +71,8 @@ fn blueprint(name: &TopicName, id: TopicId, config: &BrokerConfig, image: &Clust
         .to_vec();
     }
     topic
+}
+
+fn set_here<V, N: TryFrom<V>>(config: &BrokerConfig, key: &str, value: V) -> Option<N> {
+    config.static_values().contains_key(key).then(|| N::try_from(value).ok())?
 }

@@ -7,6 +7,8 @@ use super::{
 };
 use crate::{
     Broker,
+    config::Role,
+    metadata_cache::MetadataCache,
     partitions::{Partition, State},
 };
 use controller::ClusterImage;
@@ -16,11 +18,27 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(crate) struct BrokerState(pub(crate) Weak<Broker>);
 
+/// The cluster as its controller has it, in a process that is nothing else.
+#[derive(Debug)]
+pub(crate) struct ClusterState(pub(crate) MetadataCache);
+
+const CONTROLLER: &str = "kafka_controller_kafkacontroller";
+
+impl Collect for ClusterState {
+    fn collect(&self, exposition: &mut Exposition) {
+        collect_cluster(exposition, &self.0.current());
+    }
+}
+
 impl Collect for BrokerState {
     fn collect(&self, exposition: &mut Exposition) {
         let Some(broker) = self.0.upgrade() else { return };
         let image = broker.metadata.current();
-        collect_cluster(exposition, &image);
+        match broker.config.role {
+            // The controller tells the rest, as in Kafka: sums over the processes of a cluster count everything once.
+            Role::Broker { .. } => gauges(exposition, CONTROLLER, &[active_controllers(0)]),
+            _ => collect_cluster(exposition, &image),
+        }
         let partitions = broker.partitions.all();
         collect_replicas(exposition, &image, &broker, &partitions);
         collect_what_a_single_broker_never_does(exposition);
@@ -39,14 +57,18 @@ fn gauges(exposition: &mut Exposition, prefix: &str, values: &[(&str, &str, usiz
     }
 }
 
+fn active_controllers(count: usize) -> (&'static str, &'static str, usize) {
+    ("activecontrollercount", "Whether the controller is here", count)
+}
+
 fn collect_cluster(exposition: &mut Exposition, image: &ClusterImage) {
     let partitions = || image.topics.iter().flat_map(|topic| &topic.partitions);
     let usable = image.usable_brokers().count();
     gauges(
         exposition,
-        "kafka_controller_kafkacontroller",
+        CONTROLLER,
         &[
-            ("activecontrollercount", "Whether the controller is here", 1),
+            active_controllers(1),
             ("activebrokercount", "Brokers that may lead", usable),
             ("fencedbrokercount", "Brokers that may not", image.brokers.len() - usable),
             ("globaltopiccount", "Topics", image.topics.iter().count()),

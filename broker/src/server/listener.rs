@@ -177,7 +177,8 @@ fn chosen(config: &BrokerConfig, key: &str, value: Option<u32>) -> Option<u32> {
     value.filter(|_| config.static_values().contains_key(key))
 }
 
-async fn bind(listener: &Listener, backlog: u32) -> anyhow::Result<TcpListener> {
+/// Opens a socket that accepts.
+pub(crate) async fn bind(listener: &Listener, backlog: u32) -> anyhow::Result<TcpListener> {
     if listener.host.is_empty() {
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, listener.port));
         // A machine without IPv6 still has all its IPv4 addresses.

@@ -43,8 +43,8 @@ impl Process {
         let mut child = command.spawn().expect("start weir-broker");
         let mut stdout = BufReader::new(child.stdout.take().expect("is piped"));
         let mut greeting = String::new();
-        // The greeting ends with the third of its next commands.
-        while !greeting.contains("weir consume") {
+        // The greeting ends with the third of its next commands; a controller's with how to start a broker.
+        while !greeting.contains("weir consume") && !greeting.contains("127.0.0.1:9645") {
             if stdout.read_line(&mut greeting).expect("read its output") == 0 {
                 let mut errors = String::new();
                 child.stderr.take().expect("is piped").read_to_string(&mut errors).expect("read its errors");
@@ -61,6 +61,11 @@ impl Process {
 
     pub(crate) fn kafka_address(&self) -> SocketAddr {
         self.after("Kafka clients").parse().expect("is one address")
+    }
+
+    /// Where brokers come to a controller.
+    pub(crate) fn control_plane_address(&self) -> SocketAddr {
+        self.after("Brokers").parse().expect("is one address")
     }
 
     pub(crate) fn admin_address(&self) -> SocketAddr {

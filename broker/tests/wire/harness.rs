@@ -1,6 +1,7 @@
 //! Starts a broker in a temporary folder and speaks the protocol to it.
 
 mod client;
+pub mod cluster;
 pub mod process;
 
 pub use client::{Client, decode};

@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "modules of a test share what is theirs")]
 
 mod api_versions;
+mod cluster;
 mod every_api;
 mod harness;
 mod hostile;

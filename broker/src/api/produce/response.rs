@@ -73,7 +73,7 @@ pub(super) fn with_log_start(result: PartitionResult, partition: &Partition, kno
     PartitionResult { log_start_offset: partition.offsets().log_start, ..result }
 }
 
-/// Every broker of the cluster, as clients of this listener reach them.
+/// Every live broker of the cluster, as clients of this listener reach them.
 pub(in crate::api) fn leader_endpoints(context: &RequestContext) -> Vec<NodeEndpoint> {
     let image = context.broker.metadata.current();
     let endpoint = |broker: &controller::BrokerRegistration| {
@@ -81,7 +81,7 @@ pub(in crate::api) fn leader_endpoints(context: &RequestContext) -> Vec<NodeEndp
         let (host, port, rack) = (endpoint.host.clone(), i32::from(endpoint.port), broker.rack.clone());
         Some(NodeEndpoint { node_id: broker.id, host, port, rack })
     };
-    image.brokers.values().filter_map(endpoint).collect()
+    image.brokers.values().filter(|broker| !broker.fenced).filter_map(endpoint).collect()
 }
 
 fn count_failures(context: &RequestContext, topics: &[TopicResult]) {

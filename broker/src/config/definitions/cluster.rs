@@ -12,20 +12,20 @@ definitions! {
         "Moving replicas between folders; a broker has one folder.";
     Boolean "auto.create.topics.enable" = "true", Any, ReadOnly, Used:
         "Whether naming a topic that does not exist creates it.";
-    Boolean "auto.leader.rebalance.enable" = "true", Any, ReadOnly, None:
-        "Moving leadership back to preferred replicas; one broker leads everything.";
-    Int "broker.heartbeat.interval.ms" = "2000", Any, ReadOnly, KraftOnly:
-        "Tunes the registration with the KRaft controller.";
+    Boolean "auto.leader.rebalance.enable" = "true", Any, ReadOnly, Used:
+        "Whether the controller hands leadership back to preferred replicas by itself.";
+    Int "broker.heartbeat.interval.ms" = "2000", AtLeast(1), ReadOnly, Used:
+        "Longest time between two signs of life of a broker to its controller; there are at least six in a session timeout.";
     Int "broker.id" = "-1", AtLeast(-1), ReadOnly, Used: "Older name of node.id.";
     String "broker.rack" = null, Any, ReadOnly, Used:
         "Rack or zone of this broker; consumers may ask for replicas of their own.";
-    Int "broker.session.timeout.ms" = "9000", Any, ReadOnly, KraftOnly:
-        "Tunes the registration with the KRaft controller.";
+    Int "broker.session.timeout.ms" = "4500", AtLeast(1), ReadOnly, Used:
+        "Silence after which the controller fences a broker, so that others lead; set it at the controller. Kafka's default is 9000. A process that ends is noticed at once.";
     Class "client.quota.callback.class" = null, Any, ReadOnly, None: "Quotas, which are not there yet.";
     List "config.providers" = "", Any, ClusterWide, None:
         "Java classes that fetch values; give values by file or environment.";
-    Boolean "controlled.shutdown.enable" = "true", Any, ReadOnly, None:
-        "Handing leadership over before a stop; one broker has nobody to hand it to.";
+    Boolean "controlled.shutdown.enable" = "true", Any, ReadOnly, Used:
+        "Whether a broker of a cluster has others lead its partitions before it stops.";
     List "controller.listener.names" = null, Any, ReadOnly, Used:
         "Listeners of KRaft's controller; they are not opened here.";
     Int "controller.quorum.append.linger.ms" = "25", AtLeast(0), ReadOnly, KraftOnly: "Tunes the KRaft quorum.";
@@ -62,8 +62,8 @@ definitions! {
         "Java metrics; see the admin port for those of this broker.";
     List "kafka.metrics.reporters" = "", Any, ReadOnly, None:
         "Java metrics; see the admin port for those of this broker.";
-    Long "leader.imbalance.check.interval.seconds" = "300", AtLeast(1), ReadOnly, None:
-        "Moving leadership back to preferred replicas; one broker leads everything.";
+    Long "leader.imbalance.check.interval.seconds" = "300", AtLeast(1), ReadOnly, Used:
+        "Time between two looks of the controller for leadership to hand back.";
     String "metadata.log.dir" = null, Any, ReadOnly, KraftOnly: "Tunes the KRaft metadata log.";
     Long "metadata.log.max.record.bytes.between.snapshots" = "20971520", AtLeast(1), ReadOnly, KraftOnly:
         "Tunes the KRaft metadata log.";
@@ -85,14 +85,14 @@ definitions! {
         "Java metrics; see the admin port for those of this broker.";
     Int "min.insync.replicas" = "1", AtLeast(1), ClusterWide, Used:
         "Replicas that must be in sync for a write with acks=all.";
-    Int "node.id" = "1", AtLeast(0), ReadOnly, Used: "Id of this broker in its cluster.";
+    Int "node.id" = "1", AtLeast(0), ReadOnly, Used: "Id of this broker in its cluster, different from that of every other.";
     Int "num.partitions" = "1", AtLeast(1), ReadOnly, Used: "Partitions of a topic that is created without a count.";
     Int "num.replica.alter.log.dirs.threads" = null, Any, ReadOnly, None:
         "Moving replicas between folders; a broker has one folder.";
     Int "num.replica.fetchers" = "1", AtLeast(1), ClusterWide, None:
         "Sizes a thread pool of Kafka; threads follow from the processors here.";
     List "process.roles" = null, EachOneOf(&["broker", "controller"]), ReadOnly, Used:
-        "KRaft's roles. A process with the role of the controller alone is refused.";
+        "What this process is in its cluster: broker, controller, or both. Not set, a broker is its own controller and alone, unless weir.control.plane.listen lets others come.";
     Int "producer.purgatory.purge.interval.requests" = "1000", Any, ReadOnly, None:
         "Tunes how Kafka forgets finished waits; here they end at once.";
     Int "quota.window.num" = "11", AtLeast(1), ReadOnly, None: "Quotas, which are not there yet.";

@@ -13,7 +13,7 @@ definitions! {
     Int "fetch.max.bytes" = "57671680", AtLeast(1024), ReadOnly, Used: "Largest answer to a Fetch request.";
     Int "fetch.purgatory.purge.interval.requests" = "1000", Any, ReadOnly, None:
         "Tunes how Kafka forgets finished waits; here they end at once.";
-    String "inter.broker.listener.name" = null, Any, ReadOnly, Used: "Listener by which brokers reach each other.";
+    String "inter.broker.listener.name" = null, Any, ReadOnly, Used: "Listener by which the brokers of a cluster reach each other; without it, one named REPLICATION is opened on any free port of the first listener's host.";
     String "listener.security.protocol.map" = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", Any, PerBroker, Used:
         "Protocol of each listener name. Only PLAINTEXT is served so far.";
     List "listeners" = "PLAINTEXT://127.0.0.1:9092", NonEmpty, PerBroker, Used:

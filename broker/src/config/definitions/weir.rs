@@ -10,6 +10,10 @@ definitions! {
         "Cluster id of a new data folder, as the variable CLUSTER_ID of Kafka's image; an existing folder must have the same.";
     String "weir.compressed.batch.validation" = "records", OneOf(&["records", "checksum"]), ReadOnly, Used:
         "What is checked of a compressed batch: records unpacks it and looks at every record, as Kafka does; checksum takes it by header and checksum where no rule of the topic needs what is inside, which saves most of the CPU time of compressed produce, and lets a producer that packs nonsense reach consumers.";
+    String "weir.control.plane.listen" = null, NonEmpty, ReadOnly, Used:
+        "Address at which the controller in this process waits for the brokers of the cluster, as HOST:PORT.";
+    String "weir.controller" = null, NonEmpty, ReadOnly, Used:
+        "Address of the cluster's controller, as HOST:PORT, for a process with process.roles=broker.";
     String "weir.log.format" = "text", OneOf(&["text", "json"]), ReadOnly, Used: "How log lines are written to standard error.";
     String "weir.log.level" = "info", NonEmpty, ReadOnly, Used:
         "What is logged: error, warn, info, debug or trace, also per module as in info,broker::server=debug.";

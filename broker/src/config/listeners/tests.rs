@@ -2,12 +2,19 @@ use super::*;
 use crate::config::value::Value;
 
 fn read(keys: &[(&str, &str)]) -> Result<Listeners, ListenerProblem> {
+    read_in_cluster(keys, false)
+}
+
+fn read_in_cluster(keys: &[(&str, &str)], in_cluster: bool) -> Result<Listeners, ListenerProblem> {
     let parse = |(key, text): &(&str, &str)| {
         let definition = crate::config::Definition::find(key).expect("is a key");
         (definition.name, definition.parse(text).expect("has its type"))
     };
-    Listeners::read(&Values(keys.iter().map(parse).collect::<std::collections::BTreeMap<_, Value>>()), "box", false)
+    let values = Values(keys.iter().map(parse).collect::<std::collections::BTreeMap<_, Value>>());
+    Listeners::read(&values, "box", false, in_cluster)
 }
+
+const PLAIN: (&str, &str) = ("listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT,REPLICATION:PLAINTEXT");
 
 fn bound(listeners: &Listeners) -> Vec<String> {
     listeners.listeners.iter().map(ToString::to_string).collect()
@@ -97,4 +104,24 @@ fn two_listeners_need_two_addresses_unless_the_system_picks_the_port() {
     assert!(read(&[("listeners", "A://h:1,B://h:1"), map]).is_err());
     assert!(read(&[("listeners", "A://h:0,B://h:0"), map]).is_ok());
     assert!(read(&[("listeners", "A://h:1,B://i:1"), map]).is_ok());
+}
+
+#[test]
+fn brokers_of_a_cluster_reach_each_other_by_a_listener_of_their_own() {
+    let alone = read(&[]).expect("is good");
+    assert_eq!((bound(&alone).len(), alone.replication), (1, None));
+    let own = read_in_cluster(&[("listeners", "A://:9092"), PLAIN, ("advertised.listeners", "A://a.example:1")], true);
+    let own = own.expect("is good");
+    assert_eq!(bound(&own), ["A://:9092", "REPLICATION://:0"]);
+    assert_eq!(told(&own), ["A://a.example:1", "REPLICATION://a.example:0"]);
+    assert_eq!(own.replication, Some(ListenerName::new("REPLICATION")));
+}
+
+#[test]
+fn a_listener_for_brokers_that_is_configured_is_the_one_they_use() {
+    let listeners = ("listeners", "A://h:1,B://h:2,REPLICATION://h:3");
+    let by_its_name = read_in_cluster(&[listeners, PLAIN], true).expect("is good");
+    assert_eq!((bound(&by_its_name).len(), by_its_name.replication), (3, Some(ListenerName::new("REPLICATION"))));
+    let by_the_key = read_in_cluster(&[listeners, PLAIN, ("inter.broker.listener.name", "B")], true).expect("is good");
+    assert_eq!((bound(&by_the_key).len(), by_the_key.replication), (3, Some(ListenerName::new("B"))));
 }

@@ -1,0 +1,130 @@
+//! The controller of this broker in another process, or in another part of this one: reached by a session.
+
+use super::{
+    ControllerHandle,
+    acts_by::{Obeying, OwnBroker},
+    epoch_file::EpochFile,
+    kept_metadata::KeptMetadata,
+    standalone,
+};
+use crate::{
+    clock::Clock,
+    config::{BrokerConfig, Role},
+    metadata_cache::MetadataCache,
+    running::Failure,
+};
+use ::control_plane::session::{Registrar, RemoteController, client};
+use anyhow::{Context, ensure};
+use controller::{
+    ClusterImage,
+    requests::{BrokerSession as Life, RegisterBroker},
+};
+use model::{BrokerId, ClusterId, Incarnation};
+use std::time::Duration;
+
+/// How long a request waits for a controller to come back, or for another to take over.
+const CALL_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stop waits until others lead what this broker led.
+const HAND_OVER_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a stop waits until the controller has heard the farewell.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The running session.
+#[derive(Debug)]
+pub(crate) struct BrokerSession {
+    me: BrokerId,
+    metadata: MetadataCache,
+    controller: RemoteController,
+    /// A process that is the controller has the metadata itself.
+    kept: Option<KeptMetadata>,
+}
+
+/// The id of the cluster whose controller is at `address`; waits until it answers.
+pub(crate) async fn cluster_at(address: &str, config: &BrokerConfig) -> anyhow::Result<ClusterId> {
+    let found = client::describe(address).await.with_context(|| format!("ask the controller at {address}"))?;
+    if let Some(asked) = &config.cluster_id {
+        ensure!(
+            *asked == found,
+            "the controller at {address} is that of cluster {found}, weir.cluster.id (CLUSTER_ID) is {asked}; leave that out, or give the controller of that cluster with --controller"
+        );
+    }
+    Ok(found)
+}
+
+impl BrokerSession {
+    /// Registers this broker with the controller at `address`. Once this returns it acts by metadata that has it registered.
+    /// `config.network.advertised` must hold the real ports.
+    pub(crate) async fn start(
+        config: &BrokerConfig,
+        address: String,
+        clock: Clock,
+        cluster_id: &ClusterId,
+        broker: OwnBroker,
+        failure: Failure,
+    ) -> anyhow::Result<Self> {
+        let metadata = broker.metadata.clone();
+        let epoch = EpochFile::open(&config.data_dir)?;
+        let registrar = Registrar {
+            controller: address.clone(),
+            cluster_id: cluster_id.clone(),
+            registration: RegisterBroker {
+                incarnation: Incarnation(clock.random_uuid()),
+                serves_at_once: false,
+                ..standalone::registration(config)
+            },
+            highest_epoch: epoch.highest(),
+            heartbeat_interval: config.cluster.heartbeat_interval,
+            call_patience: CALL_PATIENCE,
+        };
+        let keeps = matches!(config.role, Role::Broker { .. });
+        let kept = keeps.then(|| KeptMetadata::start(&config.data_dir, metadata.subscribe()));
+        let publisher = Obeying { epoch: Some(epoch), broker, failure };
+        let controller = RemoteController::start(registrar, publisher).await;
+        let controller = controller.with_context(|| format!("register with the controller at {address}"))?;
+        Ok(Self { me: config.node_id, metadata, controller, kept })
+    }
+
+    pub(crate) fn handle(&self) -> ControllerHandle {
+        self.controller.handle()
+    }
+
+    /// Resolves once the controller lets this broker lead.
+    pub(crate) async fn unfenced(&self) {
+        let mut images = self.metadata.subscribe();
+        // The cache holds a sender, so the wait cannot fail.
+        let _ = images.wait_for(|image| image.brokers.get(&self.me).is_some_and(|broker| !broker.fenced)).await;
+    }
+
+    /// Has others lead what they can. This broker goes on answering meanwhile, with who leads instead.
+    pub(crate) async fn hand_over(&self) {
+        if tokio::time::timeout(HAND_OVER_PATIENCE, self.leave()).await.is_err() {
+            tracing::warn!("the controller did not hand over leadership in time, stopping all the same");
+        }
+    }
+
+    async fn leave(&self) {
+        let Some(epoch) = self.metadata.current().brokers.get(&self.me).map(|broker| broker.epoch) else { return };
+        if let Err(error) = self.handle().begin_shutdown(Life { id: self.me, epoch }).await {
+            tracing::warn!(%error, "the controller was not asked to hand over leadership");
+            return;
+        }
+        let mut images = self.metadata.subscribe();
+        let _ = images.wait_for(|image| !leads_what_others_could(image, self.me)).await;
+    }
+
+    /// Says farewell: from then on clients are not sent here any more.
+    pub(crate) async fn stop(self) {
+        if tokio::time::timeout(FAREWELL_PATIENCE, self.controller.stop()).await.is_err() {
+            tracing::warn!("the controller did not hear the farewell in time");
+        }
+        if let Some(kept) = self.kept {
+            kept.stop().await;
+        }
+    }
+}
+
+fn leads_what_others_could(image: &ClusterImage, me: BrokerId) -> bool {
+    let partitions = image.topics.iter().flat_map(|topic| &topic.partitions);
+    let mut led = partitions.filter(|partition| partition.leader == Some(me));
+    led.any(|partition| partition.isr.iter().any(|id| *id != me && image.is_usable(*id)))
+}

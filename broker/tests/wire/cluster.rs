@@ -1,0 +1,195 @@
+//! Brokers of one cluster with their controller in another part of the process.
+
+mod controllers;
+
+use crate::harness::{
+    TestBroker,
+    cluster::{TestCluster, broker_config, broker_ids, leaders, topic_names},
+};
+use broker::{Broker, config::BrokerConfig};
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    BrokerId, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName,
+    fetch_request::{FetchPartition, FetchTopic},
+    produce_request::{PartitionProduceData, TopicProduceData},
+};
+use model::WallTime;
+use protocol::record_batch::{BatchOptions, RecordData, build_batch};
+use std::collections::BTreeSet;
+
+/// UNKNOWN_TOPIC_OR_PARTITION and NOT_LEADER_OR_FOLLOWER: the client looks for the leader again.
+const ELSEWHERE: [i16; 2] = [3, 6];
+const LEADER_NOT_AVAILABLE: i16 = 5;
+
+fn wire_name(topic: &str) -> TopicName {
+    TopicName(topic.to_owned().into())
+}
+
+fn batch(value: &str) -> Bytes {
+    let record = RecordData { timestamp: WallTime(0), key: None, value: Some(value.as_bytes()), headers: &[] };
+    build_batch(&BatchOptions::default(), &[record]).unwrap()
+}
+
+/// Error code of one record to one partition at a broker.
+async fn produce(cluster: &TestCluster, at: i32, topic: &str, partition: i32, acks: i16) -> i16 {
+    let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch("value")));
+    let topic = TopicProduceData::default().with_name(wire_name(topic)).with_partition_data(vec![data]);
+    let request = ProduceRequest::default().with_acks(acks).with_timeout_ms(30_000).with_topic_data(vec![topic]);
+    let response = cluster.client(at).await.call(9, &request).await;
+    response.responses[0].partition_responses[0].error_code
+}
+
+/// Error code and bytes of a partition from its beginning at a broker.
+async fn fetch(cluster: &TestCluster, at: i32, topic: &str, partition: i32) -> (i16, usize) {
+    let asked = FetchPartition::default().with_partition(partition).with_partition_max_bytes(1 << 20);
+    let topic = FetchTopic::default().with_topic(wire_name(topic)).with_partitions(vec![asked]);
+    let request = FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_bytes(1 << 20)
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    let response = cluster.client(at).await.call(12, &request).await;
+    let found = &response.responses[0].partitions[0];
+    (found.error_code, found.records.as_ref().map_or(0, Bytes::len))
+}
+
+#[tokio::test]
+async fn a_topic_made_by_way_of_any_broker_is_spread_and_told_by_all_alike() {
+    let cluster = TestCluster::start(3).await;
+    for by in 1..=3 {
+        cluster.create_topic(by, &format!("by-{by}"), 6, 1).await;
+    }
+    let first = cluster.metadata(1).await;
+    assert_eq!(broker_ids(&first), [1, 2, 3]);
+    for by in 1..=3 {
+        let mut led = leaders(&first, &format!("by-{by}"));
+        led.sort_unstable();
+        assert_eq!(led, [1, 1, 2, 2, 3, 3]);
+    }
+    for id in 2..=3 {
+        let told = cluster.metadata(id).await;
+        assert_eq!((&told.cluster_id, &told.brokers, &told.topics), (&first.cluster_id, &first.brokers, &first.topics));
+        assert_eq!(told.controller_id.0, id, "each passes on what is for the controller");
+    }
+}
+
+#[tokio::test]
+async fn records_are_taken_and_given_by_leaders_alone() {
+    let cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 3, 1).await;
+    let told = cluster.metadata(1).await;
+    for (partition, leader) in (0..).zip(leaders(&told, "orders")) {
+        assert_eq!(produce(&cluster, leader, "orders", partition, -1).await, 0);
+        let (code, bytes) = fetch(&cluster, leader, "orders", partition).await;
+        assert!(code == 0 && bytes > 0, "{code} {bytes}");
+        for other in (1..=3).filter(|id| *id != leader) {
+            let code = produce(&cluster, other, "orders", partition, -1).await;
+            assert!(ELSEWHERE.contains(&code), "{code}");
+            let (code, bytes) = fetch(&cluster, other, "orders", partition).await;
+            assert!(ELSEWHERE.contains(&code) && bytes == 0, "{code} {bytes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_are_told_addresses_of_the_listener_they_came_in_by() {
+    let cluster = TestCluster::start(2).await;
+    for listener in 0..2 {
+        let mut client = crate::harness::Client::connect(cluster.address(1, listener)).await;
+        let told = client.call(12, &MetadataRequest::default()).await;
+        for broker in told.brokers {
+            let port = cluster.address(broker.node_id.0, listener).port();
+            assert_eq!((broker.host.as_str(), broker.port), ("127.0.0.1", i32::from(port)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_stops_and_one_that_is_killed_are_gone_from_metadata() {
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 3, 1).await;
+    cluster.stop_broker(3).await;
+    let told = cluster.until(1, "broker 3 is gone", |told| broker_ids(told) == [1, 2]).await;
+    let partitions = &told.topics[0].partitions;
+    let without: Vec<_> = partitions.iter().filter(|partition| partition.leader_id.0 == -1).collect();
+    assert_eq!(without.len(), 1);
+    assert_eq!(without[0].error_code, LEADER_NOT_AVAILABLE);
+    cluster.kill_broker(2);
+    cluster.until(1, "broker 2 is gone", |told| broker_ids(told) == [1]).await;
+    cluster.start_broker(3).await;
+    let told = cluster.until(1, "broker 3 is back", |told| broker_ids(told) == [1, 3]).await;
+    assert_eq!(leaders(&told, "orders").iter().filter(|leader| **leader == 3).count(), 1, "it leads what it has");
+}
+
+#[tokio::test]
+async fn others_lead_before_a_broker_stops() {
+    let mut cluster = TestCluster::start(2).await;
+    cluster.create_topic(1, "orders", 4, 2).await;
+    cluster.stop_broker(2).await;
+    let told = cluster.metadata(1).await;
+    assert_eq!(leaders(&told, "orders"), [1, 1, 1, 1], "known before the stop was over");
+}
+
+#[tokio::test]
+async fn producer_ids_of_different_brokers_differ() {
+    let cluster = TestCluster::start(3).await;
+    let mut ids = BTreeSet::new();
+    for id in 1..=3 {
+        let mut client = cluster.client(id).await;
+        for _ in 0..2 {
+            let request =
+                InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(1000);
+            let response = client.call(2, &request).await;
+            assert_eq!(response.error_code, 0);
+            assert!(ids.insert(response.producer_id.0), "{ids:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_broker_names_the_same_coordinator() {
+    let cluster = TestCluster::start(3).await;
+    let request = FindCoordinatorRequest::default().with_key("group".to_owned().into());
+    let mut named = BTreeSet::new();
+    for id in 1..=3 {
+        let mut client = cluster.client(id).await;
+        let found = crate::harness::cluster::in_time("a coordinator is named", async {
+            loop {
+                let found = client.call(2, &request).await;
+                // COORDINATOR_NOT_AVAILABLE: the client asks again.
+                if found.error_code != 15 {
+                    return found;
+                }
+            }
+        });
+        let found = found.await;
+        assert_eq!(found.error_code, 0, "{found:?}");
+        named.insert((found.node_id.0, found.port));
+    }
+    assert_eq!(named.len(), 1, "{named:?}");
+}
+
+#[tokio::test]
+async fn a_folder_of_another_cluster_is_refused() {
+    let (folder, _) = TestBroker::start().await.stop().await;
+    let cluster = TestCluster::start(1).await;
+    let config = broker_config(folder.path(), 1, &cluster.controller_address.to_string());
+    let error = format!("{:#}", Broker::start(config).await.unwrap_err());
+    assert!(error.contains("belongs to cluster") && error.contains("the controller at 127.0.0.1:"), "{error}");
+    assert!(error.contains("another folder with --data-dir"), "{error}");
+}
+
+#[tokio::test]
+async fn a_process_with_both_roles_takes_other_brokers() {
+    let (folder, other_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let keys = [("weir.control.plane.listen", "127.0.0.1:0"), ("default.replication.factor", "1")];
+    let both = Broker::start(BrokerConfig::for_tests_with(folder.path(), &keys)).await.unwrap();
+    let controller = both.control_plane_address().unwrap().to_string();
+    let other = Broker::start(broker_config(other_folder.path(), 2, &controller)).await.unwrap();
+    let mut client = crate::harness::Client::connect(other.addresses()[0].1).await;
+    let told = client.call(12, &MetadataRequest::default().with_topics(None)).await;
+    assert_eq!(broker_ids(&told), [1, 2]);
+    assert_eq!(topic_names(&told).count(), 0);
+    other.stop().await.unwrap();
+    both.stop().await.unwrap();
+}
