@@ -17,6 +17,11 @@ run: ## build in release and serve 127.0.0.1:9092 with the data in ./data
 	@$(CARGO) build --release -p broker -p cli
 	@exec target/release/weir-broker
 
+.PHONY: cluster
+cluster: ## build in release and serve 127.0.0.1:9092, 9095 and 9098: three brokers, one controller, data in ./data-cluster
+	@$(CARGO) build --release -p broker -p cli
+	@exec scripts/cluster $(SETTINGS)
+
 .PHONY: build
 build: ## the two binaries, in release: weir-broker and weir
 	$(CARGO) build --release -p broker -p cli -p oracle
