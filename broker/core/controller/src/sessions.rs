@@ -5,7 +5,8 @@
 //! |---|---|
 //! | its connection broke and it did not come back | [`SessionSettings::reconnect_grace`] |
 //! | it is silent on an open connection | [`SessionSettings::timeout`] |
-//! | more than half of the brokers seem lost at once | one more `timeout` in which none of them is heard: more often it is the controller that is cut off |
+//! | it said that it goes | at once, however many go |
+//! | more than half of the other brokers seem lost at once | one more `timeout` in which none of them is heard: more often it is the controller that is cut off |
 
 use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime};
 use std::{collections::BTreeMap, time::Duration};
@@ -44,9 +45,19 @@ pub(crate) struct Sessions {
 struct Session {
     epoch: BrokerEpoch,
     last_heard: MonotonicTime,
+    /// By this controller. Otherwise it is only known from the store, which says nothing of what it does now.
+    was_heard: bool,
+    has_departed: bool,
     /// Its connection broke: when it is no longer waited for.
     given_up_at: Option<MonotonicTime>,
     applied: MetadataVersion,
+}
+
+impl Session {
+    fn unheard(epoch: BrokerEpoch, now: MonotonicTime) -> Self {
+        let applied = MetadataVersion(0);
+        Self { epoch, last_heard: now, was_heard: false, has_departed: false, given_up_at: None, applied }
+    }
 }
 
 impl Sessions {
@@ -61,11 +72,13 @@ impl Sessions {
             Some(session) if session.epoch > epoch => {}
             Some(session) if session.epoch == epoch => {
                 session.last_heard = now;
+                session.was_heard = true;
+                session.has_departed = false;
                 session.given_up_at = None;
                 session.applied = session.applied.max(applied);
             }
             _ => {
-                let session = Session { epoch, last_heard: now, given_up_at: None, applied };
+                let session = Session { applied, was_heard: true, ..Session::unheard(epoch, now) };
                 self.by_broker.insert(id, session);
             }
         }
@@ -81,12 +94,13 @@ impl Sessions {
     pub(crate) fn departed(&mut self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
         if let Some(session) = self.by_broker.get_mut(&id).filter(|session| session.epoch == epoch) {
             session.given_up_at = Some(now);
+            session.has_departed = true;
         }
     }
 
     /// A broker that the store knows as alive and that may be on its way here.
     pub(crate) fn expect(&mut self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
-        self.heard(Heartbeat { id, epoch, applied: MetadataVersion(0) }, now);
+        self.by_broker.insert(id, Session::unheard(epoch, now));
     }
 
     /// The controller itself stood still: nobody could be heard.
@@ -101,7 +115,8 @@ impl Sessions {
     /// Connected, and heard of within the timeout.
     pub(crate) fn is_live(&self, id: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) -> bool {
         self.by_broker.get(&id).is_some_and(|session| {
-            session.epoch == epoch && session.given_up_at.is_none() && now < self.end_of(session)
+            let is_connected = session.was_heard && session.given_up_at.is_none();
+            session.epoch == epoch && is_connected && now < self.end_of(session)
         })
     }
 
@@ -127,12 +142,17 @@ impl Sessions {
             session.epoch == *epoch && now >= self.end_of(session)
         };
         let lost: Vec<_> = alive.iter().filter(is_lost).copied().collect();
-        if lost.len() * 2 <= alive.len() {
+        let departed = alive.iter().filter(|(id, _)| self.by_broker[id].has_departed).count();
+        let vanished = lost.iter().filter(|(id, _)| !self.by_broker[id].has_departed).count();
+        if vanished * 2 <= alive.len() - departed {
             self.most_lost_since = None;
             return lost;
         }
         let since = *self.most_lost_since.get_or_insert(now);
-        if now < since + self.settings.timeout { Vec::new() } else { lost }
+        if now < since + self.settings.timeout {
+            return lost.into_iter().filter(|(id, _)| self.by_broker[id].has_departed).collect();
+        }
+        lost
     }
 
     /// When [`Self::lost`] may answer more than at `now`.

@@ -88,3 +88,29 @@ fn broker_known_from_the_store_has_a_whole_timeout_to_come() {
     assert_eq!(ids(sessions.lost(&alive, at(12_999))), [0; 0]);
     assert_eq!(ids(sessions.lost(&alive, at(13_000))), [1]);
 }
+
+#[test]
+fn all_may_depart_at_once() {
+    let (mut sessions, alive) = sessions(3);
+    (1..=3).for_each(|id| sessions.departed(BrokerId(id), EPOCH, at(100)));
+    assert_eq!(ids(sessions.lost(&alive, at(100))), [1, 2, 3]);
+}
+
+#[test]
+fn departure_of_some_is_no_reason_to_doubt_and_none_to_trust() {
+    let (mut sessions, alive) = sessions(5);
+    (1..=2).for_each(|id| sessions.departed(BrokerId(id), EPOCH, at(100)));
+    sessions.heard(heartbeat(5), at(2900));
+    assert_eq!(ids(sessions.lost(&alive, at(3000))), [1, 2], "two of the other three are missing");
+    sessions.heard(heartbeat(5), at(5900));
+    assert_eq!(ids(sessions.lost(&alive, at(6000))), [1, 2, 3, 4]);
+}
+
+#[test]
+fn broker_that_this_controller_never_heard_keeps_no_other_life_out() {
+    let mut sessions = Sessions::new(SessionSettings { timeout: TIMEOUT, reconnect_grace: GRACE });
+    sessions.lost(&[(BrokerId(1), EPOCH)], at(0));
+    assert!(!sessions.is_live(BrokerId(1), EPOCH, at(1)));
+    sessions.heard(heartbeat(1), at(2));
+    assert!(sessions.is_live(BrokerId(1), EPOCH, at(3)));
+}
