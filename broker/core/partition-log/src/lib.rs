@@ -45,5 +45,6 @@ pub use disk::{Disk, DiskFile, FileEntry};
 pub use errors::{CorruptBatch, OpenError, StorageError};
 pub use log::{Dirt, Log, Start};
 pub use manifest::{Crash, Manifest, ManifestEntry, ManifestError};
+pub use partition_metadata::stored_topic_id;
 pub use reports::{DeletedFiles, FlushPlan, OpenReport, ProducerDescription};
 pub use view::{AbortedTransaction, Cursor, LogView, ReadError, ReadPlan, ReadRange, TimestampedOffset};

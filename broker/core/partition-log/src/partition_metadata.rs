@@ -1,6 +1,16 @@
 //! `partition.metadata`: the topic id of a partition's folder, so that a folder of a deleted and re-created topic is not mistaken.
 
+use crate::{Disk, disk::read_whole, names};
 use model::TopicId;
+
+const MAX_BYTES: u64 = 4096;
+
+/// The topic id that a partition's folder was made for, as text; `None` where it does not say.
+pub fn stored_topic_id(disk: &impl Disk, folder: &str) -> Option<String> {
+    let path = format!("{folder}/{}", names::PARTITION_METADATA);
+    let text = read_whole(disk, &path, MAX_BYTES).ok()?;
+    decode(&text).map(str::to_owned)
+}
 
 pub(crate) fn encode(topic_id: TopicId) -> String {
     format!("version: 0\ntopic_id: {topic_id}\n")

@@ -1,10 +1,15 @@
 //! Fetch responses, versions 4 to 18, without the records: those stay files or buffers of the caller and are sent
 //! between the pieces written here. The size of the frame is known before the first byte leaves.
 //!
+//! Followers read them with [`FetchResponse::read`].
+//!
 //! Fields a version lacks are left out, so handlers fill in all they know.
 
+mod reading;
 #[cfg(test)]
 mod tests;
+
+pub use reading::FOLLOWER_VERSION;
 
 use crate::message_writer::MessageWriter;
 pub use crate::message_writer::{LeaderHint, NodeEndpoint};

@@ -108,8 +108,14 @@ impl Follower {
         })
     }
 
-    pub fn next_attempt(&self) -> MonotonicTime {
-        self.not_before
+    /// When it may ask again; `None` while only other metadata helps.
+    pub fn next_attempt(&self) -> Option<MonotonicTime> {
+        (!self.awaits_metadata).then_some(self.not_before)
+    }
+
+    /// What the leader sent could not be taken in.
+    pub fn failed(&mut self, now: MonotonicTime) {
+        self.not_before = now + BACKOFF;
     }
 
     /// The controller said something about the partition: what kept it from asking may be over.

@@ -98,6 +98,10 @@ impl Leader {
         &self.assignment
     }
 
+    pub fn has_followers(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
     /// Where this leadership began to append.
     pub fn epoch_start(&self) -> Offset {
         self.epoch_start
@@ -120,8 +124,13 @@ impl Leader {
     }
 
     /// Records up to `log_end` are safe here; the answer is the new high watermark if it rose.
-    pub fn log_end_moved(&mut self, log_end: Offset) -> Option<Offset> {
-        self.log_end = self.log_end.max(log_end);
+    pub fn log_end_moved(&mut self, log_end: Offset, now: MonotonicTime) -> Option<Offset> {
+        if log_end > self.log_end {
+            for follower in &mut self.followers {
+                follower.leader_moves(self.log_end, now);
+            }
+            self.log_end = log_end;
+        }
         self.raise_high_watermark()
     }
 
@@ -135,6 +144,18 @@ impl Leader {
             self.proposals.propose_join(fetch.broker, now);
         }
         Ok(self.raise_high_watermark())
+    }
+
+    /// A follower told where its log begins; true if that is news.
+    pub fn follower_starts_at(&mut self, broker: BrokerId, log_start: Offset) -> bool {
+        let follower = self.followers.iter_mut().find(|follower| follower.broker == broker);
+        follower.is_some_and(|follower| follower.log_start.replace(log_start) != Some(log_start))
+    }
+
+    /// Below this no replica that counts has anything; `own` is where the leader's log begins.
+    pub fn lowest_log_start(&self, own: Offset, counts: impl Fn(BrokerId) -> bool) -> Offset {
+        let others = self.followers.iter().filter(|follower| counts(follower.broker));
+        others.map(|follower| follower.log_start.unwrap_or(Offset::ZERO)).fold(own, Offset::min)
     }
 
     /// A follower outside the ISR joins once it has everything that is committed, and of this leadership at least its

@@ -160,7 +160,7 @@ impl World {
         };
         let end = partition.log.log_end();
         if let Ok(leader) = partition.replica.leader_mut() {
-            leader.log_end_moved(end);
+            leader.log_end_moved(end, self.network.now);
         }
         partition.waiting.push(Waiting { base, target: last.next(), first_number });
         Ok(())

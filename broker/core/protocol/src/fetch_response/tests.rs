@@ -94,6 +94,25 @@ fn clients_read_back_every_version() {
 }
 
 #[test]
+fn followers_read_what_leaders_write_and_nothing_less() {
+    let records = ["first", "", "third"].map(|text| Bytes::from_static(text.as_bytes()));
+    let frame = joined(response(records).into_pieces(FOLLOWER_VERSION, 77)).slice(4..);
+    let (correlation_id, read) = FetchResponse::read(&frame).unwrap();
+    assert_eq!((correlation_id, read.error_code, read.session_id), (77, 0, 1001));
+    let (plain, full) = (&read.topics[0].partitions[0], &read.topics[0].partitions[1]);
+    assert_eq!(
+        (&plain.records[..], plain.high_watermark, plain.log_start_offset),
+        (&b"first"[..], Offset(50), Offset(2))
+    );
+    assert_eq!(full.diverging_epoch, Some(EpochEndOffset { epoch: LeaderEpoch(6), end_offset: Offset(33) }));
+    assert_eq!((full.error_code, full.records.len()), (74, 0));
+    assert_eq!(&read.topics[1].partitions[0].records[..], b"third");
+    for length in 0..frame.len() {
+        assert!(FetchResponse::read(&frame.slice(..length)).is_err(), "cut to {length} bytes");
+    }
+}
+
+#[test]
 fn frame_size_counts_file_ranges_that_are_sent_later() {
     let pieces = response([FileRange(1 << 20), FileRange(0), FileRange(300_000)]).into_pieces(12, 1);
     let ranges: Vec<_> = pieces.iter().filter(|piece| matches!(piece, FetchPiece::Records(_))).collect();

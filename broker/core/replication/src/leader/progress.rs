@@ -11,6 +11,8 @@ pub(super) struct Progress {
     pub(super) epoch: BrokerEpoch,
     /// `None` before the first fetch in this leadership.
     pub(super) log_end: Option<Offset>,
+    /// What it told last; it may lag behind the leader's.
+    pub(super) log_start: Option<Offset>,
     /// When it last had everything the leader had.
     caught_up_at: Option<MonotonicTime>,
     /// The fetch before, and the leader's log end then: a follower that reaches what was there one fetch ago keeps up, however
@@ -20,7 +22,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(broker: BrokerId, caught_up_at: Option<MonotonicTime>) -> Self {
-        Self { broker, epoch: BrokerEpoch(-1), log_end: None, caught_up_at, last_fetch: None }
+        Self { broker, epoch: BrokerEpoch(-1), log_end: None, log_start: None, caught_up_at, last_fetch: None }
     }
 
     pub(super) fn fetched(
@@ -49,6 +51,13 @@ impl Progress {
         self.log_end = Some(fetch.log_end);
         self.last_fetch = Some((now, leader_log_end));
         Ok(())
+    }
+
+    /// The leader has more from now on. Whoever had all of it so far need not have said so again while nothing happened.
+    pub(super) fn leader_moves(&mut self, from: Offset, now: MonotonicTime) {
+        if self.log_end.is_some_and(|log_end| log_end >= from) {
+            self.caught_up_at = self.caught_up_at.max(Some(now));
+        }
     }
 
     pub(super) fn is_caught_up(&self, leader_log_end: Offset, lag_max: Duration, now: MonotonicTime) -> bool {

@@ -41,7 +41,7 @@ fn members(proposal: Option<Proposal>) -> Vec<i32> {
 #[test]
 fn follower_joins_once_it_has_what_is_committed_and_the_beginning_of_the_epoch() {
     let mut leader = leading(&[ME]);
-    leader.log_end_moved(Offset(12));
+    leader.log_end_moved(Offset(12), at(1));
     assert_eq!(leader.high_watermark(), Offset(12));
     for (log_end, expected) in [(9, vec![]), (11, vec![]), (12, vec![1, 2])] {
         reached(&mut leader, SECOND, log_end, 1);
@@ -64,7 +64,7 @@ fn member_that_is_to_join_counts_before_it_is_committed() {
     let mut leader = leading(&[ME]);
     reached(&mut leader, SECOND, 10, 1);
     assert!(leader.next_proposal(at(1)).is_some());
-    assert_eq!(leader.log_end_moved(Offset(20)), None);
+    assert_eq!(leader.log_end_moved(Offset(20), at(1)), None);
     assert_eq!(reached(&mut leader, SECOND, 15, 2), Some(Offset(15)));
 }
 
@@ -74,7 +74,7 @@ fn member_that_is_to_leave_counts_until_it_is_committed() {
     leader.check_lag(LAG, at(30_001));
     let proposal = leader.next_proposal(at(30_001));
     assert_eq!(members(proposal), [1]);
-    assert_eq!(leader.log_end_moved(Offset(11)), None);
+    assert_eq!(leader.log_end_moved(Offset(11), at(1)), None);
     let raised = leader.proposal_accepted(assignment(1, &[ME]), at(30_002));
     assert_eq!(raised, Some(Offset(11)));
 }
@@ -110,7 +110,7 @@ fn member_whose_joining_may_be_committed_goes_on_counting_until_the_metadata_com
     leader.next_proposal(at(2)).unwrap();
     // The first attempt was committed; the second finds another state.
     leader.proposal_refused(PartitionEpoch(0), ProposalRefused::Outdated, at(3));
-    assert_eq!(leader.log_end_moved(Offset(20)), None);
+    assert_eq!(leader.log_end_moved(Offset(20), at(1)), None);
     assert_eq!(leader.next_proposal(at(60_000)), None, "the state it would start from is not the current one");
     leader.update(assignment(1, &[ME, SECOND]), at(60_001));
     assert_eq!(leader.high_watermark(), Offset(10));
@@ -124,7 +124,7 @@ fn refused_member_counts_until_no_copy_of_the_proposal_can_be_committed() {
     leader.proposal_refused(PartitionEpoch(0), ProposalRefused::NotNow, at(2));
     assert_eq!(leader.next_proposal(at(3)), None, "not at once");
     assert_eq!(members(leader.next_proposal(at(502))), [1], "the ISR as it is, confirmed");
-    assert_eq!(leader.log_end_moved(Offset(20)), None);
+    assert_eq!(leader.log_end_moved(Offset(20), at(1)), None);
     assert_eq!(leader.proposal_accepted(assignment(1, &[ME]), at(503)), Some(Offset(20)));
     reached(&mut leader, SECOND, 20, 504);
     assert_eq!(members(leader.next_proposal(at(504))), [1, 2]);
@@ -147,7 +147,7 @@ fn late_refusal_of_an_older_proposal_says_nothing() {
 fn follower_that_keeps_up_one_fetch_behind_stays() {
     let mut leader = leading(&[ME, SECOND]);
     for second in 1..=60 {
-        leader.log_end_moved(Offset(10 + second * 100));
+        leader.log_end_moved(Offset(10 + second * 100), at(u64::try_from(second).unwrap() * 1000));
         let has = 10 + (second - 1) * 100;
         reached(&mut leader, SECOND, has, u64::try_from(second).unwrap() * 1000);
         leader.check_lag(LAG, at(u64::try_from(second).unwrap() * 1000));
@@ -159,7 +159,7 @@ fn follower_that_keeps_up_one_fetch_behind_stays() {
 fn follower_that_fetches_and_falls_behind_leaves() {
     let mut leader = leading(&[ME, SECOND]);
     for second in 1..=31 {
-        leader.log_end_moved(Offset(10 + second * 100));
+        leader.log_end_moved(Offset(10 + second * 100), at(1));
         reached(&mut leader, SECOND, 10 + second, u64::try_from(second).unwrap() * 1000);
     }
     leader.check_lag(LAG, at(31_000));
@@ -167,10 +167,33 @@ fn follower_that_fetches_and_falls_behind_leaves() {
 }
 
 #[test]
+fn follower_that_had_everything_while_nothing_happened_gets_its_time_from_the_next_append_on() {
+    let mut leader = leading(&[ME, SECOND]);
+    reached(&mut leader, SECOND, 10, 1);
+    leader.log_end_moved(Offset(11), at(3_600_000));
+    leader.check_lag(LAG, at(3_630_000));
+    assert_eq!(leader.next_proposal(at(3_630_000)), None);
+    leader.check_lag(LAG, at(3_630_001));
+    assert_eq!(members(leader.next_proposal(at(3_630_001))), [1]);
+}
+
+#[test]
+fn deleted_records_are_gone_once_every_replica_that_counts_begins_after_them() {
+    let mut leader = leading(&[ME, SECOND, THIRD]);
+    let lowest = |leader: &Leader| leader.lowest_log_start(Offset(7), |id| id != THIRD);
+    assert_eq!(lowest(&leader), Offset(0));
+    assert!(leader.follower_starts_at(SECOND, Offset(5)));
+    assert!(!leader.follower_starts_at(SECOND, Offset(5)));
+    assert_eq!(lowest(&leader), Offset(5));
+    leader.follower_starts_at(SECOND, Offset(7));
+    assert_eq!(lowest(&leader), Offset(7));
+}
+
+#[test]
 fn later_life_of_a_follower_starts_from_nothing() {
     let mut leader = leading(&[ME, SECOND]);
     assert_eq!(reached(&mut leader, SECOND, 10, 1), Some(Offset(10)));
-    leader.log_end_moved(Offset(20));
+    leader.log_end_moved(Offset(20), at(1));
     leader.follower_fetched(fetch(SECOND, 8, 3), at(2)).unwrap();
     assert_eq!(leader.follower_fetched(fetch(SECOND, 7, 20), at(3)), Err(NotServed::StaleBrokerEpoch));
     assert_eq!(leader.high_watermark(), Offset(10));

@@ -38,8 +38,8 @@ fn sole_replica_commits_what_it_holds() {
     let mut replica = Replica::new(ME);
     let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
     assert_eq!(replica.assign(alone, Offset(10), Offset(7), NOW), Some(Offset(10)));
-    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12)), Some(Offset(12)));
-    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12)), None);
+    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12), NOW), Some(Offset(12)));
+    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12), NOW), None);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn high_watermark_is_the_lowest_log_end_of_the_in_sync_set() {
 fn high_watermark_stands_still_below_the_minimum() {
     let mut replica = leading(&[ME], 2, 10, 4);
     let leader = replica.leader_mut().unwrap();
-    assert_eq!(leader.log_end_moved(Offset(11)), None);
+    assert_eq!(leader.log_end_moved(Offset(11), NOW), None);
     assert_eq!(leader.check_min_in_sync(), Err(NotEnoughReplicas { in_sync: 1, required: 2 }));
     reached(leader, OTHER, 11);
     let raised = replica.assign(assignment(5, &[ME, OTHER], 2), Offset(11), Offset(4), NOW);
@@ -86,7 +86,11 @@ fn new_leadership_forgets_what_followers_had() {
     reached(replica.leader_mut().unwrap(), OTHER, 9);
     replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(9), NOW);
     assert_eq!(replica.leader().unwrap().epoch_start(), Offset(10));
-    assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(20)), None, "no follower fetched in this epoch yet");
+    assert_eq!(
+        replica.leader_mut().unwrap().log_end_moved(Offset(20), NOW),
+        None,
+        "no follower fetched in this epoch yet"
+    );
 }
 
 #[test]
