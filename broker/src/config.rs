@@ -29,7 +29,7 @@ pub use listeners::{AdvertisedListener, Listener, ListenerName};
 pub use load::{ConfigError, LoadedConfig, Notice, load};
 pub use typed::{
     CleanerConfig, CompressedBatchValidation, FetchConfig, GroupConfig, LogConfig, NetworkConfig, OffsetsConfig,
-    ProducerConfig, TopicConfig,
+    ProducerConfig, ReplicaSelector, ReplicationConfig, TopicConfig,
 };
 pub use value::{Refusal, Value};
 
@@ -68,6 +68,7 @@ pub struct BrokerConfig {
     pub groups: GroupConfig,
     pub offsets: OffsetsConfig,
     pub producers: ProducerConfig,
+    pub replication: ReplicationConfig,
     static_values: Arc<BTreeMap<String, String>>,
 }
 

@@ -21,6 +21,7 @@ mod imported;
 mod metadata_cache;
 pub mod metrics;
 mod partitions;
+mod replication;
 mod running;
 mod server;
 pub mod shutdown;

@@ -8,21 +8,28 @@ mod append;
 mod apply;
 mod disk_pool;
 mod flush;
+mod followers;
+mod following;
 mod maintenance;
 mod manifest_file;
 mod opening;
 mod partition;
+mod position;
 mod queue;
 mod read;
 mod records;
 mod settings;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod watch;
 mod writer;
 
 pub(crate) use append::{AppendError, AppendRequest, AppendSink, Appended, RequiredAcks};
+pub(crate) use apply::assignment;
 pub(crate) use disk_pool::DiskPool;
+pub(crate) use followers::{Decided, FollowerAsks, FollowingBroker, NoRecords};
+pub(crate) use following::{Following, check_records};
 pub(crate) use partition::{LogView, Offsets, Partition, State, Unavailable};
 pub(crate) use read::{Isolation, ReadError, ReadRequest};
 pub(crate) use records::DeleteRecordsError;
@@ -50,7 +57,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 /// How long a request that names no limit of its own waits for the recovery of a log: a client waits longer.
 pub(crate) const PATIENCE_FOR_RECOVERY: Duration = Duration::from_secs(5);
@@ -81,6 +88,10 @@ struct Host {
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
     topics: RwLock<Topics>,
+    moved: following::Moved,
+    /// A replicated partition that is led here could not be written to.
+    cannot_lead: Notify,
+    proposals: followers::Proposals,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -126,6 +137,9 @@ impl Partitions {
             recovering: AtomicBool::new(true),
             manifest,
             topics: RwLock::default(),
+            moved: following::Moved::default(),
+            cannot_lead: Notify::new(),
+            proposals: followers::Proposals::default(),
             tasks: Mutex::default(),
         });
         host.remove_folders_after(doomed, Duration::ZERO);
@@ -181,9 +195,11 @@ impl Partitions {
     pub(crate) async fn recovered(&self) {
         let mut all_serve = true;
         for partition in self.all() {
-            if partition.state() == State::Recovering || !partition.leads() {
-                // As its writer: others see the log open, then the state, and only then the leader.
+            // As its writer: others see the log open, then the state, and only then the leader.
+            if partition.state() == State::Recovering {
                 partition.exclusive(queue::Need::Log, |_, _| ()).await;
+            } else if !partition.leads() {
+                partition.exclusive(queue::Need::Nothing, |_, _| ()).await;
             }
             all_serve &= !matches!(partition.state(), State::Recovering | State::Failed);
         }
@@ -194,6 +210,11 @@ impl Partitions {
         if let Err(error) = self.host.manifest.mark_boot().await {
             tracing::warn!(%error, "cannot note that all logs are recovered, the next crash takes longer to recover from");
         }
+    }
+
+    /// Resolves when the disk refused what a leader with followers had to write: others can lead, with good disks.
+    pub(crate) async fn cannot_lead(&self) {
+        self.host.cannot_lead.notified().await;
     }
 
     /// Closes every log and leaves the mark of a clean stop. No append may follow.

@@ -19,6 +19,7 @@ use crate::{
     metadata_cache::MetadataCache,
     metrics::{BrokerState, ConsumerLag, Metrics, RuntimeLoad},
     partitions::Partitions,
+    replication::{Replication, ReplicationSetup},
     server::{BoundListeners, Server},
     shutdown::DRAIN_PATIENCE,
 };
@@ -33,6 +34,8 @@ pub struct RunningBroker {
     broker: Arc<Broker>,
     server: Server,
     controller: OwnController,
+    /// With the other brokers of its cluster.
+    replication: Option<Replication>,
     admin_address: Option<SocketAddr>,
     health: Health,
     folder: Arc<DataFolder>,
@@ -83,6 +86,15 @@ impl Broker {
             partitions: partitions.clone(),
         });
         groups.start();
+        let replication = (config.role != Role::Alone).then(|| {
+            Replication::start(&ReplicationSetup {
+                config: config.clone(),
+                clock,
+                metadata: metadata.clone(),
+                controller: controller.handle(),
+                partitions: partitions.clone(),
+            })
+        });
         let broker = Arc::new(Broker {
             clock,
             metadata,
@@ -105,7 +117,8 @@ impl Broker {
         controller.unfenced().await;
         health.set(Readiness::Ready);
         helpers.push(tokio::spawn(follow_fencing(broker.clone(), health.clone())));
-        Ok(RunningBroker { broker, server, controller, admin_address, health, folder, failure, helpers })
+        helpers.push(tokio::spawn(give_up_leading(broker.partitions.clone(), failure.clone())));
+        Ok(RunningBroker { broker, server, controller, replication, admin_address, health, folder, failure, helpers })
     }
 }
 
@@ -152,6 +165,9 @@ impl RunningBroker {
             self.controller.hand_over().await;
         }
         self.server.drain(DRAIN_PATIENCE).await;
+        if let Some(replication) = self.replication {
+            replication.stop().await;
+        }
         self.broker.groups.stop().await;
         let partitions = self.broker.partitions.shutdown().await.context("close the partitions");
         let controller = self.controller.stop().await;
@@ -183,6 +199,12 @@ fn advertise_real_ports(config: &mut BrokerConfig, bound: &[(ListenerName, Socke
             advertised.port = address.port();
         }
     }
+}
+
+/// A leader that cannot write would keep its partitions from everybody, while others could lead them.
+async fn give_up_leading(partitions: Partitions, failure: Failure) {
+    partitions.cannot_lead().await;
+    failure.tell("the data folder cannot be written to, so that other brokers have to lead".to_owned());
 }
 
 /// A broker that the controller took for lost should get no new clients until it is back.

@@ -1,6 +1,6 @@
 //! DeleteRecords (21): moves the start of a log.
 
-use super::{RequestContext, error_codes};
+use super::{RequestContext, error_codes, topic_words::not_held};
 use crate::partitions::{DeleteRecordsError, Topic};
 use futures_util::future::join_all;
 use kafka_protocol::{
@@ -12,7 +12,9 @@ use kafka_protocol::{
     },
 };
 use model::{LeaderEpoch, Offset, PartitionIndex};
-use std::sync::Arc;
+use protocol::topic_reference::TopicReference;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Stands for everything that is committed.
 const UP_TO_HIGH_WATERMARK: i64 = -1;
@@ -20,31 +22,67 @@ const UP_TO_HIGH_WATERMARK: i64 = -1;
 const NO_LOW_WATERMARK: i64 = -1;
 
 pub(crate) async fn handle(context: &RequestContext, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let topics = request.topics.into_iter().map(|topic| async move {
         let held = context.broker.partitions.topic(&topic.name);
-        let partitions = join_all(topic.partitions.iter().map(|asked| delete(held.as_ref(), asked))).await;
+        let partitions = join_all(topic.partitions.iter().map(|asked| delete(context, held.as_ref(), asked))).await;
         DeleteRecordsTopicResult::default().with_name(topic.name).with_partitions(partitions)
     });
     let topics = join_all(topics).await;
     // Once for all partitions: a start that moved must not move back after a crash.
-    let topics = match context.broker.partitions.checkpoint().await {
-        Ok(()) => topics,
-        Err(_) => topics.into_iter().map(not_kept).collect(),
-    };
-    DeleteRecordsResponse::default().with_topics(topics)
+    if context.broker.partitions.checkpoint().await.is_err() {
+        let failed = topics.into_iter().map(|topic| not_kept(topic, Code::KafkaStorageError));
+        return DeleteRecordsResponse::default().with_topics(failed.collect());
+    }
+    let everywhere = topics.into_iter().map(|topic| everywhere(context, topic, deadline));
+    DeleteRecordsResponse::default().with_topics(join_all(everywhere).await)
 }
 
-async fn delete(topic: Option<&Arc<Topic>>, asked: &DeleteRecordsPartition) -> DeleteRecordsPartitionResult {
+/// Deleted is what no live replica has any more.
+async fn everywhere(
+    context: &RequestContext,
+    mut topic: DeleteRecordsTopicResult,
+    deadline: Instant,
+) -> DeleteRecordsTopicResult {
+    let name = topic.name.clone();
+    let waits = topic.partitions.iter_mut().filter(|partition| partition.error_code == 0).map(|result| {
+        let partition = context.broker.partitions.get(&name, PartitionIndex(result.partition_index));
+        let metadata = context.broker.metadata.clone();
+        async move {
+            let is_alive = move |id| metadata.current().is_usable(id);
+            let start = Offset(result.low_watermark);
+            let Some(partition) = partition else { return };
+            if !partition.starts_everywhere(start, is_alive, deadline).await {
+                fail(result, Code::RequestTimedOut);
+            }
+        }
+    });
+    join_all(waits).await;
+    topic
+}
+
+async fn delete(
+    context: &RequestContext,
+    topic: Option<&Arc<Topic>>,
+    asked: &DeleteRecordsPartition,
+) -> DeleteRecordsPartitionResult {
     let result = DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
-    match low_watermark(topic, asked).await {
+    match low_watermark(context, topic, asked).await {
         Ok(low_watermark) => result.with_low_watermark(low_watermark.0),
         Err(code) => result.with_low_watermark(NO_LOW_WATERMARK).with_error_code(code),
     }
 }
 
-async fn low_watermark(topic: Option<&Arc<Topic>>, asked: &DeleteRecordsPartition) -> Result<Offset, i16> {
+async fn low_watermark(
+    context: &RequestContext,
+    topic: Option<&Arc<Topic>>,
+    asked: &DeleteRecordsPartition,
+) -> Result<Offset, i16> {
     let topic = topic.ok_or(Code::UnknownTopicOrPartition.code())?;
-    let partition = topic.get(PartitionIndex(asked.partition_index)).ok_or(Code::UnknownTopicOrPartition.code())?;
+    let index = PartitionIndex(asked.partition_index);
+    let partition = topic
+        .get(index)
+        .ok_or_else(|| not_held(&context.broker.metadata.current(), TopicReference::Id(topic.id()), index).code())?;
     if topic.is_internal() {
         return Err(Code::InvalidTopicException.code());
     }
@@ -59,12 +97,14 @@ async fn low_watermark(topic: Option<&Arc<Topic>>, asked: &DeleteRecordsPartitio
     })
 }
 
-fn not_kept(mut topic: DeleteRecordsTopicResult) -> DeleteRecordsTopicResult {
-    for partition in topic.partitions.iter_mut().filter(|partition| partition.error_code == 0) {
-        partition.error_code = Code::KafkaStorageError.code();
-        partition.low_watermark = NO_LOW_WATERMARK;
-    }
+fn not_kept(mut topic: DeleteRecordsTopicResult, code: Code) -> DeleteRecordsTopicResult {
+    topic.partitions.iter_mut().filter(|partition| partition.error_code == 0).for_each(|result| fail(result, code));
     topic
+}
+
+fn fail(result: &mut DeleteRecordsPartitionResult, code: Code) {
+    result.error_code = code.code();
+    result.low_watermark = NO_LOW_WATERMARK;
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! DescribeProducers (61): the producers a partition remembers (KIP-664).
 
-use super::{RequestContext, error_codes};
+use super::{RequestContext, error_codes, topic_words::not_held};
 use futures_util::future::join_all;
 use kafka_protocol::{
     ResponseError as Code,
@@ -12,6 +12,7 @@ use kafka_protocol::{
 };
 use model::{LeaderEpoch, Offset, PartitionIndex};
 use partition_log::ProducerDescription;
+use protocol::topic_reference::TopicReference;
 
 pub(crate) async fn handle(context: &RequestContext, request: DescribeProducersRequest) -> DescribeProducersResponse {
     let topics = request.topics.into_iter().map(|topic| async move {
@@ -37,8 +38,12 @@ fn unknown_topic(context: &RequestContext, topic: &TopicName) -> Option<StrBytes
 }
 
 async fn producers(context: &RequestContext, topic: &TopicName, index: i32) -> Result<Vec<ProducerDescription>, i16> {
-    let partition = context.broker.partitions.get(topic, PartitionIndex(index));
-    let partition = partition.ok_or(Code::UnknownTopicOrPartition.code())?;
+    let index = PartitionIndex(index);
+    let partition = context
+        .broker
+        .partitions
+        .get(topic, index)
+        .ok_or_else(|| not_held(&context.broker.metadata.current(), TopicReference::Name(topic), index).code())?;
     partition.check(LeaderEpoch::UNKNOWN).map_err(error_codes::unavailable)?;
     partition.producers().await.ok_or(Code::KafkaStorageError.code())
 }

@@ -5,8 +5,10 @@
 //! looks only at partitions that moved since it looked last ([`ready`]), and a parked request costs one timer.
 
 mod evaluate;
+mod followers;
 mod gather;
 mod memory;
+mod nearest;
 mod ready;
 mod respond;
 mod session;
@@ -20,6 +22,7 @@ use super::{RequestContext, Response};
 use crate::partitions::Isolation;
 use bytes::Bytes;
 use evaluate::{Pass, Rules, Which};
+use followers::{Reader, note_follower};
 use futures_util::future::join_all;
 use kafka_protocol::{ResponseError as Code, messages::FetchRequest, protocol::Decodable};
 use parking_lot::Mutex;
@@ -53,7 +56,7 @@ pub(crate) async fn handle(context: RequestContext, mut body: Bytes) -> Response
     let (kind, set) = if epoch == INITIAL_EPOCH || epoch == FINAL_EPOCH {
         sessions.close(session_id);
         let kind = if epoch == INITIAL_EPOCH { Kind::Opens } else { Kind::None };
-        (kind, Arc::new(Mutex::new(FetchSet::of(&context, request))))
+        (kind, Arc::new(Mutex::new(FetchSet::of(&context, request, rules.reader.is_follower()))))
     } else {
         match sessions.resume(&context, session_id, epoch, request) {
             Ok(Some(session)) => {
@@ -66,6 +69,9 @@ pub(crate) async fn handle(context: RequestContext, mut body: Bytes) -> Response
         }
     };
     await_recovery(&context, &set, deadline).await;
+    if let Reader::Follower(broker) = rules.reader {
+        note_follower(&set, broker).await;
+    }
     let mut pass = collect(&context, &set, &kind, &rules, deadline).await;
     let session_id = match finish(sessions, &set, &kind, &mut pass) {
         Ok(session_id) => session_id,
@@ -91,13 +97,13 @@ async fn await_recovery(context: &RequestContext, set: &Mutex<FetchSet>, deadlin
 fn rules(context: &RequestContext, request: &FetchRequest) -> Rules {
     let most = i32::try_from(context.broker.config.fetch.max_bytes).unwrap_or(i32::MAX);
     let max_bytes = request.max_bytes.clamp(0, most);
-    let replica = if context.version >= 15 { request.replica_state.replica_id } else { request.replica_id };
     Rules {
         version: context.version,
         max_bytes: usize::try_from(max_bytes).unwrap_or(0),
         min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
         isolation: if request.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted },
-        from_replica: replica.0 >= 0,
+        reader: Reader::of(context, request),
+        rack: nearest::rack(context, request),
     }
 }
 

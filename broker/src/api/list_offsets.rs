@@ -1,6 +1,6 @@
 //! ListOffsets (2): offsets for times, and the special ones.
 
-use super::{RequestContext, error_codes};
+use super::{RequestContext, error_codes, topic_words::not_held};
 use crate::partitions::{PATIENCE_FOR_RECOVERY, Partition, ReadError};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -14,6 +14,7 @@ use kafka_protocol::{
 };
 use model::{LeaderEpoch, Offset, PartitionIndex, WallTime};
 use partition_log::TimestampedOffset;
+use protocol::topic_reference::TopicReference;
 use std::{collections::HashSet, sync::Arc};
 use tokio::time::Instant;
 
@@ -86,7 +87,9 @@ impl Asked<'_> {
         }
         let index = PartitionIndex(asked.partition_index);
         let partition = self.context.broker.partitions.get(&topic.name, index);
-        let partition = partition.ok_or(Code::UnknownTopicOrPartition.code())?;
+        let partition = partition.ok_or_else(|| {
+            not_held(&self.context.broker.metadata.current(), TopicReference::Name(&topic.name), index).code()
+        })?;
         partition.recovered_by(Instant::now() + PATIENCE_FOR_RECOVERY).await;
         partition.check(LeaderEpoch(asked.current_leader_epoch)).map_err(error_codes::unavailable)?;
         self.find(&partition, asked.timestamp).await

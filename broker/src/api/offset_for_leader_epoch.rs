@@ -1,6 +1,6 @@
 //! OffsetForLeaderEpoch (23): where a leader epoch ended (KIP-101, KIP-320).
 
-use super::{RequestContext, error_codes};
+use super::{RequestContext, error_codes, topic_words::not_held};
 use futures_util::future::join_all;
 use kafka_protocol::{
     ResponseError as Code,
@@ -11,6 +11,7 @@ use kafka_protocol::{
     },
 };
 use model::{LeaderEpoch, Offset, PartitionIndex};
+use protocol::topic_reference::TopicReference;
 
 pub(crate) async fn handle(
     context: &RequestContext,
@@ -37,8 +38,12 @@ async fn end(
     topic: &TopicName,
     asked: &OffsetForLeaderPartition,
 ) -> Result<(LeaderEpoch, Offset), i16> {
-    let partition = context.broker.partitions.get(topic, PartitionIndex(asked.partition));
-    let partition = partition.ok_or(Code::UnknownTopicOrPartition.code())?;
+    let index = PartitionIndex(asked.partition);
+    let partition = context
+        .broker
+        .partitions
+        .get(topic, index)
+        .ok_or_else(|| not_held(&context.broker.metadata.current(), TopicReference::Name(topic), index).code())?;
     partition.check(LeaderEpoch(asked.current_leader_epoch)).map_err(error_codes::unavailable)?;
     let epoch = LeaderEpoch(asked.leader_epoch);
     // The current epoch goes on, so its end is the end of the log; a closed log need not open for it.

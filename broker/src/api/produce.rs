@@ -9,7 +9,10 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-use super::{Dispatched, RequestContext, Response, error_codes};
+use super::{
+    Dispatched, RequestContext, Response, error_codes,
+    topic_words::{known_leader, not_held},
+};
 use crate::{
     control_plane::create_on_demand,
     partitions::{AppendRequest, Partition, RequiredAcks, Topic, Unavailable},
@@ -210,7 +213,10 @@ impl Pending {
             return Err(failed(index, Code::InvalidTopicException));
         }
         let Some(partition) = topic.get(PartitionIndex(index)) else {
-            return Err(failed(index, Code::UnknownTopicOrPartition));
+            let known = TopicReference::Id(topic.id());
+            let code = not_held(&self.context.broker.metadata.current(), known, PartitionIndex(index));
+            let current_leader = known_leader(&self.context, known, PartitionIndex(index));
+            return Err(PartitionResult { current_leader, ..failed(index, code) });
         };
         match partition.check(LeaderEpoch::UNKNOWN) {
             // A failed log is tried again by each append: that is how it heals. One in recovery takes what was queued meanwhile.

@@ -8,8 +8,8 @@ use kafka_protocol::{
     messages::{BrokerId as WireBrokerId, TopicName as WireTopicName},
     protocol::StrBytes,
 };
-use model::{BrokerId, TopicName};
-use protocol::topic_reference::TopicReference;
+use model::{BrokerId, PartitionIndex, TopicName};
+use protocol::{fetch_response::LeaderHint, topic_reference::TopicReference};
 
 /// What the wire carries where nobody asked for operations.
 pub(super) const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
@@ -58,6 +58,26 @@ pub(super) fn unknown(topic: TopicReference<'_>) -> Code {
         TopicReference::Name(_) => Code::UnknownTopicOrPartition,
         TopicReference::Id(_) => Code::UnknownTopicId,
     }
+}
+
+/// The code for a partition of which this broker holds no replica: clients look for the leader elsewhere, if it exists.
+pub(super) fn not_held(image: &ClusterImage, topic: TopicReference<'_>, partition: PartitionIndex) -> Code {
+    match existing(image, topic) {
+        None => unknown(topic),
+        Some(known) if known.partition(partition).is_some() => Code::NotLeaderOrFollower,
+        Some(_) => Code::UnknownTopicOrPartition,
+    }
+}
+
+/// KIP-951: who leads a partition of which no replica is here.
+pub(super) fn known_leader(
+    context: &ConnectionContext,
+    topic: TopicReference<'_>,
+    partition: PartitionIndex,
+) -> Option<LeaderHint> {
+    let image = context.broker.metadata.current();
+    let partition = existing(&image, topic)?.partition(partition)?;
+    Some(LeaderHint { leader_id: partition.leader?, leader_epoch: partition.leader_epoch })
 }
 
 pub(super) fn wire_brokers(brokers: &[BrokerId]) -> Vec<WireBrokerId> {

@@ -2,7 +2,7 @@
 
 use super::{
     BrokerConfig, CleanerConfig, CompressedBatchValidation, FetchConfig, GroupConfig, LogConfig, NetworkConfig,
-    OffsetsConfig, ProducerConfig, TopicConfig,
+    OffsetsConfig, ProducerConfig, ReplicationConfig, TopicConfig,
     cluster::{ClusterConfig, Role},
     definitions::{Definition, Effect},
     layers::{self, Origin, Setting, Sources},
@@ -183,6 +183,7 @@ fn build(values: &Values, role: Role, listeners: Listeners, settings: &BTreeMap<
         groups: GroupConfig::read(values),
         offsets: OffsetsConfig::read(values),
         producers: ProducerConfig::read(values),
+        replication: ReplicationConfig::read(values),
         static_values: Arc::new(static_values.collect()),
     }
 }

@@ -163,6 +163,64 @@ impl Default for CleanerConfig {
     }
 }
 
+/// Which replica a consumer reads from (KIP-392).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaSelector {
+    Leader,
+    /// One in the consumer's rack, if there is one in sync.
+    RackAware,
+}
+
+impl ReplicaSelector {
+    /// Kafka's classes, by their names with or without the package.
+    fn named(class: Option<&str>) -> Self {
+        match class.and_then(|class| class.rsplit('.').next()) {
+            Some("RackAwareReplicaSelector") => Self::RackAware,
+            _ => Self::Leader,
+        }
+    }
+}
+
+/// Replication from and to other brokers.
+#[derive(Debug, Clone)]
+pub struct ReplicationConfig {
+    /// `replica.selector.class`.
+    pub selector: ReplicaSelector,
+    /// `replica.lag.time.max.ms`: a follower that was not caught up for so long leaves the in-sync replicas.
+    pub lag_max_ms: u64,
+    /// `replica.fetch.min.bytes`, `replica.fetch.max.bytes` (of a partition), `replica.fetch.response.max.bytes`.
+    pub fetch_min_bytes: i32,
+    pub fetch_max_bytes: i32,
+    pub fetch_response_max_bytes: i32,
+    /// `replica.fetch.wait.max.ms`: how long a leader may wait for something to send.
+    pub fetch_wait_max_ms: u64,
+    /// `replica.fetch.backoff.ms`: the longest pause after a leader could not be reached.
+    pub fetch_backoff_ms: u64,
+    /// `replica.socket.timeout.ms`: beyond the wait, how long an answer may take.
+    pub socket_timeout_ms: u64,
+}
+
+impl ReplicationConfig {
+    pub(super) fn read(values: &Values) -> Self {
+        Self {
+            selector: ReplicaSelector::named(values.text("replica.selector.class").as_deref()),
+            lag_max_ms: values.number("replica.lag.time.max.ms"),
+            fetch_min_bytes: values.number("replica.fetch.min.bytes"),
+            fetch_max_bytes: values.number("replica.fetch.max.bytes"),
+            fetch_response_max_bytes: values.number("replica.fetch.response.max.bytes"),
+            fetch_wait_max_ms: values.number("replica.fetch.wait.max.ms"),
+            fetch_backoff_ms: values.number("replica.fetch.backoff.ms"),
+            socket_timeout_ms: values.number("replica.socket.timeout.ms"),
+        }
+    }
+}
+
+impl Default for ReplicationConfig {
+    fn default() -> Self {
+        Self::read(&Values::default())
+    }
+}
+
 /// Fetch, its sessions, and long polling.
 #[derive(Debug, Clone)]
 pub struct FetchConfig {

@@ -25,6 +25,7 @@ impl Partitions {
         let deleted: Vec<&Arc<TopicImage>> =
             before.topics.iter().filter(|topic| after.topic_by_id(topic.id).is_none()).collect();
         self.delete(&deleted).await;
+        self.leave(after).await;
         let mut resolved = Resolver { partitions: self, image: after, known: BTreeMap::new() };
         let mut under_way = Vec::new();
         let configs_changed = !Arc::ptr_eq(&before.broker_configs, &after.broker_configs);
@@ -34,7 +35,9 @@ impl Partitions {
                 old => under_way.extend(self.take_over(topic, old.map(|old| &**old), &mut resolved)),
             }
         }
-        if self.host.known.lock().take().is_some() {
+        let known = self.host.known.lock().take();
+        if let Some(known) = known {
+            self.put_strays_aside(&known, after).await;
             // After a crash partitions serve one by one, as each is recovered.
             return;
         }
@@ -113,6 +116,22 @@ impl Partitions {
         Arc::clone(partitions[position].get_or_insert_with(make))
     }
 
+    /// Gives up replicas that are another broker's now.
+    async fn leave(&self, image: &ClusterImage) {
+        let mut doomed = Vec::new();
+        for topic in self.topics() {
+            let Some(image) = image.topic_by_id(topic.id) else { continue };
+            for held in topic.partitions.write().iter_mut() {
+                let moved_away = held.take_if(|held| {
+                    let partition = image.partition(held.id.partition);
+                    partition.is_some_and(|partition| !partition.replicas.contains(&self.host.me))
+                });
+                doomed.extend(moved_away);
+            }
+        }
+        self.remove(doomed).await;
+    }
+
     async fn delete(&self, images: &[&Arc<TopicImage>]) {
         let mut doomed = Vec::new();
         {
@@ -121,12 +140,16 @@ impl Partitions {
                 if let Some(topic) = topics.by_id.remove(&image.id) {
                     topics.by_name.remove(&image.name);
                     self.host.metrics.remove_topic(&image.name);
-                    doomed.append(&mut topic.partitions.write());
+                    doomed.extend(topic.partitions.write().drain(..).flatten());
                 }
             }
         }
-        let delay = doomed.iter().flatten().map(|partition| delete_delay(&partition.settings())).max();
-        let moved = doomed.into_iter().flatten().map(|partition| async move {
+        self.remove(doomed).await;
+    }
+
+    async fn remove(&self, doomed: Vec<Arc<Partition>>) {
+        let delay = doomed.iter().map(|partition| delete_delay(&partition.settings())).max();
+        let moved = doomed.into_iter().map(|partition| async move {
             let folder = partition.exclusive(Need::Device, |partition, writer| partition.delete(writer)).await;
             partition.host.manifest.remove(&partition.folder());
             folder.flatten()
@@ -156,7 +179,8 @@ impl Resolver<'_> {
     }
 }
 
-fn assignment(partition: &PartitionImage, settings: &TopicConfig) -> Assignment {
+/// What the replicas of a partition have to know of its image.
+pub(crate) fn assignment(partition: &PartitionImage, settings: &TopicConfig) -> Assignment {
     Assignment {
         leader: partition.leader,
         leader_epoch: partition.leader_epoch,

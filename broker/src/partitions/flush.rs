@@ -109,7 +109,7 @@ impl Partition {
             writer.flush.durable_end = durable_end;
             writer.flush.holds_back = log_end.0 - durable_end.0 >= flush_messages;
             again |= writer.flush.holds_back;
-            writer.advance(log_end);
+            writer.advance(log_end, self.host.clock);
         }
         if again {
             self.begin_flush(writer);

@@ -114,6 +114,11 @@ impl Known {
         self.folders.iter().filter(|folder| folder.ends_with("-delete"))
     }
 
+    /// All that were there.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &String> {
+        self.folders.iter()
+    }
+
     pub(super) fn entries(&self) -> BTreeMap<String, ManifestEntry> {
         self.entries.clone()
     }

@@ -84,7 +84,7 @@ impl Partition {
                 writer.flush.durable_end = log.recovery_point();
                 writer.log = LogState::Open(Box::new(log));
                 self.start_leader_epoch(writer);
-                writer.advance(log_end);
+                writer.advance(log_end, self.host.clock);
                 // Whoever sees it serve must see its positions.
                 self.publish(writer);
                 self.set_state(State::Serving);
@@ -148,14 +148,18 @@ impl Partition {
     /// Takes over what the controller decided.
     pub(super) fn assign(self: &Arc<Self>, writer: &mut Writer, assignment: Assignment) {
         let (epoch, leader) = (assignment.leader_epoch, assignment.leader);
+        let followed = writer.replica.follower_mut().is_some();
         if epoch < writer.replica.leader_epoch() || self.state() == State::Deleted {
             return;
         }
         let positions = self.offsets();
         let log_end = writer.log().map_or(positions.log_end, |log| log.view().log_end());
-        writer.replica.assign(assignment, log_end, positions.high_watermark, self.host.clock.now());
-        writer.advance(log_end);
+        let now = self.host.clock.now();
+        let risen = writer.replica.assign(assignment, log_end, positions.high_watermark, now);
+        writer.high_watermark_rose(risen);
+        writer.advance(log_end, self.host.clock);
         self.start_leader_epoch(writer);
+        self.propose(writer);
         let changed = self.leader_epoch() != epoch || self.leader() != leader;
         // Whoever sees the leader must see its positions.
         self.publish(writer);
@@ -165,6 +169,9 @@ impl Partition {
         }
         if changed {
             self.watchers.tell(Change::State);
+        }
+        if followed || writer.replica.follower_mut().is_some() {
+            self.host.moved.add(self);
         }
     }
 
@@ -202,6 +209,9 @@ impl Partition {
     pub(super) fn delete(self: &Arc<Self>, writer: &mut Writer) -> Option<String> {
         self.set_state(State::Deleted);
         self.set_leader(None, self.leader_epoch());
+        if writer.replica.follower_mut().is_some() {
+            self.host.moved.add(self);
+        }
         writer.refuse_parked(AppendError::Deleted);
         let wrote = writer.is_open() || !matches!(writer.log, LogState::Closed(Closed::New));
         writer.log = LogState::Closed(Closed::New);

@@ -34,6 +34,13 @@ pub(crate) struct Offsets {
     pub(crate) log_end: Offset,
 }
 
+impl Offsets {
+    /// Where what is shown to a follower, or to a consumer, ends.
+    pub(crate) fn end_for(&self, follower: bool) -> Offset {
+        if follower { self.log_end } else { self.high_watermark }
+    }
+}
+
 /// Whether the positions can be believed.
 ///
 /// | state      | requests get            | next                                             |
@@ -205,6 +212,14 @@ impl Partition {
             State::Serving => {}
         }
         Ok(check_epoch(epoch, self.leader_epoch(), self.leads())?)
+    }
+
+    /// The same for a consumer that may read from a follower too (KIP-392).
+    pub(crate) fn check_readable(&self, epoch: LeaderEpoch) -> Result<(), Unavailable> {
+        match self.check(epoch) {
+            Err(Unavailable::NotServed(NotServed::NotLeader)) if self.leader().is_some() => Ok(()),
+            checked => checked,
+        }
     }
 
     /// What can be read without waiting for the writer; `None` while the log is closed.

@@ -1,9 +1,29 @@
 //! What a partition is asked besides appends and reads.
 
-use super::{partition::Partition, queue::Need};
-use model::Offset;
+use super::{
+    partition::Partition,
+    queue::Need,
+    watch::{Change, Watcher},
+};
+use model::{BrokerId, Offset};
 use partition_log::ProducerDescription;
 use std::sync::Arc;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+/// Something about the partition changed.
+#[derive(Debug, Default)]
+struct Moved(Notify);
+
+impl Watcher for Moved {
+    fn changed(&self, _index: u32, change: Change) {
+        if matches!(change, Change::LogStart | Change::State) {
+            self.0.notify_one();
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DeleteRecordsError {
@@ -31,6 +51,35 @@ impl Partition {
             Ok(log.log_start())
         });
         deleted.await.unwrap_or(Err(DeleteRecordsError::Storage))
+    }
+
+    /// Waits until no replica that counts has anything before `start`, `false` if it takes longer than until `deadline`,
+    /// or another leader has taken over.
+    pub(crate) async fn starts_everywhere(
+        self: &Arc<Self>,
+        start: Offset,
+        counts: impl Fn(BrokerId) -> bool + Clone + Send + 'static,
+        deadline: Instant,
+    ) -> bool {
+        let moved = Arc::new(Moved::default());
+        let watcher: Arc<dyn Watcher> = moved.clone();
+        let ticket = self.subscribe(Arc::downgrade(&watcher), 0);
+        let reached = timeout_at(deadline, async {
+            loop {
+                let counts = counts.clone();
+                let lowest = self.exclusive(Need::Nothing, move |_, writer| {
+                    writer.replica.leader().ok().map(|leader| leader.lowest_log_start(start, counts))
+                });
+                match lowest.await.flatten() {
+                    Some(lowest) if lowest >= start => return true,
+                    Some(_) => moved.0.notified().await,
+                    None => return false,
+                }
+            }
+        });
+        let reached = reached.await.unwrap_or(false);
+        self.unsubscribe(ticket);
+        reached
     }
 
     /// Live producers; `None` if the log cannot be opened.

@@ -3,6 +3,7 @@ mod descriptors;
 mod flushing;
 mod gate;
 mod recovery;
+mod roles;
 mod shown;
 mod upkeep;
 mod waiting;

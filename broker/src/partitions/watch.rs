@@ -12,6 +12,8 @@ use std::{
 /// What moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
+    /// Followers may read this many more bytes. Told only where there are followers.
+    Appended { bytes: usize },
     /// Consumers may read this many more bytes, about.
     Committed { bytes: usize },
     /// The log start moved; worth telling, not worth waking for.

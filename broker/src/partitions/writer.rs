@@ -7,7 +7,8 @@ use super::{
     partition::{Log, Partition, State},
     watch::Change,
 };
-use model::Offset;
+use crate::clock::Clock;
+use model::{MonotonicTime, Offset};
 use partition_log::AppendOutcome;
 use replication::{Leader, Replica};
 use std::{
@@ -29,6 +30,8 @@ pub(super) struct Writer {
     awaiting_device: VecDeque<Parked>,
     /// Bytes that consumers have not been told of.
     unannounced_bytes: usize,
+    /// Bytes that followers have not been told of.
+    unreplicated_bytes: usize,
     pub(super) flush: FlushState,
 }
 
@@ -53,6 +56,7 @@ impl Writer {
             awaiting_commit: VecDeque::new(),
             awaiting_device: VecDeque::new(),
             unannounced_bytes: 0,
+            unreplicated_bytes: 0,
             flush: FlushState::default(),
         }
     }
@@ -69,13 +73,30 @@ impl Writer {
     }
 
     /// Tells the replica which records may count: with `flush.messages` reached, only those on the device.
-    pub(super) fn advance(&mut self, log_end: Offset) {
+    pub(super) fn advance(&mut self, log_end: Offset, clock: Clock) {
         let safe_end = self.flush.safe_end(log_end);
-        if let Ok(leader) = self.replica.leader_mut()
-            && let Some(high_watermark) = leader.log_end_moved(safe_end)
-            && let LogState::Open(log) = &mut self.log
-        {
+        if let Ok(leader) = self.replica.leader_mut() {
+            // Without followers nobody keeps up or lags, and a look at the clock is some of what an append costs.
+            let now = if leader.has_followers() { clock.now() } else { MonotonicTime::ZERO };
+            let risen = leader.log_end_moved(safe_end, now);
+            self.high_watermark_rose(risen);
+        }
+    }
+
+    /// The log's bookkeeping of transactions follows.
+    pub(super) fn high_watermark_rose(&mut self, risen: Option<Offset>) {
+        if let (Some(high_watermark), LogState::Open(log)) = (risen, &mut self.log) {
             log.high_watermark_advanced(high_watermark);
+        }
+    }
+
+    /// The highest offset below which everything is committed, as far as this replica knows; `None` for a follower whose
+    /// log is closed.
+    fn high_watermark(&self) -> Option<Offset> {
+        match (self.replica.leader(), &self.log) {
+            (Ok(leader), _) => Some(leader.high_watermark()),
+            (Err(_), LogState::Open(log)) => Some(log.high_watermark()),
+            (Err(_), LogState::Closed(_)) => None,
         }
     }
 
@@ -125,6 +146,9 @@ impl Partition {
                 Ok(outcomes) => outcomes,
                 Err(error) => {
                     self.storage_failed("append", &error);
+                    if writer.replica.leader().is_ok_and(Leader::has_followers) {
+                        self.host.cannot_lead.notify_one();
+                    }
                     return refuse(group, AppendError::Storage);
                 }
             };
@@ -150,8 +174,9 @@ impl Partition {
         bytes
     }
 
-    fn after_append(self: &Arc<Self>, writer: &mut Writer, bytes: usize, log_end: Offset) {
+    pub(super) fn after_append(self: &Arc<Self>, writer: &mut Writer, bytes: usize, log_end: Offset) {
         writer.unannounced_bytes += bytes;
+        writer.unreplicated_bytes += bytes;
         writer.flush.bytes += bytes;
         let settings = self.topic.settings.load();
         let unflushed = log_end.0 - writer.flush.durable_end.0;
@@ -161,7 +186,7 @@ impl Partition {
         } else if settings.flush_ms != i64::MAX && bytes > 0 && writer.flush.bytes == bytes {
             self.request_flush_later(settings.flush_ms);
         }
-        writer.advance(log_end);
+        writer.advance(log_end, self.host.clock);
     }
 
     /// Makes what the writer did visible to everybody else: view, positions, waiters, answers. Called after every step.
@@ -184,12 +209,12 @@ impl Partition {
             self.log_end.store(log_end.0, Ordering::Release);
         }
         self.producers.store(producers, Ordering::Relaxed);
-        if let Ok(leader) = writer.replica.leader() {
-            let high_watermark = leader.high_watermark();
+        if let Some(high_watermark) = writer.high_watermark() {
             let stable = unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark));
             self.high_watermark.store(high_watermark.0, Ordering::Release);
             self.last_stable.store(stable.0, Ordering::Release);
-            self.latest_is_known.store(leader.high_watermark_is_known(), Ordering::Release);
+            let latest_is_known = writer.replica.leader().is_ok_and(Leader::high_watermark_is_known);
+            self.latest_is_known.store(latest_is_known, Ordering::Release);
             if high_watermark.0 > high_watermark_before {
                 self.watchers.tell(Change::Committed { bytes: std::mem::take(&mut writer.unannounced_bytes) });
             }
@@ -200,11 +225,15 @@ impl Partition {
         }
         if log_end.0 != log_end_before {
             self.host.manifest.touch(self);
+            let bytes = std::mem::take(&mut writer.unreplicated_bytes);
+            if writer.replica.leader().is_ok_and(Leader::has_followers) {
+                self.watchers.tell(Change::Appended { bytes });
+            }
         }
         writer.release_parked(log_end);
     }
 
-    fn storage_works(&self) {
+    pub(super) fn storage_works(&self) {
         if self.storage_trouble.load(Ordering::Relaxed) && self.storage_trouble.swap(false, Ordering::Relaxed) {
             tracing::info!(topic = %self.id.topic, partition = %self.id.partition, "storage works again");
         }

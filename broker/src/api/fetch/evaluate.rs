@@ -1,17 +1,21 @@
 //! One look at partitions: who has an error, who has records, how many.
 
-use super::set::{Entry, FetchSet, Planned, Premade};
+use super::{
+    followers::{Reader, without_records},
+    nearest::nearer_replica,
+    set::{Entry, FetchSet, Planned, Premade},
+};
 use crate::{
-    api::{RequestContext, error_codes},
+    api::{RequestContext, error_codes, topic_words::not_held},
     file_disk::FileDisk,
     partitions::{Isolation, LogView, Offsets, Partition},
 };
 use futures_util::future::join_all;
 use kafka_protocol::ResponseError as Code;
-use model::{Offset, TopicId, TopicName};
+use model::{BrokerId, Offset, PartitionIndex, TopicId, TopicName};
 use parking_lot::Mutex;
 use partition_log::{AbortedTransaction, Cursor, ReadError, ReadPlan, ReadRange};
-use protocol::fetch_response::EpochEndOffset;
+use protocol::{fetch_response::EpochEndOffset, topic_reference::TopicReference};
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -24,17 +28,22 @@ const MAX_ROUNDS: usize = 4;
 /// pool has.
 const MAX_EXTENT: usize = 8 << 20;
 
+/// Consumers know of replicas that are nearer since this version (KIP-392).
+const FIRST_VERSION_FROM_FOLLOWERS: i16 = 11;
+
 /// One answer may hold this share of the files that stay open, each until its records are read or sent.
 const SHARE_OF_OPEN_FILES: usize = 16;
 
 /// What the request says for all partitions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Rules {
     pub(super) version: i16,
     pub(super) max_bytes: usize,
     pub(super) min_bytes: usize,
     pub(super) isolation: Isolation,
-    pub(super) from_replica: bool,
+    pub(super) reader: Reader,
+    /// Where the consumer is, if it may be sent to a replica there.
+    pub(super) rack: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +75,8 @@ pub(super) struct Read {
     pub(super) last_stable: Offset,
     pub(super) log_start: Offset,
     pub(super) diverging: Option<EpochEndOffset>,
+    /// The consumer is sent there instead of records.
+    pub(super) preferred: Option<BrokerId>,
     pub(super) aborted: Option<Vec<AbortedTransaction>>,
     pub(super) plan: Option<ReadPlan<FileDisk>>,
     /// There are records which this answer has no room for.
@@ -102,7 +113,7 @@ impl Budget {
 
 impl Read {
     /// Without positions and records, as an error is told.
-    fn empty(entry: &Entry, slot: u32) -> Self {
+    pub(super) fn empty(entry: &Entry, slot: u32) -> Self {
         Self {
             slot,
             topic: entry.topic.clone(),
@@ -114,6 +125,7 @@ impl Read {
             last_stable: Offset::NONE,
             log_start: Offset::NONE,
             diverging: None,
+            preferred: None,
             aborted: None,
             plan: None,
             more: false,
@@ -190,7 +202,7 @@ fn look_at(
                 budget.at_least_one &= bytes == 0;
                 budget.files -= usize::from(read.has_data());
                 pass.bytes += bytes;
-                pass.must_answer |= read.code != 0 || read.diverging.is_some();
+                pass.must_answer |= read.code != 0 || read.diverging.is_some() || read.preferred.is_some();
                 pass.reads.push(*read);
             }
         }
@@ -205,8 +217,8 @@ fn look(context: &RequestContext, entry: &mut Entry, slot: u32, by_id: bool, rul
     let read = Read::empty(entry, slot);
     let failed = |code| Look::Read(Box::new(Read { code, ..Read::empty(entry, slot) }));
     let Some(partition) = entry.partition.clone() else {
-        let unknown_id = by_id && context.broker.partitions.topic_by_id(entry.topic_id).is_none();
-        let code = if unknown_id { Code::UnknownTopicId } else { Code::UnknownTopicOrPartition };
+        let topic = if by_id { TopicReference::Id(entry.topic_id) } else { TopicReference::Name(&entry.topic) };
+        let code = not_held(&context.broker.metadata.current(), topic, PartitionIndex(entry.index));
         // Kafka's list is empty rather than null where it has not got as far as a partition.
         return Look::Read(Box::new(Read { code: code.code(), aborted: Some(Vec::new()), ..read }));
     };
@@ -214,10 +226,19 @@ fn look(context: &RequestContext, entry: &mut Entry, slot: u32, by_id: bool, rul
         return failed(code);
     }
     let offsets = partition.offsets();
+    if let Some(nearer) = nearer_replica(context, &partition, rules, entry.fetch_offset, offsets) {
+        let positions = Read { high_watermark: offsets.high_watermark, last_stable: offsets.last_stable, ..read };
+        return Look::Read(Box::new(Read { log_start: offsets.log_start, preferred: Some(nearer), ..positions }));
+    }
+    if rules.reader.is_follower()
+        && let Some(read) = without_records(entry, slot, offsets)
+    {
+        return Look::Read(Box::new(read));
+    }
     if entry.fetch_offset < offsets.log_start || entry.fetch_offset > offsets.log_end {
         return failed(Code::OffsetOutOfRange.code());
     }
-    entry.seen = offsets.high_watermark;
+    entry.seen = offsets.end_for(rules.reader.is_follower());
     let committed = rules.isolation == Isolation::ReadCommitted;
     let read = Read {
         high_watermark: offsets.high_watermark,
@@ -232,13 +253,19 @@ fn look(context: &RequestContext, entry: &mut Entry, slot: u32, by_id: bool, rul
 /// Everything that refuses a fetch before its offset is looked at.
 fn admit(partition: &Partition, entry: &Entry, rules: &Rules) -> Result<(), i16> {
     use controller::topic_config::CompressionType;
-    partition.check(entry.leader_epoch).map_err(|error| match error_codes::unavailable(error) {
+    let from_any_replica = rules.reader == Reader::Consumer && rules.version >= FIRST_VERSION_FROM_FOLLOWERS;
+    let checked = if from_any_replica {
+        partition.check_readable(entry.leader_epoch)
+    } else {
+        partition.check(entry.leader_epoch)
+    };
+    checked.map_err(|error| match error_codes::unavailable(error) {
         // Clients of that age do not know the code.
         code if code == Code::KafkaStorageError.code() && rules.version <= 5 => Code::NotLeaderOrFollower.code(),
         code => code,
     })?;
-    if rules.from_replica {
-        // Nobody replicates from this broker: to the leader such a follower is one it does not know.
+    if rules.reader == Reader::Stranger {
+        // To the leader it is a follower that it does not know.
         let asks = entry.leader_epoch != model::LeaderEpoch::UNKNOWN;
         return Err(if asks { Code::UnknownLeaderEpoch.code() } else { Code::NotLeaderOrFollower.code() });
     }
@@ -258,10 +285,12 @@ fn look_inside(
     offsets: Offsets,
 ) -> Look {
     let below = match rules.isolation {
+        _ if rules.reader.is_follower() => offsets.log_end,
         Isolation::ReadUncommitted => offsets.high_watermark,
         Isolation::ReadCommitted => offsets.last_stable,
     };
-    let asks_epoch = entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
+    // Of followers it was looked at when their request was noted.
+    let asks_epoch = !rules.reader.is_follower() && entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
     let read = Read { more: entry.fetch_offset < below, ..read };
     let nothing_to_read = !read.more || budget.is_spent();
     let view = partition.view();

@@ -6,8 +6,10 @@ use std::collections::VecDeque;
 use tokio::sync::Notify;
 
 /// Shared by all partitions of one set: each marks itself here. At most one request waits at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waiter {
+    /// A follower waits for what is appended, a consumer for what is committed.
+    for_follower: bool,
     ready: Mutex<Ready>,
     wake: Notify,
 }
@@ -25,6 +27,10 @@ struct Ready {
 }
 
 impl Waiter {
+    pub(super) fn new(for_follower: bool) -> Self {
+        Self { for_follower, ready: Mutex::default(), wake: Notify::new() }
+    }
+
     pub(super) fn mark(&self, index: u32) {
         self.ready.lock().mark(index);
     }
@@ -101,11 +107,16 @@ impl Ready {
 
 impl Watcher for Waiter {
     fn changed(&self, index: u32, change: Change) {
+        if !self.for_follower && matches!(change, Change::Appended { .. }) {
+            return;
+        }
         let mut ready = self.ready.lock();
         ready.mark(index);
         let was_wanted = ready.is_wanted();
         match change {
-            Change::Committed { bytes } => ready.bytes = ready.bytes.saturating_add(bytes),
+            // What is committed a follower is told with the next records.
+            Change::Committed { .. } if self.for_follower => {}
+            Change::Appended { bytes } | Change::Committed { bytes } => ready.bytes = ready.bytes.saturating_add(bytes),
             Change::State => ready.urgent = true,
             Change::LogStart => {}
         }

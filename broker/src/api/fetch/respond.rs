@@ -4,11 +4,14 @@ use super::{
     evaluate::Read,
     gather::{Records, Unreadable, checked, pieces},
 };
-use crate::api::{RequestContext, Response, error_counts, produce::leader_endpoints};
+use crate::api::{RequestContext, Response, error_counts, produce::leader_endpoints, topic_words::known_leader};
 use kafka_protocol::{ResponseError as Code, messages::ApiKey};
-use model::Offset;
-use protocol::fetch_response::{
-    AbortedTransaction, FetchPartitionResult, FetchResponse, FetchTopicResult, LeaderHint, NodeEndpoint,
+use model::{Offset, PartitionIndex};
+use protocol::{
+    fetch_response::{
+        AbortedTransaction, FetchPartitionResult, FetchResponse, FetchTopicResult, LeaderHint, NodeEndpoint,
+    },
+    topic_reference::TopicReference,
 };
 
 pub(super) async fn respond(context: &RequestContext, reads: Vec<Read>, session_id: i32) -> Response {
@@ -17,7 +20,7 @@ pub(super) async fn respond(context: &RequestContext, reads: Vec<Read>, session_
     let mut hinted = false;
     for mut read in reads {
         let records = checked(&mut read, pool).await;
-        let result = partition_result(&read, records);
+        let result = partition_result(context, &read, records);
         hinted |= result.current_leader.is_some();
         match topics.last_mut() {
             Some(last) if last.topic == read.topic && last.topic_id == read.topic_id => last.partitions.push(result),
@@ -61,7 +64,11 @@ async fn write(
     }
 }
 
-fn partition_result(read: &Read, records: Result<Records, Unreadable>) -> FetchPartitionResult<Records> {
+fn partition_result(
+    context: &RequestContext,
+    read: &Read,
+    records: Result<Records, Unreadable>,
+) -> FetchPartitionResult<Records> {
     let (code, records) = match records {
         Ok(records) => (read.code, records),
         Err(error) => (unreadable(read, &error), Records::None),
@@ -83,9 +90,9 @@ fn partition_result(read: &Read, records: Result<Records, Unreadable>) -> FetchP
         last_stable_offset: position(read.last_stable),
         log_start_offset: position(read.log_start),
         diverging_epoch: read.diverging,
-        current_leader: leader_hint(read, code),
+        current_leader: leader_hint(context, read, code),
         aborted_transactions: aborted,
-        preferred_read_replica: None,
+        preferred_read_replica: read.preferred,
         records,
     }
 }
@@ -105,10 +112,16 @@ fn unreadable(read: &Read, error: &Unreadable) -> i16 {
 }
 
 /// KIP-951: whoever asked the wrong broker, or with an old epoch, is told who leads.
-fn leader_hint(read: &Read, code: i16) -> Option<LeaderHint> {
+fn leader_hint(context: &RequestContext, read: &Read, code: i16) -> Option<LeaderHint> {
     let hints = [Code::NotLeaderOrFollower.code(), Code::FencedLeaderEpoch.code()];
-    let partition = read.partition.as_ref().filter(|_| hints.contains(&code))?;
-    Some(LeaderHint { leader_id: partition.leader()?, leader_epoch: partition.leader_epoch() })
+    if !hints.contains(&code) {
+        return None;
+    }
+    match &read.partition {
+        Some(partition) => Some(LeaderHint { leader_id: partition.leader()?, leader_epoch: partition.leader_epoch() }),
+        None => known_leader(context, TopicReference::Id(read.topic_id), PartitionIndex(read.index))
+            .or_else(|| known_leader(context, TopicReference::Name(&read.topic), PartitionIndex(read.index))),
+    }
 }
 
 fn count(read: &Read, code: i16, records: &Records) {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     api::RequestContext,
-    partitions::{Partition, Partitions, State, Ticket, Watcher},
+    partitions::{FollowerAsks, NoRecords, Partition, Partitions, State, Ticket, Watcher},
 };
 use kafka_protocol::messages::{
     FetchRequest,
@@ -22,13 +22,16 @@ use std::{
 /// Topic ids came with this version (KIP-516); a session keeps to one way of naming.
 const FIRST_VERSION_WITH_TOPIC_IDS: i16 = 13;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FetchSet {
     /// By the index their partitions mark them with.
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     by_key: HashMap<(TopicKey, i32), u32>,
     waiter: Arc<Waiter>,
+    for_follower: bool,
+    /// Asked by the newest request.
+    asked: Vec<u32>,
     subscribed: bool,
     /// Of the session: what the next request must carry. Set when a session begins.
     pub(super) epoch: i32,
@@ -51,13 +54,17 @@ pub(super) struct Entry {
     pub(super) max_bytes: usize,
     pub(super) leader_epoch: LeaderEpoch,
     pub(super) last_fetched_epoch: LeaderEpoch,
+    /// Where the log of a follower begins.
+    log_start: Offset,
     pub(super) partition: Option<Arc<Partition>>,
     ticket: Option<Ticket>,
     /// Where the read before ended: a sequential reader needs no index.
     pub(super) cursor: Option<Cursor>,
     /// A plan that was made on the disk pool for `fetch_offset`.
     pub(super) premade: Option<Premade>,
-    /// High watermark when it was looked at last.
+    /// Of a follower: whether what it asked may be answered with records.
+    pub(super) noted: Option<Result<(), NoRecords>>,
+    /// Where what it may read ended when it was looked at last.
     pub(super) seen: Offset,
     /// What the client knows; `NONE` makes the next answer name the partition.
     told_high_watermark: Offset,
@@ -74,12 +81,24 @@ pub(super) struct Premade {
 }
 
 impl FetchSet {
-    pub(super) fn of(context: &RequestContext, request: FetchRequest) -> Self {
-        let mut set = Self::default();
-        set.uses_topic_ids = uses_topic_ids(context.version);
-        set.epoch = 1;
+    pub(super) fn of(context: &RequestContext, request: FetchRequest, for_follower: bool) -> Self {
+        let mut set = Self::new(for_follower, uses_topic_ids(context.version));
         set.update(context, request);
         set
+    }
+
+    pub(super) fn new(for_follower: bool, uses_topic_ids: bool) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::new(),
+            waiter: Arc::new(Waiter::new(for_follower)),
+            for_follower,
+            asked: Vec::new(),
+            subscribed: false,
+            epoch: 1,
+            uses_topic_ids,
+        }
     }
 
     /// Adds and changes what the request names, forgets what it forgets. All named are looked at next.
@@ -92,6 +111,9 @@ impl FetchSet {
                 let entry = self.entries[index as usize].as_mut().expect("just found or made");
                 entry.ask(&asked);
                 self.waiter.mark(index);
+                if self.for_follower {
+                    self.asked.push(index);
+                }
             }
         }
         for forgotten in request.forgotten_topics_data {
@@ -131,6 +153,22 @@ impl FetchSet {
                 self.free.push(slot);
             }
         }
+    }
+
+    /// What the newest request of a follower asks of partitions that are here; it is to be noted before it is answered.
+    pub(super) fn take_asked(&mut self) -> Vec<(u32, Arc<Partition>, FollowerAsks)> {
+        let asked = std::mem::take(&mut self.asked);
+        let asked = asked.into_iter().filter_map(|slot| {
+            let entry = self.get_mut(slot)?;
+            let asks = FollowerAsks {
+                leader_epoch: entry.leader_epoch,
+                last_fetched_epoch: entry.last_fetched_epoch,
+                log_end: entry.fetch_offset,
+                log_start: entry.log_start,
+            };
+            Some((slot, Arc::clone(entry.partition.as_ref()?), asks))
+        });
+        asked.collect()
     }
 
     pub(super) fn waiter(&self) -> Arc<Waiter> {
@@ -190,8 +228,9 @@ impl FetchSet {
         for (slot, entry) in (0..).zip(&mut self.entries) {
             let Some(entry) = entry else { continue };
             entry.subscribe(&self.waiter, slot);
+            let for_follower = self.for_follower;
             let moved = entry.partition.as_ref().is_some_and(|partition| {
-                partition.offsets().high_watermark != entry.seen || partition.state() != State::Serving
+                partition.offsets().end_for(for_follower) != entry.seen || partition.state() != State::Serving
             });
             if moved {
                 self.waiter.missed(slot);
@@ -248,10 +287,12 @@ impl Entry {
             max_bytes: 0,
             leader_epoch: LeaderEpoch::UNKNOWN,
             last_fetched_epoch: LeaderEpoch::UNKNOWN,
+            log_start: Offset::NONE,
             partition: None,
             ticket: None,
             cursor: None,
             premade: None,
+            noted: None,
             seen: Offset::NONE,
             told_high_watermark: Offset::NONE,
             told_log_start: Offset::NONE,
@@ -263,6 +304,8 @@ impl Entry {
         self.max_bytes = usize::try_from(asked.partition_max_bytes).unwrap_or(0);
         self.leader_epoch = LeaderEpoch(asked.current_leader_epoch);
         self.last_fetched_epoch = LeaderEpoch(asked.last_fetched_epoch);
+        self.log_start = Offset(asked.log_start_offset);
+        self.noted = None;
     }
 
     /// Finds the partition, also one that was made or made anew since.
@@ -295,6 +338,7 @@ impl Entry {
         read.has_data()
             || read.code != 0
             || read.diverging.is_some()
+            || read.preferred.is_some()
             || read.high_watermark != self.told_high_watermark
             || read.log_start != self.told_log_start
     }

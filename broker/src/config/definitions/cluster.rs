@@ -97,23 +97,26 @@ definitions! {
         "Tunes how Kafka forgets finished waits; here they end at once.";
     Int "quota.window.num" = "11", AtLeast(1), ReadOnly, None: "Quotas, which are not there yet.";
     Int "quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, None: "Quotas, which are not there yet.";
-    Int "replica.fetch.backoff.ms" = "1000", AtLeast(0), ReadOnly, None:
-        "Replication between brokers; there is one broker.";
-    Int "replica.fetch.max.bytes" = "1048576", AtLeast(0), ReadOnly, None:
-        "Replication between brokers; there is one broker.";
-    Int "replica.fetch.min.bytes" = "1", Any, ReadOnly, None: "Replication between brokers; there is one broker.";
-    Int "replica.fetch.response.max.bytes" = "10485760", AtLeast(0), ReadOnly, None:
-        "Replication between brokers; there is one broker.";
-    Int "replica.fetch.wait.max.ms" = "500", Any, ReadOnly, None: "Replication between brokers; there is one broker.";
+    Int "replica.fetch.backoff.ms" = "1000", AtLeast(0), ReadOnly, Used:
+        "Longest pause after a leader could not be reached, in ms.";
+    Int "replica.fetch.max.bytes" = "1048576", AtLeast(0), ReadOnly, Used:
+        "Bytes of one partition in one answer to a follower; one batch comes whole however large.";
+    Int "replica.fetch.min.bytes" = "1", AtLeast(0), ReadOnly, Used:
+        "Bytes that a leader waits for before it answers a follower.";
+    Int "replica.fetch.response.max.bytes" = "10485760", AtLeast(0), ReadOnly, Used:
+        "Bytes of one answer to a follower.";
+    Int "replica.fetch.wait.max.ms" = "500", AtLeast(0), ReadOnly, Used:
+        "How long a leader with nothing to send lets a follower wait, in ms.";
     Long "replica.high.watermark.checkpoint.interval.ms" = "5000", AtLeast(0), ReadOnly, None:
         "Time between two records of the high watermarks; a broker alone finds them at the end of its logs.";
-    Long "replica.lag.time.max.ms" = "30000", AtLeast(0), ReadOnly, None:
-        "Time after which a follower that has not caught up leaves the in-sync replicas; there is one broker.";
-    String "replica.selector.class" = null, Any, ReadOnly, None:
-        "Choosing the replica a consumer reads from; there is one replica.";
+    Long "replica.lag.time.max.ms" = "30000", AtLeast(0), ReadOnly, Used:
+        "Time after which a follower that has not caught up leaves the in-sync replicas, in ms.";
+    String "replica.selector.class" = null, OneOf(&["LeaderSelector", "RackAwareReplicaSelector", "org.apache.kafka.common.replica.LeaderSelector", "org.apache.kafka.common.replica.RackAwareReplicaSelector"]), ReadOnly, Used:
+        "RackAwareReplicaSelector sends consumers with a client.rack to an in-sync replica there; otherwise they read from leaders.";
     Int "replica.socket.receive.buffer.bytes" = "65536", Any, ReadOnly, None:
         "Replication between brokers; there is one broker.";
-    Int "replica.socket.timeout.ms" = "30000", Any, ReadOnly, None: "Replication between brokers; there is one broker.";
+    Int "replica.socket.timeout.ms" = "30000", AtLeast(0), ReadOnly, Used:
+        "How long an answer of a leader may take beyond its wait, in ms.";
     Int "replication.quota.window.num" = "11", AtLeast(1), ReadOnly, None: "Quotas, which are not there yet.";
     Int "replication.quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, None: "Quotas, which are not there yet.";
     Int "telemetry.max.bytes" = "1048576", AtLeast(1), ReadOnly, None:

@@ -3,7 +3,11 @@ use super::*;
 fn cache(sizes: &[(i32, usize)]) -> Cache {
     let mut cache = Cache::default();
     for (id, partitions) in sizes {
-        cache.insert(Session { id: *id, set: Arc::default() }, *partitions, MonotonicTime::ZERO);
+        cache.insert(
+            Session { id: *id, set: Arc::new(Mutex::new(FetchSet::new(false, true))) },
+            *partitions,
+            MonotonicTime::ZERO,
+        );
     }
     cache
 }

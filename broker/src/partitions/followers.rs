@@ -1,0 +1,197 @@
+//! The leader's side of replication: what followers told by their requests counts for the ISR and the high watermark, and
+//! what the leader has to propose about the ISR goes to whoever asks the controller.
+
+use super::{
+    Partitions,
+    partition::{Partition, State, Unavailable},
+    position::Position,
+    queue::Need,
+    watch::Change,
+    writer::Writer,
+};
+use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
+use parking_lot::Mutex;
+use replication::{Assignment, FollowerFetch, OwnLog, Proposal, ProposalRefused, check_epoch, divergence};
+use std::{mem, sync::Arc, time::Duration};
+use tokio::sync::Notify;
+
+/// A refused proposal may be made again after this long; the rule itself is the core's.
+const AFTER_REFUSAL: Duration = Duration::from_millis(500);
+
+/// A broker that follows, in one of its lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FollowingBroker {
+    pub(crate) id: BrokerId,
+    /// −1 where it does not know it yet.
+    pub(crate) epoch: BrokerEpoch,
+}
+
+/// Its request for one partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FollowerAsks {
+    pub(crate) leader_epoch: LeaderEpoch,
+    pub(crate) last_fetched_epoch: LeaderEpoch,
+    /// It has everything before.
+    pub(crate) log_end: Offset,
+    pub(crate) log_start: Offset,
+}
+
+/// Why a follower gets no records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRecords {
+    Unavailable(Unavailable),
+    Diverges { epoch: LeaderEpoch, end: Offset },
+    OutOfRange { log_start: Offset },
+}
+
+/// What became of a proposal.
+#[derive(Debug)]
+pub(crate) enum Decided {
+    Accepted(Assignment),
+    Refused(ProposalRefused),
+    /// Nobody knows.
+    Lost,
+}
+
+/// Proposals on their way to the controller: at most one of each partition.
+#[derive(Debug, Default)]
+pub(super) struct Proposals {
+    made: Mutex<Vec<(Arc<Partition>, Proposal)>>,
+    added: Notify,
+}
+
+impl Partitions {
+    /// Waits for proposals and takes all there are.
+    pub(crate) async fn proposals(&self) -> Vec<(Arc<Partition>, Proposal)> {
+        loop {
+            let added = self.host.proposals.added.notified();
+            let made = mem::take(&mut *self.host.proposals.made.lock());
+            if !made.is_empty() {
+                return made;
+            }
+            added.await;
+        }
+    }
+
+    /// Proposes that members which did not keep up for `lag_max` leave.
+    pub(crate) async fn check_lag(&self, lag_max: Duration) {
+        for partition in self.all().into_iter().filter(|partition| partition.leads()) {
+            let checked = partition.exclusive(Need::Nothing, move |partition, writer| {
+                if let Ok(leader) = writer.replica.leader_mut()
+                    && leader.has_followers()
+                {
+                    leader.check_lag(lag_max, partition.host.clock.now());
+                    partition.propose(writer);
+                }
+            });
+            checked.await;
+        }
+    }
+}
+
+impl Partition {
+    /// Takes note of what a follower has. What is refused here counts for nothing.
+    pub(crate) async fn follower_asks(
+        self: &Arc<Self>,
+        broker: FollowingBroker,
+        asks: FollowerAsks,
+    ) -> Result<(), NoRecords> {
+        let mut need = Need::Nothing;
+        loop {
+            let noted = self.exclusive(need, move |partition, writer| partition.note(writer, broker, asks)).await;
+            match noted {
+                Some(Some(result)) => return result,
+                // Its epochs are on the disk.
+                Some(None) if need == Need::Nothing => need = Need::Log,
+                Some(None) | None => return Err(NoRecords::Unavailable(Unavailable::Storage)),
+            }
+        }
+    }
+
+    /// `None` where the log must be open for an answer.
+    fn note(
+        self: &Arc<Self>,
+        writer: &mut Writer,
+        broker: FollowingBroker,
+        asks: FollowerAsks,
+    ) -> Option<Result<(), NoRecords>> {
+        let refused = |error| Some(Err(NoRecords::Unavailable(error)));
+        match self.state() {
+            State::Serving => {}
+            State::Recovering => return refused(Unavailable::Recovering),
+            State::Failed => return refused(Unavailable::Storage),
+            State::Deleted => return refused(Unavailable::Deleted),
+        }
+        let leads = writer.replica.leader().is_ok();
+        if let Err(error) = check_epoch(asks.leader_epoch, writer.replica.leader_epoch(), leads) {
+            return refused(error.into());
+        }
+        let position = Position::of(self, writer);
+        if !position.knows_end_of(asks.last_fetched_epoch) {
+            return None;
+        }
+        let offset = asks.log_end;
+        if let Some((epoch, end)) = divergence(&position, asks.last_fetched_epoch, offset) {
+            return Some(Err(NoRecords::Diverges { epoch, end }));
+        }
+        if offset < position.log_start() || offset > position.log_end() {
+            return Some(Err(NoRecords::OutOfRange { log_start: position.log_start() }));
+        }
+        let leader = writer.replica.leader_mut().expect("it was asked for a moment ago");
+        let fetch = FollowerFetch { broker: broker.id, broker_epoch: broker.epoch, log_end: offset };
+        match leader.follower_fetched(fetch, self.host.clock.now()) {
+            Err(error) => refused(error.into()),
+            Ok(risen) => {
+                if leader.follower_starts_at(broker.id, asks.log_start) {
+                    self.watchers.tell(Change::LogStart);
+                }
+                writer.high_watermark_rose(risen);
+                self.propose(writer);
+                Some(Ok(()))
+            }
+        }
+    }
+
+    /// After whatever may have given the leader something to propose.
+    pub(super) fn propose(self: &Arc<Self>, writer: &mut Writer) {
+        if let Ok(leader) = writer.replica.leader_mut()
+            && let Some(proposal) = leader.next_proposal(self.host.clock.now())
+        {
+            self.host.proposals.made.lock().push((Arc::clone(self), proposal));
+            self.host.proposals.added.notify_one();
+        }
+    }
+
+    /// The answer to a proposal that was made from the state `from`.
+    pub(crate) fn proposal_decided(self: &Arc<Self>, from: (LeaderEpoch, PartitionEpoch), decided: Decided) {
+        self.queue_job(Need::Nothing, move |partition, writer| {
+            let now = partition.host.clock.now();
+            let Ok(leader) = writer.replica.leader_mut() else { return };
+            if leader.leader_epoch() != from.0 {
+                return;
+            }
+            match decided {
+                Decided::Accepted(assignment) => {
+                    let risen = leader.proposal_accepted(assignment, now);
+                    writer.high_watermark_rose(risen);
+                }
+                Decided::Refused(refused) => {
+                    leader.proposal_refused(from.1, refused, now);
+                    partition.propose_later();
+                }
+                Decided::Lost => leader.proposal_lost(),
+            }
+            partition.propose(writer);
+        });
+    }
+
+    fn propose_later(self: &Arc<Self>) {
+        let partition = Arc::downgrade(self);
+        self.host.runtime.spawn(async move {
+            tokio::time::sleep(AFTER_REFUSAL).await;
+            if let Some(partition) = partition.upgrade() {
+                partition.queue_job(Need::Nothing, |partition, writer| partition.propose(writer));
+            }
+        });
+    }
+}

@@ -1,0 +1,197 @@
+//! The follower's side of a replica: what it asks its leader for, and how the answer gets into the log.
+
+use super::{
+    Partitions,
+    partition::{Partition, State},
+    position::Position,
+    queue::Need,
+    writer::Writer,
+};
+use bytes::Bytes;
+use model::{BrokerId, LeaderEpoch, MonotonicTime};
+use parking_lot::Mutex;
+use partition_log::StorageError;
+use protocol::record_batch::{BatchError, Batches};
+use replication::{FetchAnswer, FollowerStep, NextFetch};
+use std::{mem, sync::Arc, time::Duration};
+use tokio::sync::Notify;
+
+/// A log that cannot be opened is tried again after this long.
+const FAILED_LOG: Duration = Duration::from_secs(5);
+
+/// Where a replica stands with its leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Following {
+    /// It follows nobody: it leads, or nobody does, or it is gone.
+    Nobody,
+    Asks(NextFetch),
+    /// Until then, or until it is among [`Partitions::moved`].
+    Waits {
+        leader: BrokerId,
+        until: Option<MonotonicTime>,
+    },
+}
+
+/// Records of a leader that must not get into the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfit {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// They were read after the leader that was asked had been replaced.
+    #[error("a batch of leader epoch {found}, asked of the leader of epoch {asked}")]
+    LaterEpoch { found: i32, asked: i32 },
+}
+
+/// Replicas that follow, or followed until now, and whose role changed.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    partitions: Mutex<Vec<Arc<Partition>>>,
+    added: Notify,
+}
+
+impl Moved {
+    pub(super) fn add(&self, partition: &Arc<Partition>) {
+        self.partitions.lock().push(Arc::clone(partition));
+        self.added.notify_one();
+    }
+}
+
+impl Partitions {
+    /// Waits for replicas that came to follow a leader, or do no more. One may be named several times.
+    pub(crate) async fn moved(&self) -> Vec<Arc<Partition>> {
+        loop {
+            let added = self.host.moved.added.notified();
+            let moved = mem::take(&mut *self.host.moved.partitions.lock());
+            if !moved.is_empty() {
+                return moved;
+            }
+            added.await;
+        }
+    }
+}
+
+impl Partition {
+    /// What it would ask its leader now.
+    pub(crate) async fn following(self: &Arc<Self>) -> Following {
+        let need = if self.state() == State::Serving { Need::Nothing } else { Need::Log };
+        self.exclusive(need, |partition, writer| partition.next_fetch(writer)).await.unwrap_or(Following::Nobody)
+    }
+
+    /// The leader's answer to `asked`; what it would ask next. With `flush.messages` that says "I have it" only once
+    /// this device has it too.
+    pub(crate) async fn take_answer(
+        self: &Arc<Self>,
+        asked: NextFetch,
+        answer: FetchAnswer,
+        records: Bytes,
+    ) -> Following {
+        let need = self.need(&answer, &records);
+        let taken = self.exclusive(need, move |partition, writer| {
+            partition.take_steps(writer, asked, answer, &records);
+            (partition.next_fetch(writer), writer.flush.holds_back)
+        });
+        match taken.await {
+            Some((Following::Asks(_), true)) => {
+                Arc::clone(self).flush().await;
+                self.following().await
+            }
+            Some((following, _)) => following,
+            None => Following::Nobody,
+        }
+    }
+
+    fn need(&self, answer: &FetchAnswer, records: &Bytes) -> Need {
+        let offsets = self.offsets();
+        match answer {
+            FetchAnswer::Records { high_watermark, log_start } => {
+                let nothing_new = records.is_empty()
+                    && *high_watermark.min(&offsets.log_end) <= offsets.high_watermark
+                    && *log_start <= offsets.log_start;
+                if nothing_new { Need::Nothing } else { Need::Log }
+            }
+            FetchAnswer::Diverging { .. } | FetchAnswer::OutOfRange { .. } => Need::LogAndDevice,
+            FetchAnswer::FencedEpoch | FetchAnswer::NotNow => Need::Nothing,
+        }
+    }
+
+    fn next_fetch(self: &Arc<Self>, writer: &mut Writer) -> Following {
+        let now = self.host.clock.now();
+        let position = Position::of(self, writer);
+        let Some(follower) = writer.replica.follower_mut() else { return Following::Nobody };
+        let leader = follower.leader();
+        match self.state() {
+            State::Deleted => Following::Nobody,
+            State::Failed | State::Recovering => Following::Waits { leader, until: Some(now + FAILED_LOG) },
+            State::Serving => match follower.next_fetch(&position, now) {
+                Some(next) => Following::Asks(next),
+                None => Following::Waits { leader, until: follower.next_attempt() },
+            },
+        }
+    }
+
+    fn take_steps(self: &Arc<Self>, writer: &mut Writer, asked: NextFetch, answer: FetchAnswer, records: &Bytes) {
+        let now = self.host.clock.now();
+        let position = Position::of(self, writer);
+        let Some(follower) = writer.replica.follower_mut() else { return };
+        for step in follower.answered(asked, answer, &position, now) {
+            if let Err(error) = self.follow_step(writer, step, records) {
+                self.storage_failed("replicate", &error);
+                if let Some(follower) = writer.replica.follower_mut() {
+                    follower.failed(now);
+                }
+                return;
+            }
+        }
+    }
+
+    fn follow_step(
+        self: &Arc<Self>,
+        writer: &mut Writer,
+        step: FollowerStep,
+        records: &Bytes,
+    ) -> Result<(), StorageError> {
+        let now = self.host.clock.wall();
+        let Some(log) = writer.log() else { return Ok(()) };
+        match step {
+            FollowerStep::Append if records.is_empty() => {}
+            FollowerStep::Append => {
+                log.append_as_follower(std::slice::from_ref(records), now)?;
+                let log_end = log.log_end();
+                self.storage_works();
+                self.after_append(writer, records.len(), log_end);
+            }
+            FollowerStep::TruncateTo(offset) => {
+                let log_end = log.log_end();
+                log.truncate_to(offset, now)?;
+                let (from, to) = (log_end.0, log.log_end().0);
+                tracing::info!(topic = %self.id.topic, partition = %self.id.partition, from, to, "log cut back to what its leader has");
+                writer.flush.durable_end = log.recovery_point();
+            }
+            FollowerStep::RestartAt(offset) => {
+                tracing::warn!(topic = %self.id.topic, partition = %self.id.partition, offset = offset.0, "log begins anew, its leader has nothing before");
+                log.truncate_fully_and_start_at(offset)?;
+                writer.flush.durable_end = log.recovery_point();
+            }
+            FollowerStep::AdvanceHighWatermark(high_watermark) => {
+                log.high_watermark_advanced(high_watermark.min(log.log_end()));
+            }
+            FollowerStep::AdvanceLogStart(offset) => {
+                log.delete_records(offset.min(log.high_watermark()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a leader sent is what a leader of that epoch may send. The log checks offsets itself.
+pub(crate) fn check_records(records: &[u8], asked: LeaderEpoch) -> Result<(), Unfit> {
+    for batch in Batches::new(records) {
+        let batch = batch?;
+        batch.check_crc()?;
+        let found = batch.header.partition_leader_epoch;
+        if found > asked {
+            return Err(Unfit::LaterEpoch { found: found.0, asked: asked.0 });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::api::fixture::until;
+use bytes::{Bytes, BytesMut};
+use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
+use partition_log::PreparedBatch;
+use protocol::record_batch::{set_base_offset, set_partition_leader_epoch};
+use replication::{Assignment, FetchAnswer, NextFetch, NotServed};
+use std::time::Duration;
+
+const ME: BrokerId = BrokerId(1);
+const OTHER: BrokerId = BrokerId(2);
+
+fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment {
+    Assignment {
+        leader: Some(leader),
+        leader_epoch: LeaderEpoch(epoch),
+        partition_epoch: PartitionEpoch(epoch),
+        replicas: vec![ME, OTHER],
+        in_sync: in_sync.to_vec(),
+        min_in_sync: 1,
+        recovering: false,
+    }
+}
+
+async fn assign(partition: &Arc<Partition>, assignment: Assignment) {
+    partition.exclusive(queue::Need::Device, move |partition, writer| partition.assign(writer, assignment)).await;
+}
+
+/// A batch as a leader of `epoch` has it at `offset`.
+fn stored(value: &str, offset: i64, epoch: i32) -> Bytes {
+    let mut bytes = BytesMut::from(&batch(&[value])[..]);
+    set_base_offset(&mut bytes, Offset(offset));
+    set_partition_leader_epoch(&mut bytes, LeaderEpoch(epoch));
+    bytes.freeze()
+}
+
+fn records(high_watermark: i64) -> FetchAnswer {
+    FetchAnswer::Records { high_watermark: Offset(high_watermark), log_start: Offset(0) }
+}
+
+fn asks(following: Following) -> NextFetch {
+    match following {
+        Following::Asks(next) => next,
+        other => panic!("it asks for nothing: {other:?}"),
+    }
+}
+
+/// A broker whose one partition has "a" and "b" of epoch 0 or so; the epoch.
+async fn with_two_records() -> (Fixture, Arc<Partition>, i32) {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    broker.append("orders", 0, &["a"]).await;
+    broker.append("orders", 0, &["b"]).await;
+    let partition = broker.partition("orders", 0);
+    let epoch = partition.leader_epoch().0;
+    (broker, partition, epoch)
+}
+
+#[tokio::test]
+async fn follower_appends_what_its_leader_has_and_learns_what_is_committed() {
+    let (_broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(OTHER, epoch + 1, &[ME, OTHER])).await;
+    assert_eq!(partition.check(LeaderEpoch::UNKNOWN), Err(Unavailable::NotServed(NotServed::NotLeader)));
+    let asked = asks(partition.following().await);
+    assert_eq!((asked.leader, asked.offset, asked.last_fetched_epoch), (OTHER, Offset(2), LeaderEpoch(epoch)));
+    let next = partition.take_answer(asked, records(2), stored("c", 2, epoch + 1)).await;
+    assert_eq!(asks(next).offset, Offset(3));
+    let Offsets { high_watermark, log_end, .. } = partition.offsets();
+    assert_eq!((high_watermark, log_end), (Offset(2), Offset(3)));
+    partition.take_answer(asks(next), records(3), Bytes::new()).await;
+    assert_eq!(partition.offsets().high_watermark, Offset(3));
+}
+
+#[tokio::test]
+async fn follower_cuts_back_what_its_leader_never_had() {
+    let (_broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(OTHER, epoch + 1, &[OTHER])).await;
+    let asked = asks(partition.following().await);
+    let diverging = FetchAnswer::Diverging { epoch: LeaderEpoch(epoch), end: Offset(1) };
+    let next = asks(partition.take_answer(asked, diverging, Bytes::new()).await);
+    assert_eq!((next.offset, next.last_fetched_epoch), (Offset(1), LeaderEpoch(epoch)));
+    partition.take_answer(next, records(2), stored("c", 1, epoch + 1)).await;
+    assert_eq!(partition.offsets().log_end, Offset(2));
+}
+
+#[tokio::test]
+async fn answer_of_a_leader_that_was_replaced_is_not_taken() {
+    let (_broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(OTHER, epoch + 1, &[ME, OTHER])).await;
+    let asked = asks(partition.following().await);
+    assign(&partition, assignment(BrokerId(3), epoch + 2, &[ME])).await;
+    partition.take_answer(asked, records(3), stored("c", 2, epoch + 1)).await;
+    assert_eq!(partition.offsets().log_end, Offset(2));
+}
+
+#[tokio::test]
+async fn records_of_a_later_leader_and_damaged_ones_are_unfit() {
+    let batch = stored("c", 2, 5);
+    assert!(check_records(&batch, LeaderEpoch(5)).is_ok());
+    assert!(check_records(&batch, LeaderEpoch(4)).is_err());
+    let mut damaged = BytesMut::from(&batch[..]);
+    *damaged.last_mut().unwrap() ^= 1;
+    assert!(check_records(&damaged, LeaderEpoch(5)).is_err());
+    assert!(check_records(&batch[..batch.len() - 1], LeaderEpoch(5)).is_err());
+}
+
+#[tokio::test]
+async fn append_is_acknowledged_once_the_in_sync_follower_has_it() {
+    let (_broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME, OTHER])).await;
+    let prepared = PreparedBatch::new(batch(&["c"])).unwrap();
+    let appending = partition.append_and_wait(prepared, RequiredAcks::All);
+    let mut appending = std::pin::pin!(appending);
+    assert!(futures_util::poll!(appending.as_mut()).is_pending());
+    let follower = FollowingBroker { id: OTHER, epoch: BrokerEpoch(7) };
+    let has = |log_end| FollowerAsks {
+        leader_epoch: LeaderEpoch(epoch + 1),
+        last_fetched_epoch: LeaderEpoch(epoch),
+        log_end: Offset(log_end),
+        log_start: Offset(0),
+    };
+    partition.follower_asks(follower, has(2)).await.unwrap();
+    assert!(futures_util::poll!(appending.as_mut()).is_pending());
+    let with_new = FollowerAsks { last_fetched_epoch: LeaderEpoch(epoch + 1), ..has(3) };
+    partition.follower_asks(follower, with_new).await.unwrap();
+    assert_eq!(appending.await.map(|appended| appended.base_offset), Ok(Offset(2)));
+}
+
+#[tokio::test]
+async fn request_of_a_follower_counts_only_where_its_log_agrees() {
+    let (_broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
+    let follower = FollowingBroker { id: OTHER, epoch: BrokerEpoch(7) };
+    let fetch = FollowerAsks {
+        leader_epoch: LeaderEpoch(epoch + 1),
+        last_fetched_epoch: LeaderEpoch(epoch),
+        log_end: Offset(3),
+        log_start: Offset(0),
+    };
+    let refused = partition.follower_asks(follower, fetch).await;
+    assert_eq!(refused, Err(NoRecords::Diverges { epoch: LeaderEpoch(epoch), end: Offset(2) }));
+    let old = FollowerAsks { leader_epoch: LeaderEpoch(epoch), log_end: Offset(2), ..fetch };
+    let refused = partition.follower_asks(follower, old).await;
+    assert_eq!(refused, Err(NoRecords::Unavailable(Unavailable::NotServed(NotServed::FencedEpoch))));
+    let stranger = FollowingBroker { id: BrokerId(9), epoch: BrokerEpoch(7) };
+    let refused = partition.follower_asks(stranger, FollowerAsks { log_end: Offset(2), ..fetch }).await;
+    assert_eq!(refused, Err(NoRecords::Unavailable(Unavailable::NotServed(NotServed::UnknownReplica))));
+}
+
+#[tokio::test]
+async fn follower_that_caught_up_is_proposed_and_one_that_lags_too() {
+    let (broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
+    let follower = FollowingBroker { id: OTHER, epoch: BrokerEpoch(7) };
+    let fetch = FollowerAsks {
+        leader_epoch: LeaderEpoch(epoch + 1),
+        last_fetched_epoch: LeaderEpoch(epoch),
+        log_end: Offset(2),
+        log_start: Offset(0),
+    };
+    partition.follower_asks(follower, fetch).await.unwrap();
+    let partitions = &broker.broker().partitions;
+    let made = partitions.proposals().await;
+    let members: Vec<BrokerId> = made[0].1.in_sync.iter().map(|(id, _)| *id).collect();
+    assert_eq!(members, [ME, OTHER]);
+    let joined = Assignment { partition_epoch: PartitionEpoch(epoch + 2), ..assignment(ME, epoch + 1, &[ME, OTHER]) };
+    partition.proposal_decided((LeaderEpoch(epoch + 1), PartitionEpoch(epoch + 1)), Decided::Accepted(joined));
+    let prepared = PreparedBatch::new(batch(&["c"])).unwrap();
+    partition.append_and_wait(prepared, RequiredAcks::Leader).await.unwrap();
+    let (clock, appended_by) = (broker.broker().clock, broker.broker().clock.now());
+    until("time has passed", || clock.now() > appended_by).await;
+    partitions.check_lag(Duration::ZERO).await;
+    let made = partitions.proposals().await;
+    let members: Vec<BrokerId> = made[0].1.in_sync.iter().map(|(id, _)| *id).collect();
+    assert_eq!(members, [ME]);
+}

@@ -1,0 +1,109 @@
+//! What leaders propose about their in-sync replicas, on its way to the controller: everything of one moment in one
+//! request, one request at a time.
+
+use super::ReplicationSetup;
+use crate::partitions::{Decided, Partition, assignment};
+use controller::{
+    ClusterImage,
+    errors::IsrError,
+    requests::{AlterPartitions, IsrProposal},
+};
+use model::{BrokerEpoch, BrokerId};
+use replication::{Proposal, ProposalRefused};
+use std::{sync::Arc, time::Duration};
+
+/// After the controller could not be asked.
+const RETRY: Duration = Duration::from_millis(100);
+
+pub(super) async fn run(setup: ReplicationSetup) {
+    loop {
+        let proposals = setup.partitions.proposals().await;
+        if !propose(&setup, proposals).await {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+/// `false` if something is left undecided.
+async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Proposal)>) -> bool {
+    let me = setup.config.node_id;
+    let request = AlterPartitions {
+        broker: me,
+        broker_epoch: own_epoch(&setup.metadata.current(), me),
+        proposals: proposals.iter().map(|(partition, proposal)| message(partition, proposal)).collect(),
+    };
+    let answer = setup.controller.alter_partitions(request).await;
+    let results = match answer {
+        Ok(Ok(results)) if results.len() == proposals.len() => results,
+        Ok(Err(IsrError::StaleBrokerEpoch)) | Ok(_) | Err(_) => {
+            for (partition, proposal) in proposals {
+                partition.proposal_decided(state(&proposal), Decided::Lost);
+            }
+            return false;
+        }
+    };
+    let mut all_decided = true;
+    for ((partition, proposal), (_, result)) in proposals.iter().zip(results) {
+        let decided = match result {
+            Ok(image) => Decided::Accepted(assignment(&image, &partition.settings())),
+            Err(error) => refusal(error).map_or(Decided::Lost, Decided::Refused),
+        };
+        all_decided &= !matches!(decided, Decided::Lost);
+        log(setup, partition, proposal, &decided);
+        partition.proposal_decided(state(proposal), decided);
+    }
+    all_decided
+}
+
+fn own_epoch(image: &ClusterImage, me: BrokerId) -> BrokerEpoch {
+    image.brokers.get(&me).map_or(BrokerEpoch(-1), |broker| broker.epoch)
+}
+
+fn state(proposal: &Proposal) -> (model::LeaderEpoch, model::PartitionEpoch) {
+    (proposal.leader_epoch, proposal.partition_epoch)
+}
+
+fn message(partition: &Partition, proposal: &Proposal) -> IsrProposal {
+    IsrProposal {
+        topic_id: partition.topic().id(),
+        partition: partition.id().partition,
+        leader_epoch: proposal.leader_epoch,
+        partition_epoch: proposal.partition_epoch,
+        isr: proposal.in_sync.clone(),
+        recovered: proposal.recovered,
+    }
+}
+
+/// What each refusal means to the leader (Kafka's `handleAlterPartitionError`); `None`: the same proposal again.
+fn refusal(error: IsrError) -> Option<ProposalRefused> {
+    match error {
+        IsrError::IneligibleReplica => Some(ProposalRefused::NotNow),
+        IsrError::AheadOfController | IsrError::StaleBrokerEpoch => None,
+        IsrError::UnknownTopicId
+        | IsrError::UnknownPartition
+        | IsrError::FencedLeaderEpoch
+        | IsrError::InvalidUpdateVersion
+        | IsrError::NotTheLeader
+        | IsrError::NotReplicas
+        | IsrError::LeaderLeftOut
+        | IsrError::Recovering
+        | IsrError::NewLeaderElected => Some(ProposalRefused::Outdated),
+    }
+}
+
+fn log(setup: &ReplicationSetup, partition: &Partition, proposal: &Proposal, decided: &Decided) {
+    let (topic, index) = (&partition.id().topic, partition.id().partition);
+    let asked: Vec<i32> = proposal.in_sync.iter().map(|(id, _)| id.0).collect();
+    match decided {
+        Decided::Accepted(assignment) => {
+            let image = setup.metadata.current();
+            let before = image.partition(partition.id()).map_or(0, |before| before.isr.len());
+            let isr: Vec<i32> = assignment.in_sync.iter().map(|id| id.0).collect();
+            tracing::info!(%topic, partition = %index, ?isr, before, "in-sync replicas changed");
+        }
+        Decided::Refused(reason) => {
+            tracing::debug!(%topic, partition = %index, ?asked, ?reason, "change of in-sync replicas refused");
+        }
+        Decided::Lost => tracing::debug!(%topic, partition = %index, ?asked, "change of in-sync replicas undecided"),
+    }
+}
