@@ -71,19 +71,7 @@ impl Admin {
 
     /// Makes a topic and waits until all of its partitions have a leader.
     pub(crate) fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<()> {
-        let text = |text: &str| StrBytes::from_string(text.into());
-        let configs = configs
-            .iter()
-            .map(|(key, value)| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value))));
-        let topic = CreatableTopic::default()
-            .with_name(TopicName(text(name)))
-            .with_num_partitions(partitions.min(STEP))
-            .with_replication_factor(1)
-            .with_configs(configs.collect());
-        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(patience_ms());
-        let answer = self.call(CREATE_TOPICS, &request)?;
-        let error = answer.topics.first().map_or(0, |topic| topic.error_code);
-        ensure!(error == 0, "the broker refused topic {name} with error {error}");
+        self.create_replicated_topic(name, partitions.min(STEP), 1, configs)?;
         let mut made = partitions.min(STEP);
         while made < partitions {
             made = partitions.min(made + STEP);
@@ -95,6 +83,39 @@ impl Admin {
             thread::sleep(LOOK_AGAIN);
         }
         Ok(())
+    }
+
+    pub(crate) fn create_replicated_topic(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        replicas: i16,
+        configs: &[(&str, &str)],
+    ) -> Result<()> {
+        let text = |text: &str| StrBytes::from_string(text.into());
+        let configs = configs
+            .iter()
+            .map(|(key, value)| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value))));
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(text(name)))
+            .with_num_partitions(partitions)
+            .with_replication_factor(replicas)
+            .with_configs(configs.collect());
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(patience_ms());
+        let answer = self.call(CREATE_TOPICS, &request)?;
+        let error = answer.topics.first().map_or(0, |topic| topic.error_code);
+        ensure!(error == 0, "the broker refused topic {name} with error {error}");
+        Ok(())
+    }
+
+    /// By partition, its leader (−1: none) and how many of its replicas are in sync.
+    pub(crate) fn replicas(&mut self, name: &str) -> Result<Vec<(i32, usize)>> {
+        let asked = MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.into()))));
+        let answer = self.metadata(Some(vec![asked]))?;
+        let topic = answer.topics.first().context("an answer without the topic")?;
+        let mut partitions: Vec<_> = topic.partitions.iter().collect();
+        partitions.sort_by_key(|partition| partition.partition_index);
+        Ok(partitions.iter().map(|partition| (partition.leader_id.0, partition.isr_nodes.len())).collect())
     }
 
     fn grow_topic(&mut self, name: &str, partitions: i32) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod consume;
+mod failover;
 mod java;
 mod librdkafka;
 mod partitions;
@@ -155,6 +156,7 @@ pub(crate) fn cases() -> Vec<Case> {
         java::cases(),
         partitions::cases(),
         start::cases(),
+        failover::cases(),
     ]
     .into_iter()
     .flatten()

@@ -1,13 +1,16 @@
 //! What is measured: our broker, the floor, Apache Kafka, or a broker that somebody else runs.
 
+mod cluster;
 mod kafka;
 mod server;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use kafka::{fetch as fetch_kafka, java};
 pub(crate) use server::Server;
 
 use crate::admin;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use cluster::Member;
 use serde::Serialize;
 use std::{
     net::{SocketAddr, TcpStream},
@@ -41,9 +44,18 @@ impl Kind {
 /// How a system is started.
 #[derive(Debug, Clone)]
 pub(crate) enum Program {
-    Weir { binary: PathBuf },
+    Weir {
+        binary: PathBuf,
+    },
     Floor,
-    Kafka { classpath: String },
+    Kafka {
+        classpath: String,
+    },
+    /// One process of a cluster of it.
+    Member {
+        program: Box<Program>,
+        member: Member,
+    },
 }
 
 impl Program {
@@ -52,6 +64,7 @@ impl Program {
             Self::Weir { .. } => Kind::Ours,
             Self::Floor => Kind::Floor,
             Self::Kafka { .. } => Kind::Kafka,
+            Self::Member { program, .. } => program.kind(),
         }
     }
 
@@ -70,6 +83,7 @@ impl Program {
                 Ok(command)
             }
             Self::Kafka { classpath } => kafka::command(classpath, address, folder),
+            Self::Member { program, member } => member_command(program, member, address, folder),
         }
     }
 
@@ -77,7 +91,28 @@ impl Program {
     fn is_ready(&self, address: SocketAddr) -> bool {
         match self {
             Self::Floor => TcpStream::connect(address).is_ok(),
-            Self::Weir { .. } | Self::Kafka { .. } => admin::answers(address),
+            Self::Member { member: Member::Controller, .. } => TcpStream::connect(address).is_ok(),
+            Self::Weir { .. } | Self::Kafka { .. } | Self::Member { .. } => admin::answers(address),
         }
+    }
+}
+
+fn member_command(program: &Program, member: &Member, address: SocketAddr, folder: &Path) -> Result<Command> {
+    match (program, member) {
+        (Program::Weir { binary }, Member::Controller) => {
+            let mut command = Command::new(binary);
+            command.env_clear().args(["--roles", "controller", "--control-plane-listen", &address.to_string()]);
+            command.args(["--admin-listen", "none", "--data-dir"]).arg(folder);
+            Ok(command)
+        }
+        (Program::Weir { .. }, Member::Broker { id, controller }) => {
+            let mut command = program.command(address, folder)?;
+            command.args(["--roles", "broker", "--node-id", &id.to_string(), "--controller", &controller.to_string()]);
+            Ok(command)
+        }
+        (Program::Kafka { classpath }, Member::Kafka { id, voters }) => {
+            kafka::member_command(classpath, *id, voters, address, folder)
+        }
+        _ => bail!("there are no such clusters"),
     }
 }

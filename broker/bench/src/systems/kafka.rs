@@ -38,9 +38,24 @@ pub(crate) fn fetch(project: &Path) -> Result<String> {
 }
 
 pub(super) fn command(classpath: &str, address: SocketAddr, folder: &Path) -> Result<Command> {
+    command_of(classpath, &configuration(address, folder), folder)
+}
+
+/// One of a cluster; each is a voter too, as Kafka's own examples have it.
+pub(super) fn member_command(
+    classpath: &str,
+    id: usize,
+    voters: &[SocketAddr],
+    address: SocketAddr,
+    folder: &Path,
+) -> Result<Command> {
+    command_of(classpath, &member_configuration(id, voters, address, folder), folder)
+}
+
+fn command_of(classpath: &str, configuration: &str, folder: &Path) -> Result<Command> {
     let properties = folder.join("server.properties");
     if !properties.exists() {
-        fs::write(&properties, configuration(address, folder)).context("write the configuration of Kafka")?;
+        fs::write(&properties, configuration).context("write the configuration of Kafka")?;
         let mut format = java(classpath);
         let arguments = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"];
         let status = format.args(arguments).arg(&properties).stdout(Stdio::null()).status();
@@ -76,6 +91,23 @@ fn configuration(address: SocketAddr, folder: &Path) -> String {
          offsets.topic.replication.factor=1\n\
          transaction.state.log.replication.factor=1\n\
          transaction.state.log.min.isr=1\n",
+        folder.join("data").display()
+    )
+}
+
+fn member_configuration(id: usize, voters: &[SocketAddr], address: SocketAddr, folder: &Path) -> String {
+    let own = voters[id - 1];
+    let voters: Vec<_> = (1..).zip(voters).map(|(id, voter)| format!("{id}@{voter}")).collect();
+    format!(
+        "process.roles=broker,controller\n\
+         node.id={id}\n\
+         controller.quorum.voters={}\n\
+         controller.listener.names=CONTROLLER\n\
+         listeners=PLAINTEXT://{address},CONTROLLER://{own}\n\
+         advertised.listeners=PLAINTEXT://{address}\n\
+         log.dirs={}\n\
+         offsets.topic.replication.factor=3\n",
+        voters.join(","),
         folder.join("data").display()
     )
 }

@@ -1,0 +1,127 @@
+//! Three brokers that replicate: ours with their controller in a process of its own, Apache Kafka's with a KRaft controller
+//! in each.
+
+use super::{Program, Server};
+use crate::admin::Admin;
+use anyhow::{Context, Result, ensure};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub(crate) const NODES: usize = 3;
+/// Ports from one node to the next.
+const PORTS: u16 = 3;
+const PATIENCE: Duration = Duration::from_secs(180);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// What one process of a cluster is.
+#[derive(Debug, Clone)]
+pub(crate) enum Member {
+    Controller,
+    /// Of our controller at this address.
+    Broker {
+        id: usize,
+        controller: SocketAddr,
+    },
+    /// Of these voters.
+    Kafka {
+        id: usize,
+        voters: Vec<SocketAddr>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    nodes: Vec<Node>,
+    _controller: Option<Server>,
+}
+
+#[derive(Debug)]
+struct Node {
+    program: Program,
+    address: SocketAddr,
+    folder: PathBuf,
+    server: Option<Server>,
+}
+
+impl Cluster {
+    /// On fresh folders; `base` and the ports after it are its own.
+    pub(crate) fn start(program: &Program, base: SocketAddr, folder: &Path) -> Result<Self> {
+        let at = |n: u16| SocketAddr::new(base.ip(), base.port() + n);
+        let address = |id: usize| at(PORTS * id as u16);
+        let member = |member: Member| Program::Member { program: Box::new(program.clone()), member };
+        let is_kafka = matches!(program, Program::Kafka { .. });
+        let controller = if is_kafka {
+            None
+        } else {
+            Some(Server::start(&member(Member::Controller), base, &folder.join("controller"))?)
+        };
+        let voters: Vec<_> = (1..=NODES).map(|id| at(PORTS * id as u16 + 1)).collect();
+        let nodes = (1..=NODES).map(|id| {
+            let kind = if is_kafka {
+                Member::Kafka { id, voters: voters.clone() }
+            } else {
+                Member::Broker { id, controller: base }
+            };
+            Node { program: member(kind), address: address(id), folder: folder.join(id.to_string()), server: None }
+        });
+        let mut cluster = Self { nodes: nodes.collect(), _controller: controller };
+        // All at once: Kafka's need each other to become ready.
+        thread::scope(|scope| {
+            let starts: Vec<_> = cluster.nodes.iter_mut().map(|node| scope.spawn(|| node.start())).collect();
+            starts.into_iter().try_for_each(|start| start.join().expect("a start does not panic"))
+        })?;
+        Ok(cluster)
+    }
+
+    pub(crate) fn bootstrap(&self) -> String {
+        let addresses: Vec<_> = self.nodes.iter().map(|node| node.address.to_string()).collect();
+        addresses.join(",")
+    }
+
+    /// A broker that is up, other than `not`.
+    pub(crate) fn another(&self, not: usize) -> Result<SocketAddr> {
+        let mut up = self.nodes.iter().enumerate().filter(|(n, node)| n + 1 != not && node.server.is_some());
+        Ok(up.next().context("no broker is up")?.1.address)
+    }
+
+    pub(crate) fn kill(&mut self, id: usize) -> Result<()> {
+        self.nodes[id - 1].server.take().context("the broker is down already")?.kill()
+    }
+
+    pub(crate) fn stop(&mut self, id: usize) -> Result<()> {
+        self.nodes[id - 1].server.take().context("the broker is down already")?.stop()
+    }
+
+    pub(crate) fn restart(&mut self, id: usize) -> Result<()> {
+        self.nodes[id - 1].start()
+    }
+
+    /// Leaders by partition, and whether all replicas are in sync, as `address` tells.
+    pub(crate) fn partitions(address: SocketAddr, topic: &str) -> Result<Vec<(i32, usize)>> {
+        Admin::connect(address)?.replicas(topic)
+    }
+
+    /// Waits until `good` holds for leader and number of in-sync replicas of all partitions; how long that took.
+    pub(crate) fn wait(&self, asked: SocketAddr, topic: &str, good: impl Fn(i32, usize) -> bool) -> Result<Duration> {
+        let began = Instant::now();
+        loop {
+            let told = Self::partitions(asked, topic);
+            if told.is_ok_and(|all| !all.is_empty() && all.iter().all(|(leader, isr)| good(*leader, *isr))) {
+                return Ok(began.elapsed());
+            }
+            ensure!(began.elapsed() < PATIENCE, "the partitions did not come to what is waited for");
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+impl Node {
+    fn start(&mut self) -> Result<()> {
+        self.server = Some(Server::start(&self.program, self.address, &self.folder)?);
+        Ok(())
+    }
+}
