@@ -1,0 +1,180 @@
+"""What clients were told, and whether what the cluster holds agrees with it."""
+import subprocess
+import threading
+import time
+from collections import defaultdict
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+# Record N has key N modulo this, and each key has a partition of its own.
+KEYS = 6
+QUICK = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0, "topic.metadata.refresh.interval.ms": 10000}
+
+
+class Load:
+    """An idempotent producer: each key has records 0, 1, 2, …, and remembers which were acknowledged where."""
+
+    def __init__(self, cluster, topic, keys=KEYS, per_second=400):
+        self.cluster, self.topic, self.keys, self.pause = cluster, topic, keys, 1 / per_second
+        self.sent = 0
+        self.acknowledged, self.refused = {}, []
+        self.last_acknowledged = defaultdict(time.monotonic)
+        self.longest_gap = defaultdict(float)
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        producer = Producer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 1, "delivery.timeout.ms": 300000, "retry.backoff.ms": 20, "retry.backoff.max.ms": 200, "request.timeout.ms": 10000})
+
+        def report(number, error, message):
+            if error:
+                return self.refused.append((number, str(error)))
+            self.acknowledged[number] = (message.partition(), message.offset())
+            now = time.monotonic()
+            gap = now - self.last_acknowledged[message.partition()]
+            self.longest_gap[message.partition()] = max(self.longest_gap[message.partition()], gap)
+            self.last_acknowledged[message.partition()] = now
+
+        while not self.ending.is_set():
+            number = self.sent
+            try:
+                key = number % self.keys
+                producer.produce(self.topic, value=str(number), key=str(key), partition=key, on_delivery=lambda e, m, n=number: report(n, e, m))
+                self.sent += 1
+            except BufferError:
+                pass
+            producer.poll(self.pause)
+        self.unfinished = producer.flush(300)
+
+    def forget_gaps(self):
+        self.longest_gap.clear()
+        self.last_acknowledged.clear()
+
+    def finish(self):
+        self.ending.set()
+        self.thread.join(330)
+        assert not self.thread.is_alive(), "the producer could not finish"
+        assert self.unfinished == 0, f"{self.unfinished} records were never answered"
+        assert not self.refused, f"records were refused: {self.refused[:3]} and {len(self.refused)} in all"
+        assert len(self.acknowledged) == self.sent
+
+
+class ProcessLoad:
+    """The same by another client, in a process of its own that prints what it was told."""
+
+    def __init__(self, command, cluster, topic):
+        self.keys, self.sent, self.acknowledged, self.refused = KEYS, 0, {}, []
+        self.longest_gap = {0: 0.0}
+        self.process = subprocess.Popen([*command, cluster.bootstrap, topic, str(KEYS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            word, *rest = line.split()
+            if word == "ack":
+                number, partition, offset = map(int, rest)
+                self.acknowledged[number] = (partition, offset)
+            elif word == "refused":
+                self.refused.append(line.strip())
+            elif word == "sent":
+                self.sent = int(rest[0])
+
+    def finish(self):
+        self.process.stdin.close()
+        assert self.process.wait(330) == 0, f"the client ended with {self.process.returncode}"
+        self.thread.join(10)
+        assert not self.refused, f"records were refused: {self.refused[:3]} and {len(self.refused)} in all"
+        assert len(self.acknowledged) == self.sent, f"{self.sent - len(self.acknowledged)} of {self.sent} records were never answered"
+
+
+class Members:
+    """A group of two that reads all the time: no record of a partition is seen before one that precedes it, none is left
+    out, and no commit goes back."""
+
+    def __init__(self, cluster, topic, group, count=2):
+        self.cluster, self.topic, self.group = cluster, topic, group
+        self.wrong, self.committed, self.lock = [], {}, threading.Lock()
+        self.ending = threading.Event()
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        consumer = Consumer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "group.id": self.group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500})
+        seen = {}
+
+        def assigned(_, partitions):
+            for one in partitions:
+                seen.pop(one.partition, None)
+
+        consumer.subscribe([self.topic], on_assign=assigned)
+        while not self.ending.is_set():
+            message = consumer.poll(0.05)
+            if message is None or message.error():
+                continue
+            partition, number = message.partition(), int(message.value())
+            last = seen.get(partition)
+            if last is not None and number != last + KEYS:
+                self.wrong.append(f"partition {partition}: {number} after {last}")
+            seen[partition] = number
+            if message.offset() % 20 == 0:
+                self._commit(consumer, message)
+        consumer.close()
+
+    def _commit(self, consumer, message):
+        try:
+            taken = consumer.commit(message=message, asynchronous=False)
+        except KafkaException:
+            return  # no coordinator for now, or the group moved on
+        with self.lock:
+            for one in taken:
+                if not one.error:
+                    self.committed[one.partition] = one.offset
+
+    def finish(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(120)
+        assert not self.wrong, f"consumers saw {self.wrong[:5]}, {len(self.wrong)} in all"
+        consumer = Consumer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "group.id": self.group})
+        asked = [TopicPartition(self.topic, partition) for partition in self.committed]
+        kept = {one.partition: one.offset for one in consumer.committed(asked, timeout=60)} if asked else {}
+        consumer.close()
+        for partition, offset in self.committed.items():
+            assert kept[partition] >= offset, f"partition {partition} was committed at {offset}, is at {kept[partition]}"
+
+
+def read_all(cluster, topic, partitions):
+    """Offset and number of every record, by partition."""
+    reader = Consumer({**QUICK, "bootstrap.servers": cluster.bootstrap, "group.id": "reader", "auto.offset.reset": "earliest", "enable.partition.eof": True, "check.crcs": True, "isolation.level": "read_uncommitted"})
+    reader.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+    found, ends = {partition: [] for partition in range(partitions)}, set()
+    end = time.monotonic() + 120
+    while len(ends) < partitions:
+        assert time.monotonic() < end, f"the end of {set(range(partitions)) - ends} was not reached"
+        message = reader.poll(0.5)
+        if message is None:
+            continue
+        if message.error():
+            if message.error().code() == KafkaError._PARTITION_EOF:
+                ends.add(message.partition())
+            continue
+        found[message.partition()].append((message.offset(), int(message.value())))
+    reader.close()
+    return found
+
+
+def compare(load, found):
+    """Every acknowledged record is where its producer was told, once, and in the order of its key."""
+    for partition, records in found.items():
+        numbers = [number for _, number in records]
+        expected = list(range(partition, load.sent, load.keys))
+        if numbers != expected:
+            lost = sorted(set(expected) - set(numbers))
+            twice = len(numbers) - len(set(numbers))
+            raise AssertionError(f"partition {partition}: {len(lost)} lost ({lost[:5]}), {twice} twice, in order: {numbers == sorted(numbers)}")
+        for offset, number in records:
+            told = load.acknowledged[number]
+            assert told == (partition, offset), f"record {number} is at {(partition, offset)}, its producer was told {told}"

@@ -1,0 +1,21 @@
+// A producer of kafkajs with acks=all that numbers its records. Prints "ack NUMBER PARTITION OFFSET"; ends when its standard
+// input does, with "sent COUNT".
+import { Kafka, logLevel } from 'kafkajs'
+
+const [bootstrap, topic, keys] = [process.argv[2], process.argv[3], Number(process.argv[4])]
+const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: 10000, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
+const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
+let ending = false
+process.stdin.resume()
+process.stdin.on('end', () => { ending = true })
+await producer.connect()
+let number = 0
+while (!ending) {
+  const first = number
+  const messages = Array.from({ length: keys }, (_, key) => ({ key: String(key), value: String(first + key), partition: key }))
+  number += keys
+  const told = await producer.send({ topic, acks: -1, messages })
+  for (const { partition, baseOffset } of told) console.log(`ack ${first + partition} ${partition} ${baseOffset}`)
+}
+await producer.disconnect()
+console.log(`sent ${number}`)

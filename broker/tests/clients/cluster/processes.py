@@ -1,0 +1,149 @@
+"""A controller and brokers as processes on loopback, with a link of our own between any two of them."""
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from functools import cached_property
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from links import Link
+
+BROKER = os.environ["WEIR_BROKER"]
+HOST = "127.0.0.1"
+
+
+class Process:
+    """One process over its folder; its log is beside the folder."""
+
+    def __init__(self, folder, arguments, admin_port):
+        self.folder, self.arguments, self.admin_port, self.process = Path(folder), arguments, admin_port, None
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen([BROKER, *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def ready(self, seconds=60):
+        end = time.monotonic() + seconds
+        while True:
+            assert self.process.poll() is None, f"ended with {self.process.returncode}, see {self.folder}/log"
+            try:
+                with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}/readyz", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                pass
+            assert time.monotonic() < end, f"not ready after {seconds} s, see {self.folder}/log"
+            time.sleep(0.01)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds=30):
+        self.process.terminate()
+        self.process.wait(seconds)
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    @property
+    def data(self):
+        return self.folder / "data"
+
+
+class Cluster:
+    """Broker N is process N; `controller_links[N]` and `follower_links[N]` are what others reach it by, and it them."""
+
+    def __init__(self, folder, port, brokers=3, **keys):
+        self.folder, self.port = Path(folder), port
+        self.numbers = range(1, brokers + 1)
+        control = f"{HOST}:{port}"
+        self.controller = Process(
+            self.folder / "controller",
+            ["--roles", "controller", "--data-dir", self.folder / "controller" / "data", "--control-plane-listen", control, "--admin-listen", f"{HOST}:{port + 1}"]
+            + self.sets({"broker.session.timeout.ms": keys.pop("session_ms", 2000), "leader.imbalance.check.interval.seconds": 1}),
+            port + 1,
+        )
+        self.controller_links, self.follower_links, self.brokers = {}, {}, {}
+        for number in self.numbers:
+            base = port + 10 * number
+            self.controller_links[number] = Link(base + 3, port)
+            self.follower_links[number] = Link(base + 4, base + 2, names_itself=True)
+            arguments = ["--roles", "broker", "--node-id", str(number), "--controller", f"{HOST}:{base + 3}", "--data-dir", self.folder / str(number) / "data", "--admin-listen", f"{HOST}:{base + 1}"]
+            listeners = {
+                "listeners": f"PLAINTEXT://{HOST}:{base},REPLICATION://{HOST}:{base + 2}",
+                "advertised.listeners": f"PLAINTEXT://{HOST}:{base},REPLICATION://{HOST}:{base + 4}",
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,REPLICATION:PLAINTEXT",
+                "inter.broker.listener.name": "REPLICATION",
+                "group.initial.rebalance.delay.ms": 0,
+                "replica.lag.time.max.ms": 3000,
+                "broker.heartbeat.interval.ms": 300,
+                "broker.rack": f"rack-{number}",
+            }
+            self.brokers[number] = Process(self.folder / str(number), arguments + self.sets({**listeners, **keys}), base + 1)
+
+    @staticmethod
+    def sets(keys):
+        return [part for key, value in keys.items() for part in ("--set", f"{key}={value}")]
+
+    @property
+    def processes(self):
+        return [self.controller, *self.brokers.values()]
+
+    @property
+    def bootstrap(self):
+        return ",".join(f"{HOST}:{self.port + 10 * number}" for number in self.numbers)
+
+    def start(self):
+        for process in self.processes:
+            process.start()
+        for process in self.processes:
+            process.ready()
+
+    def end(self):
+        for process in self.processes:
+            if process.alive():
+                process.resume()
+                process.kill()
+        for link in [*self.controller_links.values(), *self.follower_links.values()]:
+            link.close()
+
+    @cached_property
+    def admin(self):
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200})
+
+    def partitions(self, topic):
+        """Leader and in-sync replicas by partition, as some live broker tells; `None` while none can."""
+        try:
+            told = self.admin.list_topics(topic, timeout=5).topics[topic]
+        except KafkaException:
+            return None
+        if told.error:
+            return None
+        return {index: (one.leader, sorted(one.isrs)) for index, one in told.partitions.items()}
+
+    def all_in_sync(self, topic, seconds=60):
+        everybody = sorted(self.numbers)
+        end = time.monotonic() + seconds
+        while True:
+            told = self.partitions(topic)
+            if told and all(isr == everybody and leader >= 0 for leader, isr in told.values()):
+                return
+            assert time.monotonic() < end, f"not in sync after {seconds} s: {json.dumps(told)}"
+            time.sleep(0.05)
+
+    def leader(self, topic, partition=0):
+        told = self.partitions(topic)
+        return told[partition][0]
