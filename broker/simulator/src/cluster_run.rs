@@ -17,7 +17,7 @@ mod store;
 mod tests;
 
 use crate::random::Random;
-use broker_node::{BrokerNode, Remains, TOPIC};
+use broker_node::{BrokerNode, MIN_IN_SYNC, Remains, TOPIC};
 use client::{Consumer, Producer};
 use controller::{
     Event, RequestId,
@@ -118,7 +118,7 @@ impl World {
             partitions: self.setup.partitions,
             replication_factor: 3,
             assignments: Vec::new(),
-            configs: Vec::new(),
+            configs: vec![("min.insync.replicas".to_owned(), Some(MIN_IN_SYNC.to_string()))],
         };
         let request = Request::CreateTopics(CreateTopics { topics: vec![topic], validate_only: false });
         self.controller_handles(0, Event::Request { id: RequestId(u64::MAX), request });

@@ -3,6 +3,7 @@
 use crate::{
     image::{BrokerRegistration, ClusterImage, ConfigMap, TopicImage},
     record::{ConfigChange, MetadataChange, MetadataRecord},
+    succession::Absence,
 };
 use model::{
     BrokerEpoch, BrokerId,
@@ -43,10 +44,16 @@ impl ClusterImage {
     pub(crate) fn apply_record(&mut self, record: &MetadataRecord) -> Result<(), ReplayError> {
         match record {
             MetadataRecord::ControllerEpochRaised(epoch) => self.controller_epoch = *epoch,
+            MetadataRecord::FeatureLevelSet { name, level } => {
+                self.features.insert(name.clone(), *level);
+            }
+            MetadataRecord::DefaultsSet { min_insync_replicas } => {
+                self.default_min_insync_replicas = *min_insync_replicas;
+            }
             MetadataRecord::BrokerRegistered(registration) => self.apply_registration(registration),
             MetadataRecord::BrokerFenced { id, epoch } => {
                 self.update_broker(*id, *epoch, |broker| broker.fenced = true)?;
-                self.succeed_lost(*id);
+                self.succeed(*id, Absence::Gone);
             }
             MetadataRecord::BrokerUnfenced { id, epoch } => {
                 self.update_broker(*id, *epoch, |broker| broker.fenced = false)?;
@@ -54,7 +61,7 @@ impl ClusterImage {
             }
             MetadataRecord::BrokerShutdownBegan { id, epoch } => {
                 self.update_broker(*id, *epoch, |broker| broker.in_controlled_shutdown = true)?;
-                self.succeed_leaving(*id);
+                self.succeed(*id, Absence::Stopping);
             }
             MetadataRecord::BrokerUnregistered { id } => {
                 Arc::make_mut(&mut self.brokers).remove(id).ok_or(ReplayError::UnknownBroker(id.0))?;
@@ -118,10 +125,13 @@ impl ClusterImage {
     /// meanwhile, or would have.
     fn apply_registration(&mut self, registration: &BrokerRegistration) {
         let broker = registration.id;
-        Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
+        let before = Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
         if registration.fenced {
+            let life_before = before.and_then(|before| before.log_life);
+            let kept_its_log = life_before.is_some() && life_before == registration.log_life;
+            let kept_its_log = kept_its_log || is_made(Mistake::TrustLostLog);
             if !is_made(Mistake::KeepIsrAtRegistration) {
-                self.succeed_lost(broker);
+                self.succeed(broker, if kept_its_log { Absence::Gone } else { Absence::LogLost });
             }
         } else {
             self.begin_epochs_of(broker);

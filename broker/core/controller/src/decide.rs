@@ -6,6 +6,8 @@ mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod election;
+mod eligible_leaders;
+mod features;
 mod hand_back;
 mod liveness;
 mod producer_ids;
@@ -14,13 +16,13 @@ mod reassignment;
 mod tests;
 
 use crate::{
-    driver::Settings,
     image::ClusterImage,
     record::{MetadataChange, MetadataRecord},
     requests::{Reply, Request},
     sessions::Sessions,
+    settings::Settings,
 };
-use model::{BrokerEpoch, BrokerId, MonotonicTime};
+use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime};
 
 /// What decisions depend on besides the image.
 #[derive(Debug)]
@@ -57,15 +59,24 @@ impl Draft {
             Request::AlterConfigs(request) => configs::decide(self, request),
             Request::ElectLeaders(request) => election::decide(self, request),
             Request::ReassignPartitions(request) => reassignment::decide(self, request),
+            Request::UpdateFeatures(request) => features::decide(self, request),
             Request::AllocateProducerIds(least) => producer_ids::decide(self, *least),
         };
         self.close_change();
         reply
     }
 
-    /// Another controller's decisions are over from here on.
-    pub(crate) fn take_over(&mut self) {
+    /// Another controller's decisions are over from here on, and this one's configuration holds.
+    pub(crate) fn take_over(&mut self, settings: &Settings) {
         self.add(MetadataRecord::ControllerEpochRaised(self.image.controller_epoch.next()));
+        if self.image.metadata_version == MetadataVersion(0) {
+            features::begin(self);
+        }
+        let min_insync_replicas = settings.min_insync_replicas;
+        if self.image.default_min_insync_replicas != min_insync_replicas {
+            self.add(MetadataRecord::DefaultsSet { min_insync_replicas });
+            eligible_leaders::release(self, None);
+        }
         self.close_change();
     }
 

@@ -21,7 +21,8 @@ use crate::{
     image::ClusterImage,
     record::MetadataChange,
     requests::{BrokerSession, Reply, Request},
-    sessions::{Heartbeat, SessionSettings, Sessions},
+    sessions::{Heartbeat, Sessions},
+    settings::Settings,
 };
 use model::{
     BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, MonotonicTime,
@@ -38,29 +39,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Names a request until its reply; the host chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
-
-/// The static configuration decisions depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// `num.partitions`.
-    pub num_partitions: i32,
-    /// `default.replication.factor`.
-    pub default_replication_factor: i16,
-    /// `delete.topic.enable`.
-    pub delete_topic_enable: bool,
-    pub sessions: SessionSettings,
-    /// `auto.leader.rebalance.enable`.
-    pub hand_back: Option<HandBack>,
-}
-
-/// When preferred leaders lead again by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HandBack {
-    /// `leader.imbalance.check.interval.seconds`.
-    pub interval: Duration,
-    /// `leader.imbalance.per.broker.percentage`.
-    pub percentage: u32,
-}
 
 #[derive(Debug)]
 pub enum Event {
@@ -247,7 +225,7 @@ impl Controller {
         let mut draft = Draft::new(ClusterImage::clone(&self.committed));
         if now >= self.idle_until || !self.queue.is_empty() {
             if self.epoch.is_none() {
-                draft.take_over();
+                draft.take_over(&self.settings);
             }
             draft.fence(&lost);
             draft.unfence(&context);

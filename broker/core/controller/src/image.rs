@@ -3,9 +3,10 @@
 //! Parts that a change does not touch stay shared between the old picture and the new one, so publishing costs what
 //! changed, and a reader may compare topics by pointer.
 
+use crate::features::FeatureLevels;
 use model::{
-    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, PartitionEpoch,
-    PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, LogLife, MetadataVersion,
+    PartitionEpoch, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,6 +23,12 @@ pub struct ClusterImage {
     pub metadata_version: MetadataVersion,
     /// The first producer id that was never handed out.
     pub next_producer_id: ProducerId,
+    /// See [`crate::features`].
+    #[serde(default, skip_serializing_if = "FeatureLevels::is_empty")]
+    pub features: FeatureLevels,
+    /// `min.insync.replicas` of topics that have none, where the dynamic default of the brokers says nothing.
+    #[serde(default = "one")]
+    pub default_min_insync_replicas: u32,
     pub brokers: Arc<BTreeMap<BrokerId, BrokerRegistration>>,
     pub broker_configs: Arc<BrokerConfigs>,
     pub topics: Arc<TopicsImage>,
@@ -35,6 +42,9 @@ pub struct BrokerRegistration {
     pub epoch: BrokerEpoch,
     #[serde(default)]
     pub incarnation: Incarnation,
+    /// `None`: whatever happens, the broker is taken for one that lost its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_life: Option<LogLife>,
     pub rack: Option<String>,
     /// `advertised.listeners`, in their order.
     pub endpoints: Vec<Endpoint>,
@@ -48,6 +58,10 @@ pub struct BrokerRegistration {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// Where clients of one listener reach a broker.
@@ -93,6 +107,9 @@ pub struct PartitionImage {
     /// The first one is the preferred leader.
     pub replicas: Vec<BrokerId>,
     pub isr: Vec<BrokerId>,
+    /// Eligible leader replicas (KIP-966): outside the ISR, and with every committed record nevertheless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elr: Vec<BrokerId>,
     /// `None`: nobody leads, clients are told to wait.
     pub leader: Option<BrokerId>,
     pub leader_epoch: LeaderEpoch,
@@ -116,6 +133,8 @@ impl ClusterImage {
             controller_epoch: ControllerEpoch(0),
             metadata_version: MetadataVersion(0),
             next_producer_id: ProducerId(0),
+            features: FeatureLevels::new(),
+            default_min_insync_replicas: one(),
             brokers: Arc::default(),
             broker_configs: Arc::default(),
             topics: Arc::default(),

@@ -17,6 +17,15 @@ pub struct MetadataChange {
 pub enum MetadataRecord {
     /// Another controller took over.
     ControllerEpochRaised(ControllerEpoch),
+    /// A feature is at this level from here on.
+    FeatureLevelSet {
+        name: String,
+        level: i16,
+    },
+    /// What the configuration of the controller says about topics that say nothing.
+    DefaultsSet {
+        min_insync_replicas: u32,
+    },
     /// A broker came up (again). What follows for its partitions: [`crate::succession`].
     BrokerRegistered(BrokerRegistration),
     /// Nobody heard of the broker for too long, or it left.

@@ -11,7 +11,7 @@ use controller::{
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{
-    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, MetadataVersion, MonotonicTime, PartitionIndex,
+    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, MonotonicTime, PartitionIndex,
     mistakes::{Mistake, is_made},
 };
 use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
@@ -26,6 +26,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
 const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const TOPIC: &str = "simulated";
+pub(super) const MIN_IN_SYNC: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct BrokerNode {
@@ -47,6 +48,8 @@ pub(super) struct Remains {
     highest_controller_epoch: Option<ControllerEpoch>,
     /// How the last process ended.
     crash: Option<Crash>,
+    /// None before the first start, and once the machine was lost.
+    pub(super) log_life: Option<LogLife>,
     /// Logs that were not opened since the machine was lost.
     pub(super) in_doubt: BTreeSet<PartitionIndex>,
 }
@@ -66,6 +69,8 @@ impl World {
                 Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
             };
         }
+        let fresh = || LogLife(uuid::Uuid::from_u128(u128::from(self.random.draw())));
+        remains.log_life.get_or_insert_with(fresh);
         let node = BrokerNode {
             id: BrokerId(id),
             incarnation: Incarnation(uuid::Uuid::from_u128(u128::from(self.random.draw()))),
@@ -79,17 +84,20 @@ impl World {
     }
 
     pub(super) fn crash_broker(&mut self, id: i32, crash: Crash) {
+        if crash == Crash::Machine {
+            // Also of a machine on which the broker does not run.
+            let remains = self.remains.entry(id).or_default();
+            remains.crash = Some(crash);
+            remains.log_life = None;
+            remains.in_doubt = (0..self.setup.partitions).map(PartitionIndex).collect();
+        }
         let Some(node) = self.brokers.remove(&id) else { return };
         if let Some(epoch) = node.epoch {
             let broken = Message::Broken(BrokerSession { id: node.id, epoch });
             let controller = Node::Controller(self.newest_controller);
             self.network.send(Node::Broker(id), controller, broken, &mut self.random);
         }
-        let remains = self.remains.entry(id).or_default();
-        remains.crash = Some(crash);
-        if crash == Crash::Machine {
-            remains.in_doubt = (0..self.setup.partitions).map(PartitionIndex).collect();
-        }
+        self.remains.entry(id).or_default().crash = Some(crash);
         self.network.end_life(Node::Broker(id));
         let wait = Duration::from_millis(50 + self.random.below(6000));
         self.network.set_timer(Node::Broker(id), wait, Timer::Rise);
@@ -120,6 +128,7 @@ impl World {
             None => Message::Register(RegisterBroker {
                 id: node.id,
                 incarnation: node.incarnation,
+                log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
                 serves_at_once: false,
                 rack: None,
                 endpoints: Vec::new(),
@@ -215,6 +224,7 @@ impl World {
             }
             return;
         }
+        node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
         let Some(topic) = image.topic(TOPIC) else { return };
         for (index, state) in topic.indexed_partitions() {
@@ -292,7 +302,8 @@ fn assignment(state: &controller::PartitionImage) -> Assignment {
         partition_epoch: state.partition_epoch,
         replicas: state.replicas.clone(),
         in_sync: state.isr.clone(),
-        min_in_sync: 2,
+        others_are_eligible: !state.elr.is_empty(),
+        min_in_sync: MIN_IN_SYNC,
         recovering: state.recovering,
     }
 }

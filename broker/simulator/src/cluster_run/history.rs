@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// By partition and offset: the number of the record that somebody's high watermark passed. Consumers may have seen it.
-    committed: BTreeMap<(PartitionIndex, Offset), u64>,
+    /// By partition and offset: the number of the record that somebody's high watermark passed, and in which epoch that was
+    /// first. Consumers may have seen it.
+    committed: BTreeMap<(PartitionIndex, Offset), (u64, LeaderEpoch)>,
     /// By partition and number: where the producer was told that its record is.
     acknowledged: BTreeMap<(PartitionIndex, u64), Offset>,
     /// Who appended in which epoch.
@@ -28,9 +29,15 @@ impl History {
     }
 
     /// The leader's high watermark passed these records.
-    pub(super) fn committed(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
+    pub(super) fn committed(
+        &mut self,
+        partition: PartitionIndex,
+        by: BrokerId,
+        epoch: LeaderEpoch,
+        records: &[(Offset, u64)],
+    ) {
         for (offset, number) in records {
-            let known = *self.committed.entry((partition, *offset)).or_insert(*number);
+            let (known, _) = *self.committed.entry((partition, *offset)).or_insert((*number, epoch));
             self.check(known == *number, || {
                 format!(
                     "offset {offset} of partition {partition} was committed as {known}, and by broker {by} as {number}"
@@ -41,7 +48,7 @@ impl History {
 
     pub(super) fn seen(&mut self, partition: PartitionIndex, records: &[(Offset, u64)]) {
         for (offset, number) in records {
-            let known = self.committed.get(&(partition, *offset)).copied();
+            let known = self.number_at(partition, *offset);
             self.check(known == Some(*number), || {
                 format!("a consumer saw {number} at {offset} of partition {partition}, committed is {known:?}")
             });
@@ -52,7 +59,7 @@ impl History {
         for index in 0..count {
             let (number, offset) = (first_number + index, Offset(base.0 + index.cast_signed()));
             self.acknowledged.insert((partition, number), offset);
-            let known = self.committed.get(&(partition, offset)).copied();
+            let known = self.number_at(partition, offset);
             self.check(known == Some(number), || {
                 format!("{number} was acknowledged at {offset} of partition {partition}, committed is {known:?}")
             });
@@ -64,12 +71,44 @@ impl History {
         self.check(known == by, || format!("brokers {known} and {by} both led partition {partition} in epoch {epoch}"));
     }
 
+    /// A broker begins to lead with these records: whatever was committed in the epochs before is among them.
+    pub(super) fn leads(
+        &mut self,
+        partition: PartitionIndex,
+        by: BrokerId,
+        epoch: LeaderEpoch,
+        records: &[(Offset, u64)],
+    ) {
+        let first = self.first_missing(partition, records, |committed_in| committed_in < epoch);
+        self.check(first.is_none(), || {
+            format!(
+                "broker {by} leads partition {partition} in {epoch:?} without {first:?}, which was committed before"
+            )
+        });
+    }
+
+    fn number_at(&self, partition: PartitionIndex, offset: Offset) -> Option<u64> {
+        self.committed.get(&(partition, offset)).map(|(number, _)| *number)
+    }
+
+    /// Offset, number, and the epoch in which it was committed.
+    fn first_missing(
+        &self,
+        partition: PartitionIndex,
+        records: &[(Offset, u64)],
+        counts: impl Fn(LeaderEpoch) -> bool,
+    ) -> Option<(Offset, u64, LeaderEpoch)> {
+        let has: BTreeMap<Offset, u64> = records.iter().copied().collect();
+        let mut committed = self.committed.range((partition, Offset(i64::MIN))..=(partition, Offset(i64::MAX)));
+        let missing =
+            committed.find(|((_, offset), (number, epoch))| counts(*epoch) && has.get(offset) != Some(number));
+        missing.map(|((_, offset), (number, epoch))| (*offset, *number, *epoch))
+    }
+
     /// After everything has healed: what a replica has in the end.
     pub(super) fn ended(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
         let has: BTreeMap<Offset, u64> = records.iter().copied().collect();
-        let missing = self.committed.range((partition, Offset(i64::MIN))..=(partition, Offset(i64::MAX)));
-        let missing: Vec<_> = missing.filter(|((_, offset), number)| has.get(offset) != Some(number)).collect();
-        let first = missing.first().map(|((_, offset), number)| (*offset, **number));
+        let first = self.first_missing(partition, records, |_| true);
         self.check(first.is_none(), || {
             format!("broker {by} ends without what was committed in partition {partition}: {first:?} and others")
         });

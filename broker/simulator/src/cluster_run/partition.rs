@@ -33,7 +33,8 @@ pub(super) struct SimulatedPartition {
     pub(super) log: Log<MemoryDisk>,
     /// Produces that wait: the offset after their records.
     waiting: Vec<Waiting>,
-    fetching_since: Option<MonotonicTime>,
+    /// What is asked, and since when.
+    fetching: Option<(MonotonicTime, NextFetch)>,
     announced: Offset,
 }
 
@@ -76,22 +77,18 @@ impl World {
                 remains.entries.insert(index, log.checkpoint());
             }
             let announced = log.high_watermark();
-            SimulatedPartition {
-                replica: Replica::new(node.id),
-                log,
-                waiting: Vec::new(),
-                fetching_since: None,
-                announced,
-            }
+            SimulatedPartition { replica: Replica::new(node.id), log, waiting: Vec::new(), fetching: None, announced }
         });
         let leads = assignment.leader == Some(node.id);
         let epoch = assignment.leader_epoch;
         let (end, high_watermark) = (partition.log.log_end(), partition.log.high_watermark());
         if epoch > partition.replica.leader_epoch() {
-            partition.fetching_since = None;
+            partition.fetching = None;
         }
         partition.replica.assign(assignment, end, high_watermark, now);
         if leads && partition.replica.leader_epoch() == epoch && partition.log.latest_epoch() < Some(epoch) {
+            let view = partition.log.view();
+            self.history.leads(index, node.id, epoch, &records_of(view, view.log_start(), view.log_end()));
             partition.log.start_leader_epoch(epoch).expect("a healthy disk");
         }
         self.publish(id, index);
@@ -114,7 +111,7 @@ impl World {
             }
             return;
         };
-        let high_watermark = leader.high_watermark();
+        let (high_watermark, epoch) = (leader.high_watermark(), leader.leader_epoch());
         let enough_in_sync = leader.check_min_in_sync().is_ok();
         partition.log.high_watermark_advanced(high_watermark);
         if high_watermark > partition.announced {
@@ -122,7 +119,7 @@ impl World {
                 records_of(partition.log.view(), partition.announced.max(partition.log.log_start()), high_watermark);
             partition.announced = high_watermark;
             self.history.committed_with(index, BrokerId(id), enough_in_sync);
-            self.history.committed(index, BrokerId(id), &records);
+            self.history.committed(index, BrokerId(id), epoch, &records);
         }
         let (done, waiting) =
             std::mem::take(&mut partition.waiting).into_iter().partition(|one| one.target <= high_watermark);
@@ -172,13 +169,13 @@ impl World {
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let broker_epoch = node.epoch.unwrap_or(BrokerEpoch(-1));
         let Some(partition) = node.partitions.get_mut(&index) else { return };
-        if partition.fetching_since.is_some_and(|since| now.since(since) < FETCH_TIMEOUT) {
+        if partition.fetching.is_some_and(|(since, _)| now.since(since) < FETCH_TIMEOUT) {
             return;
         }
         let position = Position::of(partition);
         let Some(follower) = partition.replica.follower_mut() else { return };
         let Some(asked) = follower.next_fetch(&position, now) else { return };
-        partition.fetching_since = Some(now);
+        partition.fetching = Some((now, asked));
         let fetch = Message::Fetch { partition: index, from: BrokerId(id), broker_epoch, asked };
         self.network.send(Node::Broker(id), Node::Broker(asked.leader.0), fetch, &mut self.random);
     }
@@ -268,7 +265,11 @@ impl World {
             }
         }
         partition.announced = partition.announced.max(partition.log.high_watermark());
-        partition.fetching_since = None;
+        if partition.fetching.is_none_or(|(_, current)| current != asked) {
+            // Another copy, or one that was given up: who asks again waits for a newer answer.
+            return;
+        }
+        partition.fetching = None;
         // With nothing new it waits, as the leader would let it.
         if !bytes.is_empty() || matches!(answer, FetchAnswer::Diverging { .. }) {
             self.fetch_next(id, index);

@@ -1,6 +1,6 @@
 //! Changing the configuration of topics and brokers.
 
-use super::Draft;
+use super::{Draft, eligible_leaders};
 use crate::{
     errors::ConfigError,
     image::{ClusterImage, ConfigMap},
@@ -57,14 +57,18 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     if changes.is_empty() {
         return Ok(());
     }
-    let record = match &item.resource {
-        ConfigResource::Broker(broker) => MetadataRecord::BrokerConfigChanged { broker: *broker, changes },
+    let decides_eligibility = changes.iter().any(|change| change.name == "min.insync.replicas");
+    let (record, topic) = match &item.resource {
+        ConfigResource::Broker(broker) => (MetadataRecord::BrokerConfigChanged { broker: *broker, changes }, None),
         ConfigResource::Topic(name) => {
             let id = draft.image().topic(name).ok_or_else(|| ConfigError::UnknownTopic(name.to_string()))?.id;
-            MetadataRecord::TopicConfigChanged { id, changes }
+            (MetadataRecord::TopicConfigChanged { id, changes }, Some(id))
         }
     };
     draft.add(record);
+    if decides_eligibility {
+        eligible_leaders::release(draft, topic);
+    }
     Ok(())
 }
 

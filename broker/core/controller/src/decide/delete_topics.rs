@@ -2,11 +2,11 @@
 
 use super::Draft;
 use crate::{
-    driver::Settings,
     errors::TopicError,
     image::ClusterImage,
     record::MetadataRecord,
     requests::{DeleteTopics, DeletedTopic, Reply, TopicReference},
+    settings::Settings,
 };
 use model::{TopicId, TopicName};
 use std::collections::{BTreeMap, BTreeSet};

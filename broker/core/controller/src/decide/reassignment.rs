@@ -4,9 +4,10 @@
 use super::Draft;
 use crate::{
     errors::ReassignmentError,
-    image::PartitionImage,
+    image::{PartitionImage, TopicImage},
     record::MetadataRecord,
     requests::{ReassignPartitions, Reply},
+    succession::Rules,
 };
 use model::{BrokerId, TopicPartition};
 use std::collections::BTreeSet;
@@ -25,10 +26,10 @@ pub(super) fn decide(draft: &mut Draft, request: &ReassignPartitions) -> Reply {
 fn find<'a>(
     draft: &'a Draft,
     partition: &TopicPartition,
-) -> Result<(model::TopicId, &'a PartitionImage), ReassignmentError> {
+) -> Result<(&'a TopicImage, &'a PartitionImage), ReassignmentError> {
     let topic = draft.image().topic(&partition.topic).ok_or(ReassignmentError::UnknownPartition)?;
     let current = topic.partition(partition.partition).ok_or(ReassignmentError::UnknownPartition)?;
-    Ok((topic.id, current))
+    Ok((topic, current))
 }
 
 /// Replicas become target ∪ current, and the rest leaves once every target is in the ISR. Where the target adds nobody
@@ -39,7 +40,7 @@ fn reassign(
     target: &[BrokerId],
     allow_replication_factor_change: bool,
 ) -> Result<(), ReassignmentError> {
-    let (id, current) = find(draft, partition)?;
+    let (topic, current) = find(draft, partition)?;
     check_target(draft, target)?;
     let settled = settled_replicas(current);
     if !allow_replication_factor_change && target.len() != settled.len() {
@@ -64,10 +65,11 @@ fn reassign(
     if isr.is_empty() {
         return Err(only_added_in_sync());
     }
-    state.settle(current, isr, |id| draft.image().is_usable(id));
+    state.settle(current, isr, &Rules::of(draft.image()).of_topic(topic));
     if state.same_but_epochs(current) {
         return Ok(());
     }
+    let id = topic.id;
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
 }
@@ -92,7 +94,7 @@ fn check_target(draft: &Draft, target: &[BrokerId]) -> Result<(), ReassignmentEr
 }
 
 fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), ReassignmentError> {
-    let (id, current) = find(draft, partition)?;
+    let (topic, current) = find(draft, partition)?;
     if current.adding_replicas.is_empty() && current.removing_replicas.is_empty() {
         return Err(ReassignmentError::NotInProgress);
     }
@@ -103,7 +105,8 @@ fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), Reassignm
     }
     let mut state =
         PartitionImage { replicas, adding_replicas: Vec::new(), removing_replicas: Vec::new(), ..current.clone() };
-    state.settle(current, isr, |id| draft.image().is_usable(id));
+    state.settle(current, isr, &Rules::of(draft.image()).of_topic(topic));
+    let id = topic.id;
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The proof that the runs can fail: known mistakes, made on purpose, are found. Those of [`Mistake`] that are not in the list
-//! are not found yet: they need more than a message late or a process dead at the wrong moment.
+//! The proof that the runs can fail: known mistakes, made on purpose, are found.
+//! Those of [`Mistake`] that are not in the list are not found yet: they need more than a message late or a process dead at the
+//! wrong moment.
 
 use super::*;
 use model::mistakes::{Mistake, make};
@@ -42,6 +43,8 @@ is_found! {
     two_leaders_in_one_epoch: KeepLeaderEpoch within 50;
     empty_isr: EmptyIsr within 50;
     isr_kept_at_registration: KeepIsrAtRegistration within 200;
+    eligible_replicas_forgotten: ForgetEligible within 200;
+    lost_log_trusted: TrustLostLog within 200;
     published_before_commit: PublishBeforeCommit within 50;
     role_of_an_earlier_life_taken: LeadBeforeRegistered within 200;
     producers_forgotten: ForgetProducers within 50;

@@ -1,0 +1,42 @@
+//! The static configuration decisions depend on.
+
+use crate::sessions::SessionSettings;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `num.partitions`.
+    pub num_partitions: i32,
+    /// `default.replication.factor`.
+    pub default_replication_factor: i16,
+    /// `min.insync.replicas`: has to be what the brokers' own files say.
+    pub min_insync_replicas: u32,
+    /// `delete.topic.enable`.
+    pub delete_topic_enable: bool,
+    pub sessions: SessionSettings,
+    /// `auto.leader.rebalance.enable`.
+    pub hand_back: Option<HandBack>,
+}
+
+impl Default for Settings {
+    /// Kafka's defaults, for a broker that is alone with its controller.
+    fn default() -> Self {
+        Self {
+            num_partitions: 1,
+            default_replication_factor: 1,
+            min_insync_replicas: 1,
+            delete_topic_enable: true,
+            sessions: SessionSettings::NEVER_LOST,
+            hand_back: None,
+        }
+    }
+}
+
+/// When preferred leaders lead again by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandBack {
+    /// `leader.imbalance.check.interval.seconds`.
+    pub interval: Duration,
+    /// `leader.imbalance.per.broker.percentage`.
+    pub percentage: u32,
+}
