@@ -24,7 +24,7 @@ use std::{
 
 const TICK: Duration = Duration::from_millis(100);
 pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
-const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const TOPIC: &str = "simulated";
 pub(super) const MIN_IN_SYNC: usize = 2;
 
@@ -57,6 +57,11 @@ pub(super) struct Remains {
 impl BrokerNode {
     pub(super) fn version(&self) -> MetadataVersion {
         self.image.as_ref().map_or(MetadataVersion(0), |image| image.metadata_version)
+    }
+
+    /// What it waits for an answer to.
+    pub(super) fn proposed(&self) -> &[IsrProposal] {
+        self.altering.as_ref().map(|(_, proposals)| &proposals[..]).unwrap_or_default()
     }
 }
 

@@ -2,7 +2,11 @@
 
 mod schemes;
 
-use super::{World, message::Node, network::Weather};
+use super::{
+    World,
+    message::Node,
+    network::{Slow, Weather, What},
+};
 use model::BrokerId;
 use partition_log::Crash;
 use std::{collections::BTreeSet, time::Duration};
@@ -11,7 +15,7 @@ impl World {
     pub(super) fn cause_fault(&mut self) {
         self.faults += 1;
         let broker = self.any_broker();
-        match self.random.below(18) {
+        match self.random.below(22) {
             0..=2 => self.crash_broker(broker, Crash::Process),
             3 => {
                 // Everybody at once.
@@ -37,6 +41,15 @@ impl World {
             12 => self.kill_the_successor(),
             13 => self.hide_a_joining(),
             14 => self.lose_the_last_in_sync(),
+            15 => self.elect_after_an_old_joining(),
+            16 => self.elect_who_was_to_leave(),
+            17 => self.kill_the_leader_of_a_cut_back_log(),
+            18 => {
+                let what = if self.random.once_in(2) { What::IsrChanges } else { What::Everything };
+                let by = Duration::from_millis(self.random.below(3000));
+                let also_prompt = what == What::IsrChanges && self.random.once_in(2);
+                self.network.slow = Some(Slow { from: Node::Broker(broker), to: None, what, by, also_prompt });
+            }
             8 => self.crash_controller(self.newest_controller),
             9 => {
                 // Another controller takes over from one that stands still, and wakes later.

@@ -1,5 +1,8 @@
 //! Faults that follow on each other, where chance alone would seldom have them meet.
 
+mod isr_changes;
+mod truncation;
+
 use super::super::{World, broker_node::TOPIC, message::Node};
 use controller::PartitionImage;
 use model::{BrokerId, PartitionIndex};
@@ -79,6 +82,10 @@ impl World {
 
     fn isr_of(&self, partition: PartitionIndex) -> Vec<BrokerId> {
         self.state_of(partition).map(|state| state.isr.clone()).unwrap_or_default()
+    }
+
+    fn replicas_of(&self, partition: PartitionIndex) -> Vec<BrokerId> {
+        self.state_of(partition).map(|state| state.replicas.clone()).unwrap_or_default()
     }
 
     fn state_of(&self, partition: PartitionIndex) -> Option<&PartitionImage> {
