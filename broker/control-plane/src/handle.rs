@@ -6,7 +6,7 @@ use controller::{
     requests::{
         AlterConfigs, AlterPartitions, AlteredPartition, BrokerSession, ConfigResource, CreatePartitions, CreateTopics,
         CreatedTopic, DeleteTopics, DeletedTopic, ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker,
-        Reply, Request, UpdateFeatures,
+        Reply, Request, RestoredTopic, TopicReference, UpdateFeatures,
     },
 };
 use model::{BrokerEpoch, BrokerId, ProducerId, TopicName, TopicPartition};
@@ -60,6 +60,11 @@ impl ControllerHandle {
 
     pub async fn delete_topics(&self, request: DeleteTopics) -> Result<Vec<DeletedTopic>, ControllerError> {
         call!(self, Request::DeleteTopics(request), Reply::TopicsDeleted)
+    }
+
+    /// Undoes deletions whose window is not over.
+    pub async fn restore_topics(&self, topics: Vec<TopicReference>) -> Result<Vec<RestoredTopic>, ControllerError> {
+        call!(self, Request::RestoreTopics(topics), Reply::TopicsRestored)
     }
 
     pub async fn create_partitions(&self, request: CreatePartitions) -> Results<TopicName, (), TopicError> {

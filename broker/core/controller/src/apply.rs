@@ -1,7 +1,7 @@
 //! The only place that changes an image.
 
 use crate::{
-    image::{BrokerRegistration, ClusterImage, ConfigMap, TopicImage},
+    image::{BrokerRegistration, ClusterImage, ConfigMap, Tombstone, TopicImage},
     record::{ConfigChange, MetadataChange, MetadataRecord},
     succession::Absence,
 };
@@ -67,7 +67,7 @@ impl ClusterImage {
                 Arc::make_mut(&mut self.brokers).remove(id).ok_or(ReplayError::UnknownBroker(id.0))?;
             }
             MetadataRecord::TopicCreated { id, name, partitions } => {
-                if self.topic(name).is_some() || self.topic_by_id(*id).is_some() {
+                if self.topic(name).is_some() || self.topic_by_id(*id).is_some() || self.tombstones.contains_key(id) {
                     return Err(ReplayError::TopicExists(name.to_string()));
                 }
                 let topic = TopicImage {
@@ -78,9 +78,20 @@ impl ClusterImage {
                 };
                 Arc::make_mut(&mut self.topics).insert(Arc::new(topic));
             }
+            MetadataRecord::TopicTombstoned { id } => {
+                let topic = Arc::make_mut(&mut self.topics).remove(*id);
+                let topic = topic.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+                let deleted_at = self.metadata_version.next();
+                Arc::make_mut(&mut self.tombstones).insert(*id, Tombstone { topic, deleted_at });
+            }
+            MetadataRecord::TopicRestored { id } => self.restore_topic(*id)?,
             MetadataRecord::TopicDeleted { id } => {
-                let removed = Arc::make_mut(&mut self.topics).remove(*id);
-                removed.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+                if self.tombstones.contains_key(id) {
+                    Arc::make_mut(&mut self.tombstones).remove(id);
+                } else {
+                    let removed = Arc::make_mut(&mut self.topics).remove(*id);
+                    removed.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+                }
             }
             MetadataRecord::PartitionsAdded { id, partitions } => {
                 self.update_topic(*id, |topic| topic.partitions.extend_from_slice(partitions))?;
@@ -119,6 +130,21 @@ impl ClusterImage {
     ) -> Result<R, ReplayError> {
         let result = Arc::make_mut(&mut self.topics).update(id, change);
         result.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))
+    }
+
+    /// Whoever leads begins anew: the roles of before ended with the deletion.
+    fn restore_topic(&mut self, id: model::TopicId) -> Result<(), ReplayError> {
+        let tombstone = Arc::make_mut(&mut self.tombstones).remove(&id);
+        let Tombstone { mut topic, .. } = tombstone.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+        if self.topic(&topic.name).is_some() {
+            return Err(ReplayError::TopicExists(topic.name.to_string()));
+        }
+        for partition in &mut Arc::make_mut(&mut topic).partitions {
+            partition.leader_epoch = partition.leader_epoch.next();
+            partition.partition_epoch = partition.partition_epoch.next();
+        }
+        Arc::make_mut(&mut self.topics).insert(topic);
+        Ok(())
     }
 
     /// A broker that serves at once is alone with its controller and leads on. Any other comes up fenced: others led

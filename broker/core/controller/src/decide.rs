@@ -12,6 +12,7 @@ mod hand_back;
 mod liveness;
 mod producer_ids;
 mod reassignment;
+mod restore_topics;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use crate::{
     sessions::Sessions,
     settings::Settings,
 };
-use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime};
+use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime, TopicId};
 
 /// What decisions depend on besides the image.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl Draft {
             Request::AlterPartitions(request) => alter_partitions::decide(self, request),
             Request::CreateTopics(request) => create_topics::decide(self, settings, request),
             Request::DeleteTopics(request) => delete_topics::decide(self, settings, request),
+            Request::RestoreTopics(topics) => restore_topics::decide(self, topics),
             Request::CreatePartitions(request) => create_partitions::decide(self, request),
             Request::AlterConfigs(request) => configs::decide(self, request),
             Request::ElectLeaders(request) => election::decide(self, request),
@@ -90,6 +92,14 @@ impl Draft {
 
     pub(crate) fn hand_back(&mut self, percentage: u32) {
         hand_back::decide(self, percentage);
+    }
+
+    /// The time to undo these deletions is over.
+    pub(crate) fn end_tombstones(&mut self, ids: &[TopicId]) {
+        for id in ids.iter().filter(|id| self.image.tombstones.contains_key(id)).copied().collect::<Vec<_>>() {
+            self.add(MetadataRecord::TopicDeleted { id });
+        }
+        self.close_change();
     }
 
     /// The records so far become true together.

@@ -23,6 +23,7 @@ use crate::{
     requests::{BrokerSession, Reply, Request},
     sessions::{Heartbeat, Sessions},
     settings::Settings,
+    undo_windows::UndoWindows,
 };
 use model::{
     BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, MonotonicTime,
@@ -106,6 +107,7 @@ pub struct Controller {
     last_event: MonotonicTime,
     idle_until: MonotonicTime,
     hand_back_at: Option<MonotonicTime>,
+    undo_windows: UndoWindows,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,7 @@ impl Controller {
             sessions: Sessions::new(settings.sessions),
             hand_back_at: settings.hand_back.map(|hand_back| now + hand_back.interval),
             settings,
+            undo_windows: UndoWindows::default(),
             committed,
             epoch: None,
             is_deposed: false,
@@ -155,6 +158,7 @@ impl Controller {
             self.sessions.next_deadline(&alive(&self.committed), now),
             // Passed over while the controller is idle: a deadline in the past would have the host look without a pause.
             self.hand_back_at.filter(|at| *at > now),
+            self.undo_windows.next_deadline(self.settings.deletion_undo_window, now),
             Some(self.idle_until).filter(|until| *until > now),
         ];
         deadlines.into_iter().flatten().fold(now + self.longest_quiet(), MonotonicTime::min)
@@ -220,6 +224,7 @@ impl Controller {
     fn decide(&mut self, now: MonotonicTime, effects: &mut Vec<Effect>) -> bool {
         let alive = alive(&self.committed);
         let lost = self.sessions.lost(&alive, now);
+        let undone_no_more = self.undo_windows.ended(&self.committed, self.settings.deletion_undo_window, now);
         let context = Context { settings: &self.settings, sessions: &self.sessions, now };
         let before = self.committed.metadata_version;
         let mut draft = Draft::new(ClusterImage::clone(&self.committed));
@@ -229,6 +234,7 @@ impl Controller {
             }
             draft.fence(&lost);
             draft.unfence(&context);
+            draft.end_tombstones(&undone_no_more);
             if let Some(hand_back) = self.settings.hand_back
                 && self.hand_back_at.is_some_and(|at| now >= at)
             {

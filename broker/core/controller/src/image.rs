@@ -32,6 +32,18 @@ pub struct ClusterImage {
     pub brokers: Arc<BTreeMap<BrokerId, BrokerRegistration>>,
     pub broker_configs: Arc<BrokerConfigs>,
     pub topics: Arc<TopicsImage>,
+    /// Deleted, and kept for a while in case that was a mistake.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub tombstones: Arc<BTreeMap<TopicId, Tombstone>>,
+}
+
+/// A deleted topic whose records are still there. For clients it is gone, and its name is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// What brokers that come and go mean for its partitions is followed as for any other.
+    pub topic: Arc<TopicImage>,
+    /// The change that deleted it.
+    pub deleted_at: MetadataVersion,
 }
 
 /// A broker as it registered last.
@@ -58,6 +70,10 @@ pub struct BrokerRegistration {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_empty(tombstones: &Arc<BTreeMap<TopicId, Tombstone>>) -> bool {
+    tombstones.is_empty()
 }
 
 fn one() -> u32 {
@@ -138,6 +154,7 @@ impl ClusterImage {
             brokers: Arc::default(),
             broker_configs: Arc::default(),
             topics: Arc::default(),
+            tombstones: Arc::default(),
         }
     }
 

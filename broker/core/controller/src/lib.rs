@@ -23,12 +23,15 @@ pub mod settings;
 mod succession;
 pub mod topic_config;
 pub mod topic_name;
+mod undo_windows;
 
 pub use driver::{Controller, Effect, Event, RequestId};
 pub use errors::{
     ConfigError, ControllerError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError, UnregisterError,
 };
-pub use image::{BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, TopicImage, TopicsImage};
+pub use image::{
+    BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, Tombstone, TopicImage, TopicsImage,
+};
 pub use record::{ConfigChange, MetadataChange, MetadataRecord};
 pub use sessions::{Heartbeat, SessionSettings};
-pub use settings::{HandBack, Settings};
+pub use settings::{DELETION_UNDO_WINDOW, HandBack, Settings};

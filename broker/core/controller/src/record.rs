@@ -52,6 +52,15 @@ pub enum MetadataRecord {
         name: TopicName,
         partitions: Vec<PartitionImage>,
     },
+    /// The topic is gone for clients, and can be restored.
+    TopicTombstoned {
+        id: TopicId,
+    },
+    /// The topic is there again, under its old id.
+    TopicRestored {
+        id: TopicId,
+    },
+    /// The topic is gone for good, whether or not there is a tombstone.
     TopicDeleted {
         id: TopicId,
     },

@@ -25,6 +25,8 @@ pub enum Request {
     AlterPartitions(AlterPartitions),
     CreateTopics(CreateTopics),
     DeleteTopics(DeleteTopics),
+    /// Undoes deletions.
+    RestoreTopics(Vec<TopicReference>),
     CreatePartitions(CreatePartitions),
     AlterConfigs(AlterConfigs),
     ElectLeaders(ElectLeaders),
@@ -42,6 +44,7 @@ pub enum Reply {
     PartitionsAltered(Result<Vec<AlteredPartition>, IsrError>),
     TopicsCreated(Vec<(TopicName, Result<CreatedTopic, TopicError>)>),
     TopicsDeleted(Vec<DeletedTopic>),
+    TopicsRestored(Vec<RestoredTopic>),
     PartitionsCreated(Vec<(TopicName, Result<(), TopicError>)>),
     ConfigsAltered(Vec<(ConfigResource, Result<(), ConfigError>)>),
     LeadersElected(Vec<(TopicPartition, Result<(), ElectionError>)>),
@@ -143,6 +146,13 @@ pub struct DeletedTopic {
     pub name: Option<TopicName>,
     pub id: TopicId,
     pub result: Result<(), TopicError>,
+}
+
+/// A topic that is to be there again, and its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredTopic {
+    pub topic: TopicReference,
+    pub result: Result<TopicId, TopicError>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,6 +3,9 @@
 use crate::sessions::SessionSettings;
 use std::time::Duration;
 
+/// [`Settings::deletion_undo_window`] of a cluster where nobody says another.
+pub const DELETION_UNDO_WINDOW: Duration = Duration::from_secs(600);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `num.partitions`.
@@ -13,6 +16,8 @@ pub struct Settings {
     pub min_insync_replicas: u32,
     /// `delete.topic.enable`.
     pub delete_topic_enable: bool,
+    /// A deletion can be undone for this long; 0: it is final at once, and so is the loss of the records.
+    pub deletion_undo_window: Duration,
     pub sessions: SessionSettings,
     /// `auto.leader.rebalance.enable`.
     pub hand_back: Option<HandBack>,
@@ -26,6 +31,7 @@ impl Default for Settings {
             default_replication_factor: 1,
             min_insync_replicas: 1,
             delete_topic_enable: true,
+            deletion_undo_window: Duration::ZERO,
             sessions: SessionSettings::NEVER_LOST,
             hand_back: None,
         }

@@ -111,13 +111,18 @@ impl ClusterImage {
         });
     }
 
-    /// Topics of which nothing changes stay shared with the image before.
+    /// Topics of which nothing changes stay shared with the image before. Deleted ones that may be restored are followed too.
     fn change_partitions(&mut self, change: impl Fn(&TopicRules<'_>, &PartitionImage) -> Option<PartitionImage>) {
         let rules = Rules::of(self);
         let change = |topic: &TopicImage| changed(topic, &rules.of_topic(topic), &change);
         if self.topics.iter().any(|topic| change(topic).is_some()) {
             for topic in Arc::make_mut(&mut self.topics).iter_mut() {
                 change(topic).into_iter().for_each(|changed| *topic = Arc::new(changed));
+            }
+        }
+        if self.tombstones.values().any(|tombstone| change(&tombstone.topic).is_some()) {
+            for tombstone in Arc::make_mut(&mut self.tombstones).values_mut() {
+                change(&tombstone.topic).into_iter().for_each(|changed| tombstone.topic = Arc::new(changed));
             }
         }
     }

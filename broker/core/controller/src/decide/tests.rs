@@ -4,6 +4,7 @@ mod configs;
 mod elections;
 mod lifecycle;
 mod replay;
+mod tombstones;
 mod topics;
 
 use crate::{
@@ -13,14 +14,14 @@ use crate::{
 use model::{
     BrokerEpoch, BrokerId, ClusterId, Incarnation, MonotonicTime, PartitionIndex, TopicId, TopicName, TopicPartition,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const NOW: MonotonicTime = MonotonicTime::ZERO;
 
 pub(super) struct Cluster {
     controller: Controller,
     settings: Settings,
-    now: MonotonicTime,
+    pub(super) now: MonotonicTime,
     requests: u64,
     /// Everything committed so far.
     pub(super) changes: Vec<MetadataChange>,
@@ -85,6 +86,11 @@ impl Cluster {
             }
         }
         others
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        assert!(self.handle(Event::Tick).is_empty());
     }
 
     pub(super) fn image(&self) -> &ClusterImage {

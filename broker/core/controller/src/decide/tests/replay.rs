@@ -33,6 +33,11 @@ enum Action {
         target: Option<Vec<i32>>,
     },
     ProducerIds,
+    Restore {
+        name: usize,
+    },
+    /// Time passes, until no deletion can be undone any more.
+    EndUndo,
     /// A broker comes up fenced, with its log or without.
     ComeBack {
         id: i32,
@@ -46,6 +51,7 @@ enum Action {
     },
 }
 
+const UNDO_WINDOW: Duration = Duration::from_secs(600);
 const NAMES: [&str; 6] = ["a", "b", "c.d", "c_d", "e", "__consumer_offsets"];
 
 fn action() -> impl Strategy<Value = Action> {
@@ -66,6 +72,8 @@ fn action() -> impl Strategy<Value = Action> {
         (name, proptest::option::of(proptest::collection::vec(1..4i32, 1..3)))
             .prop_map(|(name, target)| Action::Reassign { name, target }),
         Just(Action::ProducerIds),
+        (0..NAMES.len()).prop_map(|name| Action::Restore { name }),
+        Just(Action::EndUndo),
         (1..4i32, any::<bool>()).prop_map(|(id, keeps_its_log)| Action::ComeBack { id, keeps_its_log }),
         (1..4i32).prop_map(|id| Action::Unfence { id }),
         (0..2i16).prop_map(|level| Action::Feature { level }),
@@ -114,6 +122,11 @@ fn run(cluster: &mut Cluster, step: usize, action: &Action) {
             allow_replication_factor_change: true,
         }),
         Action::ProducerIds => Request::AllocateProducerIds(model::ProducerId(0)),
+        Action::Restore { name } => Request::RestoreTopics(vec![TopicReference::Name(NAMES[*name].into())]),
+        Action::EndUndo => {
+            cluster.pass(UNDO_WINDOW);
+            return;
+        }
         Action::ComeBack { id, keeps_its_log } => {
             let Some(known) = cluster.image().brokers.get(&BrokerId(*id)).cloned() else { return };
             let life = if *keeps_its_log { known.log_life } else { None };
@@ -159,8 +172,13 @@ proptest! {
     fn records_replayed_from_any_prefix_give_the_same_image(
         actions in proptest::collection::vec(action(), 1..60),
         cut in 0.0..1.0f64,
+        keeps_tombstones in any::<bool>(),
     ) {
-        let settings = Settings { min_insync_replicas: 2, ..settings() };
+        let settings = Settings {
+            deletion_undo_window: if keeps_tombstones { UNDO_WINDOW } else { Duration::ZERO },
+            min_insync_replicas: 2,
+            ..settings()
+        };
         let mut cluster = Cluster::with(settings, 1);
         let mut epochs = std::collections::BTreeMap::new();
         for (step, action) in actions.iter().enumerate() {
