@@ -75,6 +75,7 @@ impl ClusterImage {
                     name: name.clone(),
                     partitions: partitions.clone(),
                     configs: ConfigMap::new(),
+                    raised_to: 0,
                 };
                 Arc::make_mut(&mut self.topics).insert(Arc::new(topic));
             }
@@ -92,6 +93,9 @@ impl ClusterImage {
                     let removed = Arc::make_mut(&mut self.topics).remove(*id);
                     removed.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
                 }
+            }
+            MetadataRecord::InternalReplicationRaised { id, factor } => {
+                self.update_topic(*id, |topic| topic.raised_to = *factor)?;
             }
             MetadataRecord::PartitionsAdded { id, partitions } => {
                 self.update_topic(*id, |topic| topic.partitions.extend_from_slice(partitions))?;

@@ -9,6 +9,7 @@ mod election;
 mod eligible_leaders;
 mod features;
 mod hand_back;
+mod internal_replication;
 mod liveness;
 mod producer_ids;
 mod reassignment;
@@ -92,6 +93,10 @@ impl Draft {
 
     pub(crate) fn hand_back(&mut self, percentage: u32) {
         hand_back::decide(self, percentage);
+    }
+
+    pub(crate) fn raise_internal_replication(&mut self, factor: i16) {
+        internal_replication::raise(self, factor);
     }
 
     /// The time to undo these deletions is over.

@@ -234,6 +234,7 @@ impl Controller {
             }
             draft.fence(&lost);
             draft.unfence(&context);
+            draft.raise_internal_replication(self.settings.internal_replication_factor);
             draft.end_tombstones(&undone_no_more);
             if let Some(hand_back) = self.settings.hand_back
                 && self.hand_back_at.is_some_and(|at| now >= at)

@@ -76,6 +76,11 @@ fn is_empty(tombstones: &Arc<BTreeMap<TopicId, Tombstone>>) -> bool {
     tombstones.is_empty()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &i16) -> bool {
+    *value == 0
+}
+
 fn one() -> u32 {
     1
 }
@@ -116,6 +121,9 @@ pub struct TopicImage {
     /// Only what was set on this topic; see [`crate::topic_config`] for what is in force.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: ConfigMap,
+    /// Of an internal topic: the replication factor that was seen to once, so that what a person chooses later stays.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub raised_to: i16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -64,6 +64,11 @@ pub enum MetadataRecord {
     TopicDeleted {
         id: TopicId,
     },
+    /// The controller has begun to give an internal topic this many replicas.
+    InternalReplicationRaised {
+        id: TopicId,
+        factor: i16,
+    },
     PartitionsAdded {
         id: TopicId,
         partitions: Vec<PartitionImage>,

@@ -18,6 +18,8 @@ pub struct Settings {
     pub delete_topic_enable: bool,
     /// A deletion can be undone for this long; 0: it is final at once, and so is the loss of the records.
     pub deletion_undo_window: Duration,
+    /// The replicas of internal topics where there are as many brokers.
+    pub internal_replication_factor: i16,
     pub sessions: SessionSettings,
     /// `auto.leader.rebalance.enable`.
     pub hand_back: Option<HandBack>,
@@ -32,6 +34,7 @@ impl Default for Settings {
             min_insync_replicas: 1,
             delete_topic_enable: true,
             deletion_undo_window: Duration::ZERO,
+            internal_replication_factor: 3,
             sessions: SessionSettings::NEVER_LOST,
             hand_back: None,
         }

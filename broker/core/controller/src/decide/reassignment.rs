@@ -4,7 +4,7 @@
 use super::Draft;
 use crate::{
     errors::ReassignmentError,
-    image::{PartitionImage, TopicImage},
+    image::{ClusterImage, PartitionImage, TopicImage},
     record::MetadataRecord,
     requests::{ReassignPartitions, Reply},
     succession::Rules,
@@ -50,6 +50,23 @@ fn reassign(
             target.len()
         )));
     }
+    let state = begun(draft.image(), topic, current, target)?;
+    if state.same_but_epochs(current) {
+        return Ok(());
+    }
+    let id = topic.id;
+    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
+    Ok(())
+}
+
+/// The partition once the reassignment has begun.
+pub(super) fn begun(
+    image: &ClusterImage,
+    topic: &TopicImage,
+    current: &PartitionImage,
+    target: &[BrokerId],
+) -> Result<PartitionImage, ReassignmentError> {
+    let settled = settled_replicas(current);
     let mut state = PartitionImage {
         adding_replicas: target.iter().copied().filter(|id| !settled.contains(id)).collect(),
         removing_replicas: settled.iter().copied().filter(|id| !target.contains(id)).collect(),
@@ -65,13 +82,8 @@ fn reassign(
     if isr.is_empty() {
         return Err(only_added_in_sync());
     }
-    state.settle(current, isr, &Rules::of(draft.image()).of_topic(topic));
-    if state.same_but_epochs(current) {
-        return Ok(());
-    }
-    let id = topic.id;
-    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
-    Ok(())
+    state.settle(current, isr, &Rules::of(image).of_topic(topic));
+    Ok(state)
 }
 
 /// The replicas without a running reassignment.

@@ -2,6 +2,7 @@
 
 mod configs;
 mod elections;
+mod internal_replication;
 mod lifecycle;
 mod replay;
 mod tombstones;
@@ -119,6 +120,20 @@ impl Cluster {
         image.apply(&change).unwrap();
         self.changes.push(change);
         self.controller = Controller::new(self.settings.clone(), Arc::new(image), self.now);
+    }
+
+    /// A broker that comes up and may not lead yet.
+    pub(super) fn fence_from_the_start(&mut self, id: i32) {
+        self.force(MetadataRecord::BrokerRegistered(BrokerRegistration {
+            id: BrokerId(id),
+            epoch: BrokerEpoch(i64::from(id)),
+            incarnation: Incarnation::default(),
+            log_life: None,
+            rack: None,
+            endpoints: Vec::new(),
+            fenced: true,
+            in_controlled_shutdown: false,
+        }));
     }
 
     pub(super) fn fence(&mut self, id: i32) {
