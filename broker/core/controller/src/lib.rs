@@ -17,6 +17,7 @@ pub mod features;
 pub mod image;
 pub mod placement;
 pub mod record;
+pub mod replication_throttle;
 pub mod requests;
 pub mod sessions;
 pub mod settings;

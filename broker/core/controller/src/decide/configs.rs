@@ -5,6 +5,7 @@ use crate::{
     errors::ConfigError,
     image::{ClusterImage, ConfigMap},
     record::{ConfigChange, MetadataRecord},
+    replication_throttle,
     requests::{
         AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind, Reply,
     },
@@ -43,6 +44,8 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     let is_topic = matches!(item.resource, ConfigResource::Topic(_));
     if is_topic {
         topic_config::validate_together(&after)?;
+    } else {
+        replication_throttle::validate(&after)?;
     }
     let mut changes = Vec::new();
     for name in before.keys().filter(|name| !after.contains_key(*name)) {
