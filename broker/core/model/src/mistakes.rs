@@ -50,6 +50,8 @@ pub enum Mistake {
     LeadBeforeRegistered,
     /// A new leader does not know the producers of the one before.
     ForgetProducers,
+    /// What a coordinator decided is answered before its record is committed.
+    AnswerBeforeStored,
     /// Consumers read up to the end of the log.
     ServeUncommitted,
 }

@@ -5,13 +5,14 @@ use super::{
     message::{Message, Node},
     network::Timer,
     partition::SimulatedPartition,
+    place::Place,
 };
 use controller::{
     ClusterImage, Heartbeat, IsrError,
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{
-    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, MonotonicTime, PartitionIndex,
+    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, MonotonicTime,
     mistakes::{Mistake, is_made},
 };
 use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
@@ -25,7 +26,6 @@ use std::{
 const TICK: Duration = Duration::from_millis(100);
 pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
 pub(super) const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
-pub(super) const TOPIC: &str = "simulated";
 pub(super) const MIN_IN_SYNC: usize = 2;
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct BrokerNode {
     pub(super) incarnation: Incarnation,
     pub(super) epoch: Option<BrokerEpoch>,
     pub(super) image: Option<Arc<ClusterImage>>,
-    pub(super) partitions: BTreeMap<PartitionIndex, SimulatedPartition>,
+    pub(super) partitions: BTreeMap<Place, SimulatedPartition>,
     /// Proposals that wait for an answer, and since when.
     altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
 }
@@ -44,14 +44,14 @@ pub(super) struct BrokerNode {
 pub(super) struct Remains {
     pub(super) disk: MemoryDisk,
     /// What the shell last wrote into its manifest; older than the logs.
-    pub(super) entries: BTreeMap<PartitionIndex, ManifestEntry>,
+    pub(super) entries: BTreeMap<Place, ManifestEntry>,
     highest_controller_epoch: Option<ControllerEpoch>,
     /// How the last process ended.
     crash: Option<Crash>,
     /// None before the first start, and once the machine was lost.
     pub(super) log_life: Option<LogLife>,
     /// Logs that were not opened since the machine was lost.
-    pub(super) in_doubt: BTreeSet<PartitionIndex>,
+    pub(super) in_doubt: BTreeSet<Place>,
 }
 
 impl BrokerNode {
@@ -94,7 +94,7 @@ impl World {
             let remains = self.remains.entry(id).or_default();
             remains.crash = Some(crash);
             remains.log_life = None;
-            remains.in_doubt = (0..self.setup.partitions).map(PartitionIndex).collect();
+            remains.in_doubt = Place::all(self.setup.partitions).collect();
         }
         let Some(node) = self.brokers.remove(&id) else { return };
         if let Some(epoch) = node.epoch {
@@ -165,12 +165,11 @@ impl World {
     pub(super) fn propose(&mut self, id: i32) {
         let now = self.network.now;
         let Some(node) = self.brokers.get_mut(&id) else { return };
-        let (Some(broker_epoch), None, Some(image)) = (node.epoch, &node.altering, &node.image) else { return };
-        let Some(topic) = image.topic(TOPIC) else { return };
+        let (Some(broker_epoch), None) = (node.epoch, &node.altering) else { return };
         let mut proposals = Vec::new();
         for (partition, one) in &mut node.partitions {
             if let Some(proposal) = one.leader().and_then(|leader| leader.next_proposal(now)) {
-                proposals.push(wire_proposal(topic.id, *partition, proposal));
+                proposals.push(wire_proposal(*partition, proposal));
             }
         }
         if proposals.is_empty() {
@@ -203,7 +202,13 @@ impl World {
                 }
             }
             Message::Produce { partition, batch, first_number } => self.produce(id, partition, &batch, first_number),
-            Message::Read { partition, offset, leader_epoch } => self.serve_reader(id, partition, offset, leader_epoch),
+            Message::Read { partition, offset, leader_epoch } => {
+                self.serve_reader(id, from, partition, offset, leader_epoch);
+            }
+            Message::CommitOffsets { request, sent_at, positions } => {
+                self.commit_offsets(id, request, sent_at, &positions);
+            }
+            Message::FetchOffsets { request } => self.fetch_offsets(id, request),
             _ => {}
         }
     }
@@ -231,10 +236,9 @@ impl World {
         }
         node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
-        let Some(topic) = image.topic(TOPIC) else { return };
-        for (index, state) in topic.indexed_partitions() {
-            if state.replicas.contains(&BrokerId(id)) {
-                self.assign(id, topic.id, index, assignment(state));
+        for place in Place::all(self.setup.partitions) {
+            if let Some(state) = place.state_in(image).filter(|state| state.replicas.contains(&BrokerId(id))) {
+                self.assign(id, place, assignment(state));
             }
         }
     }
@@ -253,7 +257,7 @@ impl World {
         // An answer that comes late belongs to an earlier request.
         node.altering = node.altering.take().filter(|(_, proposals)| *proposals != request.proposals);
         for (index, proposal) in request.proposals.iter().enumerate() {
-            let Some(partition) = node.partitions.get_mut(&proposal.partition) else { continue };
+            let Some(partition) = node.partitions.get_mut(&place_of(proposal)) else { continue };
             let Some(leader) = partition.leader() else { continue };
             match results.as_ref().map(|results| &results[index].1) {
                 Ok(Ok(state)) => {
@@ -266,16 +270,20 @@ impl World {
             }
         }
         for proposal in &request.proposals {
-            self.publish(id, proposal.partition);
+            self.publish(id, place_of(proposal));
         }
         self.propose(id);
     }
 }
 
-fn wire_proposal(topic_id: model::TopicId, partition: PartitionIndex, proposal: Proposal) -> IsrProposal {
+fn place_of(proposal: &IsrProposal) -> Place {
+    Place::of(proposal.topic_id, proposal.partition)
+}
+
+fn wire_proposal(place: Place, proposal: Proposal) -> IsrProposal {
     IsrProposal {
-        topic_id,
-        partition,
+        topic_id: place.topic_id(),
+        partition: place.index(),
         leader_epoch: proposal.leader_epoch,
         partition_epoch: proposal.partition_epoch,
         isr: proposal.in_sync,

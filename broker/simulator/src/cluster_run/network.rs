@@ -155,9 +155,10 @@ impl Network {
                 return;
             }
         }
-        let copies = if happens(self.weather.doubled_once_in, random) { 2 } else { 1 };
+        let may_stray = !message.keeps_its_place();
+        let copies = if may_stray && happens(self.weather.doubled_once_in, random) { 2 } else { 1 };
         for _ in 0..copies {
-            let wait = if happens(self.weather.late_once_in, random) {
+            let wait = if may_stray && happens(self.weather.late_once_in, random) {
                 Duration::from_millis(random.below(2000))
             } else {
                 Duration::from_micros(100 + random.below(900))

@@ -2,13 +2,14 @@
 
 use super::{
     World,
-    broker_node::TOPIC,
+    group::Coordinator,
     message::{Message, Node, Refusal},
+    place::Place,
 };
 use crate::log_run::number_of;
 use bytes::Bytes;
 use model::{
-    BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionIndex, TopicId, WallTime,
+    BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, Offset, WallTime,
     mistakes::{Mistake, is_made},
 };
 use partition_log::{
@@ -29,13 +30,15 @@ const MAX_BYTES: u32 = 600;
 
 #[derive(Debug)]
 pub(super) struct SimulatedPartition {
-    replica: Replica,
+    pub(super) replica: Replica,
     pub(super) log: Log<MemoryDisk>,
     /// Produces that wait: the offset after their records.
     waiting: Vec<Waiting>,
     /// What is asked, and since when.
     fetching: Option<(MonotonicTime, NextFetch)>,
     announced: Offset,
+    /// Of the groups, where this is the partition of the offsets and led here.
+    pub(super) coordinator: Option<Coordinator>,
 }
 
 #[derive(Debug)]
@@ -55,29 +58,32 @@ fn config() -> LogConfig {
     LogConfig { segment_bytes: 2000, retention_ms: -1, ..LogConfig::default() }
 }
 
-pub(super) fn folder(partition: PartitionIndex) -> String {
-    format!("{TOPIC}-{partition}")
-}
-
 impl World {
     /// Takes over what the controller committed; opens the log at its first use.
-    pub(super) fn assign(&mut self, id: i32, topic: TopicId, index: PartitionIndex, assignment: Assignment) {
+    pub(super) fn assign(&mut self, id: i32, index: Place, assignment: Assignment) {
         let now = self.network.now;
         let remains = self.remains.entry(id).or_default();
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let partition = node.partitions.entry(index).or_insert_with(|| {
             let entry = remains.entries.get(&index);
             let crash = if remains.in_doubt.contains(&index) { Crash::Machine } else { Crash::Process };
-            let is_there = remains.disk.list(&folder(index)).is_ok_and(|files| !files.is_empty());
+            let is_there = remains.disk.list(&index.to_string()).is_ok_and(|files| !files.is_empty());
             let start = if is_there { Start::Unclean { entry, crash } } else { Start::New };
-            let opened = Log::open(remains.disk.clone(), &folder(index), topic, config(), start, NOW);
+            let opened = Log::open(remains.disk.clone(), &index.to_string(), index.topic_id(), config(), start, NOW);
             let (log, _) = opened.unwrap_or_else(|error| panic!("seed {}: {error:?}", self.setup.seed));
             if remains.in_doubt.remove(&index) {
                 // What the manifest said before the loss holds no more.
                 remains.entries.insert(index, log.checkpoint());
             }
             let announced = log.high_watermark();
-            SimulatedPartition { replica: Replica::new(node.id), log, waiting: Vec::new(), fetching: None, announced }
+            SimulatedPartition {
+                replica: Replica::new(node.id),
+                log,
+                waiting: Vec::new(),
+                fetching: None,
+                announced,
+                coordinator: None,
+            }
         });
         let leads = assignment.leader == Some(node.id);
         let epoch = assignment.leader_epoch;
@@ -88,15 +94,18 @@ impl World {
         partition.replica.assign(assignment, end, high_watermark, now);
         if leads && partition.replica.leader_epoch() == epoch && partition.log.latest_epoch() < Some(epoch) {
             let view = partition.log.view();
-            self.history.leads(index, node.id, epoch, &records_of(view, view.log_start(), view.log_end()));
+            self.history.leads(index, node.id, epoch, &records_of(index, view, view.log_start(), view.log_end()));
             partition.log.start_leader_epoch(epoch).expect("a healthy disk");
+        }
+        if index == Place::Offsets {
+            self.follow_leadership(id);
         }
         self.publish(id, index);
         self.fetch_next(id, index);
     }
 
     /// After every step: what became committed is told to the history, and to the producers that wait for it.
-    pub(super) fn publish(&mut self, id: i32, index: PartitionIndex) {
+    pub(super) fn publish(&mut self, id: i32, index: Place) {
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };
@@ -115,8 +124,12 @@ impl World {
         let enough_in_sync = leader.check_min_in_sync().is_ok();
         partition.log.high_watermark_advanced(high_watermark);
         if high_watermark > partition.announced {
-            let records =
-                records_of(partition.log.view(), partition.announced.max(partition.log.log_start()), high_watermark);
+            let records = records_of(
+                index,
+                partition.log.view(),
+                partition.announced.max(partition.log.log_start()),
+                high_watermark,
+            );
             partition.announced = high_watermark;
             self.history.committed_with(index, BrokerId(id), enough_in_sync);
             self.history.committed(index, BrokerId(id), epoch, &records);
@@ -128,9 +141,12 @@ impl World {
             let told = Message::Produced { partition: index, first_number: one.first_number, result: Ok(one.base) };
             self.network.send(Node::Broker(id), Node::Producer, told, &mut self.random);
         }
+        if index == Place::Offsets {
+            self.answer_committed(id);
+        }
     }
 
-    pub(super) fn produce(&mut self, id: i32, index: PartitionIndex, batch: &Bytes, first_number: u64) {
+    pub(super) fn produce(&mut self, id: i32, index: Place, batch: &Bytes, first_number: u64) {
         let result = self.append(id, index, batch, first_number);
         if let Err(refusal) = result {
             let told = Message::Produced { partition: index, first_number, result: Err(refusal) };
@@ -139,7 +155,7 @@ impl World {
         self.publish(id, index);
     }
 
-    fn append(&mut self, id: i32, index: PartitionIndex, batch: &Bytes, first_number: u64) -> Result<(), Refusal> {
+    fn append(&mut self, id: i32, index: Place, batch: &Bytes, first_number: u64) -> Result<(), Refusal> {
         let node = self.brokers.get_mut(&id).ok_or(Refusal::Retry)?;
         let partition = node.partitions.get_mut(&index).ok_or(Refusal::Retry)?;
         let leader = partition.replica.leader().map_err(|_| Refusal::Retry)?;
@@ -164,7 +180,7 @@ impl World {
     }
 
     /// The follower's next request, if it is one and none is under way.
-    pub(super) fn fetch_next(&mut self, id: i32, index: PartitionIndex) {
+    pub(super) fn fetch_next(&mut self, id: i32, index: Place) {
         let now = self.network.now;
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let broker_epoch = node.epoch.unwrap_or(BrokerEpoch(-1));
@@ -183,7 +199,7 @@ impl World {
     pub(super) fn serve_follower(
         &mut self,
         id: i32,
-        index: PartitionIndex,
+        index: Place,
         from: BrokerId,
         broker_epoch: BrokerEpoch,
         asked: NextFetch,
@@ -198,7 +214,7 @@ impl World {
     fn answer_follower(
         &mut self,
         id: i32,
-        index: PartitionIndex,
+        index: Place,
         from: BrokerId,
         broker_epoch: BrokerEpoch,
         asked: NextFetch,
@@ -230,14 +246,7 @@ impl World {
         (FetchAnswer::Records { high_watermark, log_start }, bytes)
     }
 
-    pub(super) fn take_fetched(
-        &mut self,
-        id: i32,
-        index: PartitionIndex,
-        asked: NextFetch,
-        answer: FetchAnswer,
-        bytes: &Bytes,
-    ) {
+    pub(super) fn take_fetched(&mut self, id: i32, index: Place, asked: NextFetch, answer: FetchAnswer, bytes: &Bytes) {
         let now = self.network.now;
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
@@ -278,7 +287,14 @@ impl World {
         }
     }
 
-    pub(super) fn serve_reader(&mut self, id: i32, index: PartitionIndex, offset: Offset, leader_epoch: LeaderEpoch) {
+    pub(super) fn serve_reader(
+        &mut self,
+        id: i32,
+        reader: Node,
+        index: Place,
+        offset: Offset,
+        leader_epoch: LeaderEpoch,
+    ) {
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };
@@ -294,14 +310,14 @@ impl World {
         let bytes = read(partition.log.view(), offset, high_watermark);
         self.network.send(
             Node::Broker(id),
-            Node::Consumer,
+            reader,
             Message::Records { partition: index, offset, bytes },
             &mut self.random,
         );
     }
 
     /// The shell writes its manifest every now and then.
-    pub(super) fn keep_manifest(&mut self, id: i32, index: PartitionIndex) {
+    pub(super) fn keep_manifest(&mut self, id: i32, index: Place) {
         if !self.random.once_in(20) {
             return;
         }
@@ -348,7 +364,7 @@ impl OwnLog for Position {
     }
 }
 
-fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Bytes {
+pub(super) fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Bytes {
     let range = ReadRange { from, below, max_bytes: MAX_BYTES, at_least_one: true };
     let Some(mut plan) = view.plan_read(range, None).expect("within the log") else { return Bytes::new() };
     let mut bytes = vec![0; plan.length as usize];
@@ -359,14 +375,14 @@ fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Bytes {
 }
 
 /// Offset and number of every record in a range.
-pub(super) fn records_of(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Vec<(Offset, u64)> {
+pub(super) fn records_of(place: Place, view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Vec<(Offset, u64)> {
     let (mut next, mut found) = (from, Vec::new());
     while next < below {
         let bytes = read(view, next, below);
         if bytes.is_empty() {
             break;
         }
-        for (offset, number) in numbers_in(&bytes) {
+        for (offset, number) in numbers_in(place, &bytes) {
             if offset >= from {
                 found.push((offset, number));
             }
@@ -376,15 +392,26 @@ pub(super) fn records_of(view: &LogView<MemoryDisk>, from: Offset, below: Offset
     found
 }
 
-pub(super) fn numbers_in(bytes: &Bytes) -> Vec<(Offset, u64)> {
+/// What tells records apart: the number of the producer, or what a coordinator wrote.
+pub(super) fn numbers_in(place: Place, bytes: &Bytes) -> Vec<(Offset, u64)> {
     let mut found = Vec::new();
     for batch in Batches::new(bytes) {
         let batch = batch.expect("whole batches");
         let mut scratch = Vec::new();
         for record in batch.records(&mut scratch, 1 << 20).expect("not compressed") {
             let record = record.expect("well formed");
-            found.push((record.offset, number_of(record.key)));
+            let number = match place {
+                Place::Data(_) => number_of(record.key),
+                Place::Offsets => fingerprint(record.key, record.value),
+            };
+            found.push((record.offset, number));
         }
     }
     found
+}
+
+/// FNV-1a.
+fn fingerprint(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let bytes = key.into_iter().chain(value).flatten();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,8 +1,8 @@
 //! The metadata as it is stored: one image, replaced by compare-and-swap. It checks what no commit may break.
 
-use super::broker_node::{MIN_IN_SYNC, TOPIC};
-use controller::{ClusterImage, MetadataChange, driver::Commit};
-use model::{BrokerId, ClusterId, PartitionIndex};
+use super::{broker_node::MIN_IN_SYNC, place::Place};
+use controller::{ClusterImage, MetadataChange, TopicImage, driver::Commit};
+use model::{BrokerId, ClusterId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -14,7 +14,7 @@ pub(super) struct Store {
     pub(super) commits: u64,
     /// Who has every committed record, by the rules alone: members of the ISR, and those that left one that was too small
     /// for anything to be committed since, but for those that lost their log.
-    pub(super) holders: BTreeMap<PartitionIndex, BTreeSet<BrokerId>>,
+    pub(super) holders: BTreeMap<Place, BTreeSet<BrokerId>>,
 }
 
 impl Store {
@@ -46,11 +46,14 @@ impl Store {
     }
 
     fn follow_holders(&mut self, after: &ClusterImage) {
-        let Some(topic) = after.topic(TOPIC) else { return };
         let life = |image: &ClusterImage, id| image.brokers.get(id).and_then(|broker| broker.log_life);
         let lost: Vec<_> = after.brokers.keys().filter(|id| life(after, id) != life(&self.image, id)).collect();
-        for (index, state) in topic.indexed_partitions() {
-            let holders = self.holders.entry(index).or_default();
+        let of_topic = |topic: &Arc<TopicImage>| {
+            let states = topic.indexed_partitions().map(|(index, state)| (Place::of(topic.id, index), state.clone()));
+            states.collect::<Vec<_>>()
+        };
+        for (place, state) in after.topics.iter().flat_map(of_topic) {
+            let holders = self.holders.entry(place).or_default();
             if state.isr.len() >= MIN_IN_SYNC {
                 holders.clear();
             }

@@ -3,9 +3,9 @@
 mod isr_changes;
 mod truncation;
 
-use super::super::{World, broker_node::TOPIC, message::Node};
+use super::super::{World, message::Node, place::Place};
 use controller::PartitionImage;
-use model::{BrokerId, PartitionIndex};
+use model::BrokerId;
 use partition_log::Crash;
 use std::time::Duration;
 
@@ -67,8 +67,9 @@ impl World {
         }
     }
 
-    fn any_partition(&mut self) -> PartitionIndex {
-        PartitionIndex(i32::try_from(self.random.below(u64::from(self.setup.partitions.unsigned_abs()))).unwrap_or(0))
+    fn any_partition(&mut self) -> Place {
+        let all: Vec<_> = Place::all(self.setup.partitions).collect();
+        all[self.below(all.len())]
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -76,24 +77,24 @@ impl World {
     }
 
     /// As it is stored.
-    fn leader_of(&self, partition: PartitionIndex) -> Option<BrokerId> {
+    fn leader_of(&self, partition: Place) -> Option<BrokerId> {
         self.state_of(partition)?.leader
     }
 
-    fn isr_of(&self, partition: PartitionIndex) -> Vec<BrokerId> {
+    fn isr_of(&self, partition: Place) -> Vec<BrokerId> {
         self.state_of(partition).map(|state| state.isr.clone()).unwrap_or_default()
     }
 
-    fn replicas_of(&self, partition: PartitionIndex) -> Vec<BrokerId> {
+    fn replicas_of(&self, partition: Place) -> Vec<BrokerId> {
         self.state_of(partition).map(|state| state.replicas.clone()).unwrap_or_default()
     }
 
-    fn state_of(&self, partition: PartitionIndex) -> Option<&PartitionImage> {
-        self.store.image.topic(TOPIC)?.partition(partition)
+    fn state_of(&self, partition: Place) -> Option<&PartitionImage> {
+        partition.state_in(&self.store.image)
     }
 
     /// The leader, and another member of an ISR of three.
-    fn leader_and_member(&mut self, partition: PartitionIndex) -> Option<(BrokerId, BrokerId)> {
+    fn leader_and_member(&mut self, partition: Place) -> Option<(BrokerId, BrokerId)> {
         let leader = self.leader_of(partition)?;
         let others: Vec<_> = self.isr_of(partition).into_iter().filter(|id| *id != leader).collect();
         (others.len() >= 2).then(|| (leader, others[self.below(others.len())]))

@@ -23,6 +23,11 @@ fn found(mistake: Mistake, seeds: u64) -> Option<(u64, String)> {
     found
 }
 
+#[test]
+fn older_metadata_is_harmless_beside_the_other_rules() {
+    assert_eq!(found(Mistake::AcceptOlderMetadata, 30), None);
+}
+
 macro_rules! is_found {
     ($($name:ident: $mistake:ident within $seeds:literal;)*) => {$(
         #[test]
@@ -56,5 +61,6 @@ is_found! {
     published_before_commit: PublishBeforeCommit within 50;
     role_of_an_earlier_life_taken: LeadBeforeRegistered within 200;
     producers_forgotten: ForgetProducers within 50;
+    offsets_answered_before_stored: AnswerBeforeStored within 50;
     uncommitted_served: ServeUncommitted within 50;
 }

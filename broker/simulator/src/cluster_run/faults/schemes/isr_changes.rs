@@ -5,8 +5,9 @@ use super::super::super::{
     broker_node::{ALTER_TIMEOUT, LAG_MAX},
     message::Node,
     network::{Slow, What},
+    place::Place,
 };
-use model::{BrokerId, PartitionIndex};
+use model::BrokerId;
 use partition_log::Crash;
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ impl World {
     }
 
     /// All others die, and stay away until somebody leads, or nobody does for long.
-    fn elect_alone(&mut self, partition: PartitionIndex, left: BrokerId) {
+    fn elect_alone(&mut self, partition: Place, left: BrokerId) {
         for id in (1..=self.setup.brokers).filter(|id| *id != left.0) {
             self.crash_broker(id, Crash::Process);
         }
@@ -90,9 +91,11 @@ impl World {
     }
 
     /// The leader has asked the controller for an ISR with this member.
-    fn is_proposed(&self, leader: BrokerId, partition: PartitionIndex, member: BrokerId) -> bool {
+    fn is_proposed(&self, leader: BrokerId, partition: Place, member: BrokerId) -> bool {
         let proposals = self.brokers.get(&leader.0).map(|node| node.proposed()).unwrap_or_default();
-        proposals.iter().any(|one| one.partition == partition && one.isr.iter().any(|(id, _)| *id == member))
+        proposals.iter().any(|one| {
+            Place::of(one.topic_id, one.partition) == partition && one.isr.iter().any(|(id, _)| *id == member)
+        })
     }
 }
 

@@ -4,8 +4,9 @@ use super::super::super::{
     World,
     message::Node,
     network::{Slow, What},
+    place::Place,
 };
-use model::{BrokerId, Offset, PartitionIndex};
+use model::{BrokerId, Offset};
 use partition_log::Crash;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl World {
     }
 
     /// Log end and high watermark, as the broker knows them.
-    fn ends_of(&self, broker: BrokerId, partition: PartitionIndex) -> Option<(Offset, Offset)> {
+    fn ends_of(&self, broker: BrokerId, partition: Place) -> Option<(Offset, Offset)> {
         let log = &self.brokers.get(&broker.0)?.partitions.get(&partition)?.log;
         Some((log.log_end(), log.high_watermark()))
     }
