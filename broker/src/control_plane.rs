@@ -6,6 +6,7 @@ mod broker_session;
 mod cluster_controller;
 mod epoch_file;
 mod kept_metadata;
+pub(crate) mod log_life;
 mod metadata_file;
 mod own_controller;
 mod producer_ids;

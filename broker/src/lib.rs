@@ -22,6 +22,7 @@ mod metadata_cache;
 pub mod metrics;
 mod partitions;
 mod replication;
+mod replication_quota;
 mod running;
 mod server;
 pub mod shutdown;
@@ -41,5 +42,6 @@ pub struct Broker {
     pub(crate) producer_ids: control_plane::ProducerIds,
     pub(crate) partitions: partitions::Partitions,
     pub(crate) groups: coordinators::Groups,
+    pub(crate) replication_quota: replication_quota::ReplicationQuota,
     pub(crate) fetch_sessions: api::fetch::FetchSessions,
 }

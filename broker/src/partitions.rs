@@ -147,6 +147,12 @@ impl Partitions {
         Ok(Self { host })
     }
 
+    /// Whether the logs have all that they had when the broker was last up. Known from the start until the first
+    /// [`Partitions::apply`].
+    pub(crate) fn are_whole(&self) -> bool {
+        self.host.known.lock().as_ref().is_some_and(Known::is_whole)
+    }
+
     /// The partition if this broker holds a replica of it. Two shared locks, no allocation.
     pub(crate) fn get(&self, topic: &str, index: PartitionIndex) -> Option<Arc<Partition>> {
         self.host.topics.read().by_name.get(topic)?.get(index)

@@ -20,6 +20,7 @@ use crate::{
     control_plane::ControllerHandle,
     metadata_cache::MetadataCache,
     partitions::{Following, Partition, Partitions},
+    replication_quota::ReplicationQuota,
 };
 use fetcher::{Fetcher, Mailbox};
 use model::{BrokerId, TopicPartition};
@@ -42,6 +43,7 @@ pub(crate) struct ReplicationSetup {
     pub(crate) metadata: MetadataCache,
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Partitions,
+    pub(crate) quota: ReplicationQuota,
 }
 
 /// Runs until it is stopped or dropped.

@@ -20,6 +20,7 @@ use crate::{
     metrics::{BrokerState, ConsumerLag, Metrics, RuntimeLoad},
     partitions::Partitions,
     replication::{Replication, ReplicationSetup},
+    replication_quota::ReplicationQuota,
     server::{BoundListeners, Server},
     shutdown::DRAIN_PATIENCE,
 };
@@ -86,6 +87,7 @@ impl Broker {
             partitions: partitions.clone(),
         });
         groups.start();
+        let replication_quota = ReplicationQuota::new(config.node_id, metadata.clone());
         let replication = (config.role != Role::Alone).then(|| {
             Replication::start(&ReplicationSetup {
                 config: config.clone(),
@@ -93,6 +95,7 @@ impl Broker {
                 metadata: metadata.clone(),
                 controller: controller.handle(),
                 partitions: partitions.clone(),
+                quota: replication_quota.clone(),
             })
         });
         let broker = Arc::new(Broker {
@@ -102,6 +105,7 @@ impl Broker {
             producer_ids: ProducerIds::new(controller.handle(), imported::next_producer_id(folder.path())?),
             partitions,
             groups,
+            replication_quota,
             fetch_sessions: FetchSessions::new(config.fetch.session_cache_slots as usize, clock),
             metrics,
             config,

@@ -2,11 +2,11 @@
 
 use controller::{
     ControllerError, Event, Heartbeat,
-    errors::{ConfigError, ElectionError, IsrError, ReassignmentError, TopicError, UnregisterError},
+    errors::{ConfigError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError, UnregisterError},
     requests::{
         AlterConfigs, AlterPartitions, AlteredPartition, BrokerSession, ConfigResource, CreatePartitions, CreateTopics,
         CreatedTopic, DeleteTopics, DeletedTopic, ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker,
-        Reply, Request,
+        Reply, Request, RestoredTopic, TopicReference, UpdateFeatures,
     },
 };
 use model::{BrokerEpoch, BrokerId, ProducerId, TopicName, TopicPartition};
@@ -62,6 +62,11 @@ impl ControllerHandle {
         call!(self, Request::DeleteTopics(request), Reply::TopicsDeleted)
     }
 
+    /// Undoes deletions whose window is not over.
+    pub async fn restore_topics(&self, topics: Vec<TopicReference>) -> Result<Vec<RestoredTopic>, ControllerError> {
+        call!(self, Request::RestoreTopics(topics), Reply::TopicsRestored)
+    }
+
     pub async fn create_partitions(&self, request: CreatePartitions) -> Results<TopicName, (), TopicError> {
         call!(self, Request::CreatePartitions(request), Reply::PartitionsCreated)
     }
@@ -79,6 +84,10 @@ impl ControllerHandle {
         request: ReassignPartitions,
     ) -> Results<TopicPartition, (), ReassignmentError> {
         call!(self, Request::ReassignPartitions(request), Reply::PartitionsReassigned)
+    }
+
+    pub async fn update_features(&self, request: UpdateFeatures) -> Results<String, (), FeatureError> {
+        call!(self, Request::UpdateFeatures(request), Reply::FeaturesUpdated)
     }
 
     /// The next thousand ids from `least` on, never given to anybody else.

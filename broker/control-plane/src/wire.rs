@@ -3,7 +3,7 @@
 #![allow(missing_debug_implementations, unreachable_pub, reason = "generated")]
 
 use controller::requests::RegisterBroker;
-use model::{BrokerId, Incarnation};
+use model::{BrokerId, Incarnation, LogLife};
 
 tonic::include_proto!("weir.control_plane.v1");
 
@@ -12,6 +12,8 @@ tonic::include_proto!("weir.control_plane.v1");
 pub(crate) enum Malformed {
     #[error("the incarnation has {0} bytes, not 16")]
     Incarnation(usize),
+    #[error("the life of the log has {0} bytes, neither 16 nor none")]
+    LogLife(usize),
     #[error("port {0} is above 65535")]
     Port(u32),
 }
@@ -30,12 +32,19 @@ impl Registration {
             rack: request.rack.clone(),
             endpoints: endpoints.collect(),
             controller_epoch,
+            log_life: request.log_life.map(|life| life.0.as_bytes().to_vec()).unwrap_or_default(),
         }
     }
 
     pub(crate) fn request(&self) -> Result<RegisterBroker, Malformed> {
         let incarnation = <[u8; 16]>::try_from(&self.incarnation[..]);
         let incarnation = incarnation.map_err(|_| Malformed::Incarnation(self.incarnation.len()))?;
+        // Brokers of before the field was there send none.
+        let log_life = match <[u8; 16]>::try_from(&self.log_life[..]) {
+            Ok(life) => Some(LogLife(uuid::Uuid::from_bytes(life))),
+            Err(_) if self.log_life.is_empty() => None,
+            Err(_) => return Err(Malformed::LogLife(self.log_life.len())),
+        };
         let endpoints = self.endpoints.iter().map(|endpoint| {
             Ok(controller::Endpoint {
                 listener: endpoint.listener.clone(),
@@ -46,9 +55,50 @@ impl Registration {
         Ok(RegisterBroker {
             id: BrokerId(self.broker_id),
             incarnation: Incarnation(uuid::Uuid::from_bytes(incarnation)),
+            log_life,
             serves_at_once: false,
             rack: self.rack.clone(),
             endpoints: endpoints.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    fn request(log_life: Option<LogLife>) -> RegisterBroker {
+        RegisterBroker {
+            id: BrokerId(3),
+            incarnation: Incarnation(uuid::Uuid::from_u128(5)),
+            log_life,
+            serves_at_once: false,
+            rack: None,
+            endpoints: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn life_of_the_log_arrives_as_it_was_sent() {
+        for log_life in [None, Some(LogLife(uuid::Uuid::from_u128(6)))] {
+            let bytes = Registration::of(&request(log_life), "cluster", 1).encode_to_vec();
+            let arrived = Registration::decode(&bytes[..]).unwrap().request().unwrap();
+            assert_eq!(arrived.log_life, log_life);
+        }
+    }
+
+    #[test]
+    fn registration_of_before_the_field_says_nothing_of_the_log() {
+        let bytes =
+            b"\x08\x03\x12\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\x1a\x07cluster\x30\x01";
+        let arrived = Registration::decode(&bytes[..]).unwrap().request().unwrap();
+        assert_eq!((arrived.id, arrived.incarnation, arrived.log_life), (BrokerId(3), request(None).incarnation, None));
+    }
+
+    #[test]
+    fn life_of_the_log_of_another_length_is_refused() {
+        let short = Registration { log_life: vec![1; 15], ..Registration::of(&request(None), "cluster", 1) };
+        assert_eq!(short.request().unwrap_err(), Malformed::LogLife(15));
     }
 }

@@ -1,4 +1,5 @@
-//! A whole cluster in one thread: controllers, brokers, a producer and a consumer, over a network and processes that fail.
+//! A whole cluster in one thread: controllers, brokers, a producer, a consumer, and a member of a group that forgets where it
+//! stands and reads on from what it committed, over a network and processes that fail.
 //! The cores are the broker's own; the steps around them are those of its shell.
 //!
 //! Faults for a while, then none. What is checked as it happens, and at the end: see [`history`]; what every commit of
@@ -8,26 +9,30 @@ mod broker_node;
 mod client;
 mod controller_node;
 mod faults;
+mod group;
 mod history;
 mod message;
 mod network;
 mod partition;
+mod place;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use crate::random::Random;
-use broker_node::{BrokerNode, Remains, TOPIC};
+use broker_node::{BrokerNode, MIN_IN_SYNC, Remains};
 use client::{Consumer, Producer};
 use controller::{
     Event, RequestId,
     requests::{CreateTopics, NewTopic, Request},
 };
 use controller_node::ControllerNode;
+use group::Member;
 use history::History;
 use message::Node;
-use model::{BrokerId, MonotonicTime, Offset, PartitionIndex, TopicId, TopicName};
+use model::{BrokerId, MonotonicTime, Offset, TopicName};
 use network::{Happening, Network, Timer};
+use place::Place;
 use std::{collections::BTreeMap, time::Duration};
 use store::Store;
 
@@ -59,6 +64,8 @@ pub struct Outcome {
     pub commits: u64,
     pub acknowledged: usize,
     pub committed: usize,
+    /// Answered commits of the group's offsets.
+    pub offset_commits: u64,
     pub faults: u64,
     /// Leader epochs in the end: how often leadership moved.
     pub leader_epochs: Vec<i32>,
@@ -77,6 +84,7 @@ struct World {
     remains: BTreeMap<i32, Remains>,
     producer: Producer,
     consumer: Consumer,
+    member: Member,
     history: History,
     faults_on: bool,
     producing: bool,
@@ -96,6 +104,7 @@ pub fn run(setup: Setup) -> Outcome {
         remains: BTreeMap::new(),
         producer: Producer::default(),
         consumer: Consumer::default(),
+        member: Member::default(),
         history: History::default(),
         faults_on: false,
         producing: true,
@@ -112,18 +121,19 @@ impl World {
         self.start_controller(0);
         (1..=self.setup.brokers).for_each(|id| self.start_broker(id));
         self.pass(Duration::from_secs(2));
-        let topic = NewTopic {
-            name: TopicName::from(TOPIC),
-            id: TopicId(uuid::Uuid::from_u128(7)),
-            partitions: self.setup.partitions,
+        let topic = |place: Place, partitions| NewTopic {
+            name: TopicName::from(place.topic()),
+            id: place.topic_id(),
+            partitions,
             replication_factor: 3,
             assignments: Vec::new(),
-            configs: Vec::new(),
+            configs: vec![("min.insync.replicas".to_owned(), Some(MIN_IN_SYNC.to_string()))],
         };
-        let request = Request::CreateTopics(CreateTopics { topics: vec![topic], validate_only: false });
+        let topics = vec![topic(Place::data(0), self.setup.partitions), topic(Place::Offsets, 1)];
+        let request = Request::CreateTopics(CreateTopics { topics, validate_only: false });
         self.controller_handles(0, Event::Request { id: RequestId(u64::MAX), request });
         self.pass(Duration::from_secs(1));
-        assert!(self.store.image.topic(TOPIC).is_some(), "no topic without any fault");
+        assert_eq!(self.store.image.topics.len(), 2, "no topics without any fault");
         self.start_clients();
         self.pass(Duration::from_secs(1));
     }
@@ -160,12 +170,11 @@ impl World {
         }
         // Followers learn the last high watermark one fetch later.
         self.pass(Duration::from_secs(1));
-        for index in 0..self.setup.partitions {
-            let partition = PartitionIndex(index);
+        for partition in Place::all(self.setup.partitions) {
             for node in self.brokers.values() {
                 let Some(replica) = node.partitions.get(&partition) else { continue };
                 let view = replica.log.view();
-                let records = partition::records_of(view, Offset::ZERO, view.log_end());
+                let records = partition::records_of(partition, view, Offset::ZERO, view.log_end());
                 self.history.ended(partition, node.id, &records);
             }
         }
@@ -182,13 +191,11 @@ impl World {
         if !fenced.is_empty() {
             return format!("brokers {fenced:?} are fenced");
         }
-        let topic = image.topic(TOPIC).expect("made in the beginning");
-        if let Some((index, state)) =
-            topic.indexed_partitions().find(|(_, state)| state.isr.len() < state.replicas.len())
-        {
-            return format!("partition {index} is {state:?}");
+        let mut states = Place::all(self.setup.partitions).filter_map(|place| Some((place, place.state_in(image)?)));
+        match states.find(|(_, state)| state.isr.len() < state.replicas.len()) {
+            Some((place, state)) => format!("{place} is {state:?}"),
+            None => String::new(),
         }
-        String::new()
     }
 
     fn pass(&mut self, time: Duration) {
@@ -205,20 +212,24 @@ impl World {
                 (Node::Producer, Happening::Arrives { message, .. }) => self.producer_hears(message),
                 (Node::Consumer, Happening::Timer(Timer::Next)) => self.consumer_turn(),
                 (Node::Consumer, Happening::Arrives { message, .. }) => self.consumer_hears(message),
-                (Node::Producer | Node::Consumer, Happening::Timer(_)) => {}
+                (Node::Member, Happening::Timer(Timer::Next)) => self.member_turn(),
+                (Node::Member, Happening::Arrives { message, .. }) => self.member_hears(message),
+                (Node::Producer | Node::Consumer | Node::Member, Happening::Timer(_)) => {}
             }
         }
     }
 
     fn outcome(self) -> Outcome {
-        let topic = self.store.image.topic(TOPIC).expect("made in the beginning");
+        let states = Place::all(self.setup.partitions).filter_map(|place| place.state_in(&self.store.image));
+        let leader_epochs = states.map(|state| state.leader_epoch.0).collect();
         Outcome {
             happenings: self.network.delivered,
             commits: self.store.commits,
             acknowledged: self.history.acknowledged_count(),
             committed: self.history.committed_count(),
             faults: self.faults,
-            leader_epochs: topic.partitions.iter().map(|partition| partition.leader_epoch.0).collect(),
+            leader_epochs,
+            offset_commits: self.history.offset_commits(),
             broken: self.history.broken,
         }
     }

@@ -28,6 +28,7 @@ struct Totals {
     done: AtomicU64,
     happenings: AtomicU64,
     acknowledged: AtomicU64,
+    offset_commits: AtomicU64,
     is_broken: AtomicBool,
     broken: Mutex<Option<(u64, Vec<String>)>>,
 }
@@ -86,9 +87,10 @@ fn work(totals: &Totals, end: u64) {
             return;
         }
         SEED.set(seed);
-        let Outcome { happenings, acknowledged, broken, .. } = run(Setup::of_seed(seed));
+        let Outcome { happenings, acknowledged, offset_commits, broken, .. } = run(Setup::of_seed(seed));
         totals.happenings.fetch_add(happenings, Ordering::Relaxed);
         totals.acknowledged.fetch_add(acknowledged as u64, Ordering::Relaxed);
+        totals.offset_commits.fetch_add(offset_commits, Ordering::Relaxed);
         totals.done.fetch_add(1, Ordering::Relaxed);
         if !broken.is_empty()
             && let Ok(mut first) = totals.broken.lock()
@@ -103,10 +105,12 @@ fn progress(totals: &Totals, seeds: u64, began: Instant) -> String {
     let happenings = totals.happenings.load(Ordering::Relaxed);
     let seconds = began.elapsed().as_secs_f64();
     format!(
-        "{} of {seeds} seeds in {seconds:.0} s, {happenings} events ({:.0} a second), {} records acknowledged",
+        "{} of {seeds} seeds in {seconds:.0} s, {happenings} events ({:.0} a second), {} records and {} commits of \
+         offsets acknowledged",
         totals.done.load(Ordering::Relaxed),
         happenings as f64 / seconds,
         totals.acknowledged.load(Ordering::Relaxed),
+        totals.offset_commits.load(Ordering::Relaxed),
     )
 }
 

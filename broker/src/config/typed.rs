@@ -85,6 +85,8 @@ pub struct TopicConfig {
     pub num_partitions: u32,
     /// `default.replication.factor`.
     pub default_replication_factor: u16,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: u32,
     /// `auto.create.topics.enable`.
     pub auto_create: bool,
     /// `delete.topic.enable`.
@@ -98,6 +100,7 @@ impl TopicConfig {
         Self {
             num_partitions: values.number("num.partitions"),
             default_replication_factor: values.number("default.replication.factor"),
+            min_insync_replicas: values.number("min.insync.replicas"),
             auto_create: values.boolean("auto.create.topics.enable"),
             delete_enable: values.boolean("delete.topic.enable"),
             max_request_partition_size_limit: values.number("max.request.partition.size.limit"),

@@ -5,7 +5,7 @@ use super::{
     acts_by::{Obeying, OwnBroker},
     epoch_file::EpochFile,
     kept_metadata::KeptMetadata,
-    standalone,
+    log_life, standalone,
 };
 use crate::{
     clock::Clock,
@@ -69,6 +69,7 @@ impl BrokerSession {
             cluster_id: cluster_id.clone(),
             registration: RegisterBroker {
                 incarnation: Incarnation(clock.random_uuid()),
+                log_life: log_life::of(&config.data_dir, broker.partitions.are_whole(), clock.random_uuid())?,
                 serves_at_once: false,
                 ..standalone::registration(config)
             },

@@ -259,6 +259,8 @@ fn may_use_reserve(commit: &Commit) -> bool {
                 | MetadataRecord::TopicConfigChanged { .. }
                 | MetadataRecord::BrokerConfigChanged { .. }
                 | MetadataRecord::ControllerEpochRaised(_)
+                | MetadataRecord::FeatureLevelSet { .. }
+                | MetadataRecord::DefaultsSet { .. }
                 | MetadataRecord::BrokerRegistered(_)
                 | MetadataRecord::BrokerFenced { .. }
                 | MetadataRecord::BrokerUnfenced { .. }

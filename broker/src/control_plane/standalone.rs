@@ -4,7 +4,7 @@ use super::{ControllerHandle, acts_by::OwnBroker, metadata_file::MetadataFile};
 use crate::config::BrokerConfig;
 use ::control_plane::Host;
 use anyhow::Context;
-use controller::{Endpoint, SessionSettings, Settings, requests::RegisterBroker};
+use controller::{Endpoint, Settings, requests::RegisterBroker};
 use model::{BrokerEpoch, ClusterId};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -64,6 +64,7 @@ pub(super) fn registration(config: &BrokerConfig) -> RegisterBroker {
     RegisterBroker {
         id: config.node_id,
         incarnation: model::Incarnation::default(),
+        log_life: None,
         serves_at_once: true,
         rack: config.rack.clone(),
         endpoints: endpoints.collect(),
@@ -74,8 +75,9 @@ pub(super) fn settings(config: &BrokerConfig) -> Settings {
     Settings {
         num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
         default_replication_factor: i16::try_from(config.topics.default_replication_factor).unwrap_or(i16::MAX),
+        min_insync_replicas: config.topics.min_insync_replicas,
         delete_topic_enable: config.topics.delete_enable,
-        sessions: SessionSettings::NEVER_LOST,
-        hand_back: None,
+        internal_replication_factor: i16::try_from(config.offsets.topic_replication_factor).unwrap_or(i16::MAX),
+        ..Settings::default()
     }
 }

@@ -187,6 +187,7 @@ pub(crate) fn assignment(partition: &PartitionImage, settings: &TopicConfig) -> 
         partition_epoch: partition.partition_epoch,
         replicas: partition.replicas.clone(),
         in_sync: partition.isr.clone(),
+        others_are_eligible: !partition.elr.is_empty(),
         min_in_sync: usize::try_from(settings.min_insync_replicas).unwrap_or(usize::MAX),
         recovering: partition.recovering,
     }

@@ -5,7 +5,7 @@
 //! background flush of much-written logs hold nothing back.
 
 use super::{partition::Partition, queue::Need, writer::Writer};
-use crate::file_disk::FileDisk;
+use crate::{control_plane::log_life, file_disk::FileDisk};
 use model::Offset;
 use partition_log::{Crash, FlushPlan};
 use std::{
@@ -122,6 +122,12 @@ impl Partition {
     /// be believed.
     fn flush_failed(self: &Arc<Self>, writer: &mut Writer, error: &dyn std::error::Error) {
         self.storage_failed("flush", error);
+        if let Err(error) = log_life::end(&self.host.disk.path("")) {
+            tracing::error!(%error, "a lost flush cannot be noted in the data folder");
+        }
+        if writer.replica.is_replicated() {
+            self.host.cannot_lead.notify_one();
+        }
         self.distrust(writer, Crash::Machine);
     }
 }

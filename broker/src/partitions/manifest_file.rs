@@ -109,6 +109,12 @@ impl Known {
         pages_are_there || entry.recovery_point >= entry.log_end
     }
 
+    /// Everything that this broker ever said it had is there: at worst the process was lost. A folder that is new, or was
+    /// wiped, does not say so.
+    pub(super) fn is_whole(&self) -> bool {
+        if self.clean { self.entries.values().all(|entry| self.survived(entry)) } else { self.crash == Crash::Process }
+    }
+
     /// Folders whose deletion a stop interrupted.
     pub(super) fn doomed_folders(&self) -> impl Iterator<Item = &String> {
         self.folders.iter().filter(|folder| folder.ends_with("-delete"))

@@ -6,7 +6,10 @@ use super::{
     request::{Limits, answer, request},
     session::{Key, Session},
 };
-use crate::partitions::{Following, Partition, check_records};
+use crate::{
+    partitions::{Following, Partition, check_records},
+    replication_quota::Side,
+};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use kafka_protocol::ResponseError as Code;
@@ -33,6 +36,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(20);
 /// connection is given up for a new one that names all. The more there are, the more that costs.
 const PATIENCE: Duration = Duration::from_millis(5);
 const PATIENCE_PER_THOUSAND: Duration = Duration::from_millis(100);
+/// How soon a throttled replica looks whether it may go on.
+const THROTTLED: Duration = Duration::from_millis(100);
 /// Nothing is due: a change in the mailbox ends the wait.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -301,6 +306,7 @@ impl Fetcher {
     }
 
     fn keep(&mut self, key: Key, partition: Arc<Partition>, following: Following) {
+        let following = self.throttled(&partition, following);
         let leader = match following {
             Following::Nobody => None,
             Following::Asks(next) => Some(next.leader),
@@ -315,6 +321,16 @@ impl Fetcher {
         };
         self.followed.insert(key, Followed { partition, following });
         self.changed.insert(key);
+    }
+
+    /// A replica that catches up under a throttle asks when it may take something again.
+    fn throttled(&self, partition: &Partition, following: Following) -> Following {
+        let Following::Asks(next) = following else { return following };
+        let (me, now) = (self.setup.config.node_id, self.setup.clock.now());
+        if self.setup.quota.holds_up(Side::Follower, partition.id(), me, now) {
+            return Following::Waits { leader: next.leader, until: Some(now + THROTTLED) };
+        }
+        following
     }
 
     fn release(&mut self, key: Key) {
@@ -346,6 +362,8 @@ impl Fetcher {
         let taken = results.filter_map(|(key, result)| {
             let partition = Arc::clone(&self.followed.get(&key)?.partition);
             let asked = session.asked(key)?;
+            let me = self.setup.config.node_id;
+            self.setup.quota.took(Side::Follower, partition.id(), me, result.records.len());
             Some(async move {
                 let following = take_result(&partition, asked, result).await;
                 (key, partition, following)

@@ -67,20 +67,14 @@ async fn run() -> Running {
     let image = Arc::new(ClusterImage::empty(ClusterId::from("test")));
     let store = HeldStore { image, started, verdicts: verdicts_in };
     let seen = Seen::default();
-    let settings = Settings {
-        num_partitions: 1,
-        default_replication_factor: 1,
-        delete_topic_enable: true,
-        sessions: controller::SessionSettings::NEVER_LOST,
-        hand_back: None,
-    };
-    let (host, handle) = Host::start(store, seen.clone(), settings).await.unwrap();
+    let (host, handle) = Host::start(store, seen.clone(), Settings::default()).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let host = tokio::spawn(host.run(stopped));
     let mut running = Running { handle, started: commits, verdicts, seen, stop, host };
     let registration = RegisterBroker {
         id: BrokerId(1),
         incarnation: model::Incarnation::default(),
+        log_life: None,
         serves_at_once: true,
         rack: None,
         endpoints: Vec::new(),

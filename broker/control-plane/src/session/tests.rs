@@ -51,13 +51,7 @@ struct ControllerProcess {
 impl ControllerProcess {
     async fn start(image: Arc<ClusterImage>, address: &str) -> Self {
         let sessions = SessionSettings { timeout: Duration::from_secs(3), reconnect_grace: Duration::from_millis(100) };
-        let settings = Settings {
-            num_partitions: 1,
-            default_replication_factor: 1,
-            delete_topic_enable: true,
-            sessions,
-            hand_back: None,
-        };
+        let settings = Settings { sessions, ..Settings::default() };
         let updates = Updates::new();
         let (host, handle) = Host::start(InMemory(image), updates.clone(), settings).await.unwrap();
         let listener = TcpListener::bind(address).await.unwrap();
@@ -98,6 +92,7 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
     let registration = RegisterBroker {
         id: BrokerId(id),
         incarnation: Incarnation(uuid::Uuid::from_u128(id.unsigned_abs().into())),
+        log_life: None,
         serves_at_once: false,
         rack: Some("zone-a".to_owned()),
         endpoints: vec![controller::Endpoint {

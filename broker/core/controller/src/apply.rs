@@ -1,8 +1,9 @@
 //! The only place that changes an image.
 
 use crate::{
-    image::{BrokerRegistration, ClusterImage, ConfigMap, TopicImage},
+    image::{BrokerRegistration, ClusterImage, ConfigMap, Tombstone, TopicImage},
     record::{ConfigChange, MetadataChange, MetadataRecord},
+    succession::Absence,
 };
 use model::{
     BrokerEpoch, BrokerId,
@@ -43,10 +44,16 @@ impl ClusterImage {
     pub(crate) fn apply_record(&mut self, record: &MetadataRecord) -> Result<(), ReplayError> {
         match record {
             MetadataRecord::ControllerEpochRaised(epoch) => self.controller_epoch = *epoch,
+            MetadataRecord::FeatureLevelSet { name, level } => {
+                self.features.insert(name.clone(), *level);
+            }
+            MetadataRecord::DefaultsSet { min_insync_replicas } => {
+                self.default_min_insync_replicas = *min_insync_replicas;
+            }
             MetadataRecord::BrokerRegistered(registration) => self.apply_registration(registration),
             MetadataRecord::BrokerFenced { id, epoch } => {
                 self.update_broker(*id, *epoch, |broker| broker.fenced = true)?;
-                self.succeed_lost(*id);
+                self.succeed(*id, Absence::Gone);
             }
             MetadataRecord::BrokerUnfenced { id, epoch } => {
                 self.update_broker(*id, *epoch, |broker| broker.fenced = false)?;
@@ -54,13 +61,13 @@ impl ClusterImage {
             }
             MetadataRecord::BrokerShutdownBegan { id, epoch } => {
                 self.update_broker(*id, *epoch, |broker| broker.in_controlled_shutdown = true)?;
-                self.succeed_leaving(*id);
+                self.succeed(*id, Absence::Stopping);
             }
             MetadataRecord::BrokerUnregistered { id } => {
                 Arc::make_mut(&mut self.brokers).remove(id).ok_or(ReplayError::UnknownBroker(id.0))?;
             }
             MetadataRecord::TopicCreated { id, name, partitions } => {
-                if self.topic(name).is_some() || self.topic_by_id(*id).is_some() {
+                if self.topic(name).is_some() || self.topic_by_id(*id).is_some() || self.tombstones.contains_key(id) {
                     return Err(ReplayError::TopicExists(name.to_string()));
                 }
                 let topic = TopicImage {
@@ -68,12 +75,27 @@ impl ClusterImage {
                     name: name.clone(),
                     partitions: partitions.clone(),
                     configs: ConfigMap::new(),
+                    raised_to: 0,
                 };
                 Arc::make_mut(&mut self.topics).insert(Arc::new(topic));
             }
+            MetadataRecord::TopicTombstoned { id } => {
+                let topic = Arc::make_mut(&mut self.topics).remove(*id);
+                let topic = topic.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+                let deleted_at = self.metadata_version.next();
+                Arc::make_mut(&mut self.tombstones).insert(*id, Tombstone { topic, deleted_at });
+            }
+            MetadataRecord::TopicRestored { id } => self.restore_topic(*id)?,
             MetadataRecord::TopicDeleted { id } => {
-                let removed = Arc::make_mut(&mut self.topics).remove(*id);
-                removed.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+                if self.tombstones.contains_key(id) {
+                    Arc::make_mut(&mut self.tombstones).remove(id);
+                } else {
+                    let removed = Arc::make_mut(&mut self.topics).remove(*id);
+                    removed.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+                }
+            }
+            MetadataRecord::InternalReplicationRaised { id, factor } => {
+                self.update_topic(*id, |topic| topic.raised_to = *factor)?;
             }
             MetadataRecord::PartitionsAdded { id, partitions } => {
                 self.update_topic(*id, |topic| topic.partitions.extend_from_slice(partitions))?;
@@ -114,14 +136,32 @@ impl ClusterImage {
         result.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))
     }
 
+    /// Whoever leads begins anew: the roles of before ended with the deletion.
+    fn restore_topic(&mut self, id: model::TopicId) -> Result<(), ReplayError> {
+        let tombstone = Arc::make_mut(&mut self.tombstones).remove(&id);
+        let Tombstone { mut topic, .. } = tombstone.ok_or_else(|| ReplayError::UnknownTopic(id.to_string()))?;
+        if self.topic(&topic.name).is_some() {
+            return Err(ReplayError::TopicExists(topic.name.to_string()));
+        }
+        for partition in &mut Arc::make_mut(&mut topic).partitions {
+            partition.leader_epoch = partition.leader_epoch.next();
+            partition.partition_epoch = partition.partition_epoch.next();
+        }
+        Arc::make_mut(&mut self.topics).insert(topic);
+        Ok(())
+    }
+
     /// A broker that serves at once is alone with its controller and leads on. Any other comes up fenced: others led
     /// meanwhile, or would have.
     fn apply_registration(&mut self, registration: &BrokerRegistration) {
         let broker = registration.id;
-        Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
+        let before = Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
         if registration.fenced {
+            let life_before = before.and_then(|before| before.log_life);
+            let kept_its_log = life_before.is_some() && life_before == registration.log_life;
+            let kept_its_log = kept_its_log || is_made(Mistake::TrustLostLog);
             if !is_made(Mistake::KeepIsrAtRegistration) {
-                self.succeed_lost(broker);
+                self.succeed(broker, if kept_its_log { Absence::Gone } else { Absence::LogLost });
             }
         } else {
             self.begin_epochs_of(broker);

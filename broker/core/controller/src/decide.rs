@@ -6,21 +6,25 @@ mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod election;
+mod eligible_leaders;
+mod features;
 mod hand_back;
+mod internal_replication;
 mod liveness;
 mod producer_ids;
 mod reassignment;
+mod restore_topics;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    driver::Settings,
     image::ClusterImage,
     record::{MetadataChange, MetadataRecord},
     requests::{Reply, Request},
     sessions::Sessions,
+    settings::Settings,
 };
-use model::{BrokerEpoch, BrokerId, MonotonicTime};
+use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime, TopicId};
 
 /// What decisions depend on besides the image.
 #[derive(Debug)]
@@ -53,19 +57,29 @@ impl Draft {
             Request::AlterPartitions(request) => alter_partitions::decide(self, request),
             Request::CreateTopics(request) => create_topics::decide(self, settings, request),
             Request::DeleteTopics(request) => delete_topics::decide(self, settings, request),
+            Request::RestoreTopics(topics) => restore_topics::decide(self, topics),
             Request::CreatePartitions(request) => create_partitions::decide(self, request),
             Request::AlterConfigs(request) => configs::decide(self, request),
             Request::ElectLeaders(request) => election::decide(self, request),
             Request::ReassignPartitions(request) => reassignment::decide(self, request),
+            Request::UpdateFeatures(request) => features::decide(self, request),
             Request::AllocateProducerIds(least) => producer_ids::decide(self, *least),
         };
         self.close_change();
         reply
     }
 
-    /// Another controller's decisions are over from here on.
-    pub(crate) fn take_over(&mut self) {
+    /// Another controller's decisions are over from here on, and this one's configuration holds.
+    pub(crate) fn take_over(&mut self, settings: &Settings) {
         self.add(MetadataRecord::ControllerEpochRaised(self.image.controller_epoch.next()));
+        if self.image.metadata_version == MetadataVersion(0) {
+            features::begin(self);
+        }
+        let min_insync_replicas = settings.min_insync_replicas;
+        if self.image.default_min_insync_replicas != min_insync_replicas {
+            self.add(MetadataRecord::DefaultsSet { min_insync_replicas });
+            eligible_leaders::release(self, None);
+        }
         self.close_change();
     }
 
@@ -79,6 +93,18 @@ impl Draft {
 
     pub(crate) fn hand_back(&mut self, percentage: u32) {
         hand_back::decide(self, percentage);
+    }
+
+    pub(crate) fn raise_internal_replication(&mut self, factor: i16) {
+        internal_replication::raise(self, factor);
+    }
+
+    /// The time to undo these deletions is over.
+    pub(crate) fn end_tombstones(&mut self, ids: &[TopicId]) {
+        for id in ids.iter().filter(|id| self.image.tombstones.contains_key(id)).copied().collect::<Vec<_>>() {
+            self.add(MetadataRecord::TopicDeleted { id });
+        }
+        self.close_change();
     }
 
     /// The records so far become true together.

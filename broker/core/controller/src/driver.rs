@@ -21,7 +21,9 @@ use crate::{
     image::ClusterImage,
     record::MetadataChange,
     requests::{BrokerSession, Reply, Request},
-    sessions::{Heartbeat, SessionSettings, Sessions},
+    sessions::{Heartbeat, Sessions},
+    settings::Settings,
+    undo_windows::UndoWindows,
 };
 use model::{
     BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, MonotonicTime,
@@ -38,29 +40,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Names a request until its reply; the host chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
-
-/// The static configuration decisions depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// `num.partitions`.
-    pub num_partitions: i32,
-    /// `default.replication.factor`.
-    pub default_replication_factor: i16,
-    /// `delete.topic.enable`.
-    pub delete_topic_enable: bool,
-    pub sessions: SessionSettings,
-    /// `auto.leader.rebalance.enable`.
-    pub hand_back: Option<HandBack>,
-}
-
-/// When preferred leaders lead again by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HandBack {
-    /// `leader.imbalance.check.interval.seconds`.
-    pub interval: Duration,
-    /// `leader.imbalance.per.broker.percentage`.
-    pub percentage: u32,
-}
 
 #[derive(Debug)]
 pub enum Event {
@@ -128,6 +107,7 @@ pub struct Controller {
     last_event: MonotonicTime,
     idle_until: MonotonicTime,
     hand_back_at: Option<MonotonicTime>,
+    undo_windows: UndoWindows,
 }
 
 #[derive(Debug)]
@@ -145,6 +125,7 @@ impl Controller {
             sessions: Sessions::new(settings.sessions),
             hand_back_at: settings.hand_back.map(|hand_back| now + hand_back.interval),
             settings,
+            undo_windows: UndoWindows::default(),
             committed,
             epoch: None,
             is_deposed: false,
@@ -177,6 +158,7 @@ impl Controller {
             self.sessions.next_deadline(&alive(&self.committed), now),
             // Passed over while the controller is idle: a deadline in the past would have the host look without a pause.
             self.hand_back_at.filter(|at| *at > now),
+            self.undo_windows.next_deadline(self.settings.deletion_undo_window, now),
             Some(self.idle_until).filter(|until| *until > now),
         ];
         deadlines.into_iter().flatten().fold(now + self.longest_quiet(), MonotonicTime::min)
@@ -242,15 +224,18 @@ impl Controller {
     fn decide(&mut self, now: MonotonicTime, effects: &mut Vec<Effect>) -> bool {
         let alive = alive(&self.committed);
         let lost = self.sessions.lost(&alive, now);
+        let undone_no_more = self.undo_windows.ended(&self.committed, self.settings.deletion_undo_window, now);
         let context = Context { settings: &self.settings, sessions: &self.sessions, now };
         let before = self.committed.metadata_version;
         let mut draft = Draft::new(ClusterImage::clone(&self.committed));
         if now >= self.idle_until || !self.queue.is_empty() {
             if self.epoch.is_none() {
-                draft.take_over();
+                draft.take_over(&self.settings);
             }
             draft.fence(&lost);
             draft.unfence(&context);
+            draft.raise_internal_replication(self.settings.internal_replication_factor);
+            draft.end_tombstones(&undone_no_more);
             if let Some(hand_back) = self.settings.hand_back
                 && self.hand_back_at.is_some_and(|at| now >= at)
             {

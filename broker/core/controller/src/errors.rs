@@ -100,6 +100,15 @@ pub enum IsrError {
     NewLeaderElected,
 }
 
+/// Changing feature levels.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum FeatureError {
+    #[error("{0}")]
+    InvalidUpdate(String),
+    #[error("{name} is at level {current}, and lowering it was not asked for as such")]
+    DowngradeNotAllowed { name: String, current: i16 },
+}
+
 /// Forgetting a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum UnregisterError {

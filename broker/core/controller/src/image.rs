@@ -3,9 +3,10 @@
 //! Parts that a change does not touch stay shared between the old picture and the new one, so publishing costs what
 //! changed, and a reader may compare topics by pointer.
 
+use crate::features::FeatureLevels;
 use model::{
-    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, PartitionEpoch,
-    PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, LogLife, MetadataVersion,
+    PartitionEpoch, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,9 +23,27 @@ pub struct ClusterImage {
     pub metadata_version: MetadataVersion,
     /// The first producer id that was never handed out.
     pub next_producer_id: ProducerId,
+    /// See [`crate::features`].
+    #[serde(default, skip_serializing_if = "FeatureLevels::is_empty")]
+    pub features: FeatureLevels,
+    /// `min.insync.replicas` of topics that have none, where the dynamic default of the brokers says nothing.
+    #[serde(default = "one")]
+    pub default_min_insync_replicas: u32,
     pub brokers: Arc<BTreeMap<BrokerId, BrokerRegistration>>,
     pub broker_configs: Arc<BrokerConfigs>,
     pub topics: Arc<TopicsImage>,
+    /// Deleted, and kept for a while in case that was a mistake.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub tombstones: Arc<BTreeMap<TopicId, Tombstone>>,
+}
+
+/// A deleted topic whose records are still there. For clients it is gone, and its name is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// What brokers that come and go mean for its partitions is followed as for any other.
+    pub topic: Arc<TopicImage>,
+    /// The change that deleted it.
+    pub deleted_at: MetadataVersion,
 }
 
 /// A broker as it registered last.
@@ -35,6 +54,9 @@ pub struct BrokerRegistration {
     pub epoch: BrokerEpoch,
     #[serde(default)]
     pub incarnation: Incarnation,
+    /// `None`: whatever happens, the broker is taken for one that lost its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_life: Option<LogLife>,
     pub rack: Option<String>,
     /// `advertised.listeners`, in their order.
     pub endpoints: Vec<Endpoint>,
@@ -48,6 +70,19 @@ pub struct BrokerRegistration {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_empty(tombstones: &Arc<BTreeMap<TopicId, Tombstone>>) -> bool {
+    tombstones.is_empty()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &i16) -> bool {
+    *value == 0
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// Where clients of one listener reach a broker.
@@ -86,6 +121,9 @@ pub struct TopicImage {
     /// Only what was set on this topic; see [`crate::topic_config`] for what is in force.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: ConfigMap,
+    /// Of an internal topic: the replication factor that was seen to once, so that what a person chooses later stays.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub raised_to: i16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +131,9 @@ pub struct PartitionImage {
     /// The first one is the preferred leader.
     pub replicas: Vec<BrokerId>,
     pub isr: Vec<BrokerId>,
+    /// Eligible leader replicas (KIP-966): outside the ISR, and with every committed record nevertheless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elr: Vec<BrokerId>,
     /// `None`: nobody leads, clients are told to wait.
     pub leader: Option<BrokerId>,
     pub leader_epoch: LeaderEpoch,
@@ -116,9 +157,12 @@ impl ClusterImage {
             controller_epoch: ControllerEpoch(0),
             metadata_version: MetadataVersion(0),
             next_producer_id: ProducerId(0),
+            features: FeatureLevels::new(),
+            default_min_insync_replicas: one(),
             brokers: Arc::default(),
             broker_configs: Arc::default(),
             topics: Arc::default(),
+            tombstones: Arc::default(),
         }
     }
 

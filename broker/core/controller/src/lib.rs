@@ -7,25 +7,32 @@
 //! published image leaves only after the store has confirmed the records; replaying the records gives the same image;
 //! every requested item gets exactly one result.
 //!
-//! Start with [`image`] (what is known), [`record`] (what can change), then [`driver`] (how) and [`topic_config`].
+//! Start with [`image`] (what is known), [`record`] (what can change), then [`driver`] (how), [`features`] and [`topic_config`].
 
 mod apply;
 mod decide;
 pub mod driver;
 pub mod errors;
+pub mod features;
 pub mod image;
 pub mod placement;
 pub mod record;
+pub mod replication_throttle;
 pub mod requests;
 pub mod sessions;
+pub mod settings;
 mod succession;
 pub mod topic_config;
 pub mod topic_name;
+mod undo_windows;
 
-pub use driver::{Controller, Effect, Event, HandBack, RequestId, Settings};
+pub use driver::{Controller, Effect, Event, RequestId};
 pub use errors::{
-    ConfigError, ControllerError, ElectionError, IsrError, ReassignmentError, TopicError, UnregisterError,
+    ConfigError, ControllerError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError, UnregisterError,
 };
-pub use image::{BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, TopicImage, TopicsImage};
+pub use image::{
+    BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, Tombstone, TopicImage, TopicsImage,
+};
 pub use record::{ConfigChange, MetadataChange, MetadataRecord};
 pub use sessions::{Heartbeat, SessionSettings};
+pub use settings::{DELETION_UNDO_WINDOW, HandBack, Settings};

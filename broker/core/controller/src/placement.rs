@@ -22,6 +22,7 @@ pub fn new_partition(image: &ClusterImage, replicas: Vec<BrokerId>) -> Partition
     PartitionImage {
         leader: usable.first().copied(),
         isr: if usable.is_empty() { replicas.clone() } else { usable },
+        elr: Vec::new(),
         replicas,
         leader_epoch: LeaderEpoch(0),
         partition_epoch: PartitionEpoch(0),

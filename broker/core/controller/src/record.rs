@@ -17,6 +17,15 @@ pub struct MetadataChange {
 pub enum MetadataRecord {
     /// Another controller took over.
     ControllerEpochRaised(ControllerEpoch),
+    /// A feature is at this level from here on.
+    FeatureLevelSet {
+        name: String,
+        level: i16,
+    },
+    /// What the configuration of the controller says about topics that say nothing.
+    DefaultsSet {
+        min_insync_replicas: u32,
+    },
     /// A broker came up (again). What follows for its partitions: [`crate::succession`].
     BrokerRegistered(BrokerRegistration),
     /// Nobody heard of the broker for too long, or it left.
@@ -43,8 +52,22 @@ pub enum MetadataRecord {
         name: TopicName,
         partitions: Vec<PartitionImage>,
     },
+    /// The topic is gone for clients, and can be restored.
+    TopicTombstoned {
+        id: TopicId,
+    },
+    /// The topic is there again, under its old id.
+    TopicRestored {
+        id: TopicId,
+    },
+    /// The topic is gone for good, whether or not there is a tombstone.
     TopicDeleted {
         id: TopicId,
+    },
+    /// The controller has begun to give an internal topic this many replicas.
+    InternalReplicationRaised {
+        id: TopicId,
+        factor: i16,
     },
     PartitionsAdded {
         id: TopicId,

@@ -1,12 +1,15 @@
 //! What callers may ask of the controller, and what they get: one result per requested item, in the order asked.
 
 use crate::{
-    errors::{ConfigError, ControllerError, ElectionError, IsrError, ReassignmentError, TopicError, UnregisterError},
+    errors::{
+        ConfigError, ControllerError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError,
+        UnregisterError,
+    },
     image::{ConfigMap, Endpoint, PartitionImage},
 };
 use model::{
-    BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, PartitionEpoch, PartitionIndex, ProducerId, TopicId, TopicName,
-    TopicPartition,
+    BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, LogLife, PartitionEpoch, PartitionIndex, ProducerId, TopicId,
+    TopicName, TopicPartition,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +25,13 @@ pub enum Request {
     AlterPartitions(AlterPartitions),
     CreateTopics(CreateTopics),
     DeleteTopics(DeleteTopics),
+    /// Undoes deletions.
+    RestoreTopics(Vec<TopicReference>),
     CreatePartitions(CreatePartitions),
     AlterConfigs(AlterConfigs),
     ElectLeaders(ElectLeaders),
     ReassignPartitions(ReassignPartitions),
+    UpdateFeatures(UpdateFeatures),
     /// A block that begins at this id or above it.
     AllocateProducerIds(ProducerId),
 }
@@ -38,10 +44,13 @@ pub enum Reply {
     PartitionsAltered(Result<Vec<AlteredPartition>, IsrError>),
     TopicsCreated(Vec<(TopicName, Result<CreatedTopic, TopicError>)>),
     TopicsDeleted(Vec<DeletedTopic>),
+    TopicsRestored(Vec<RestoredTopic>),
     PartitionsCreated(Vec<(TopicName, Result<(), TopicError>)>),
     ConfigsAltered(Vec<(ConfigResource, Result<(), ConfigError>)>),
     LeadersElected(Vec<(TopicPartition, Result<(), ElectionError>)>),
     PartitionsReassigned(Vec<(TopicPartition, Result<(), ReassignmentError>)>),
+    /// Either all updates are made, or none.
+    FeaturesUpdated(Vec<(String, Result<(), FeatureError>)>),
     ProducerIds(ProducerIdBlock),
     Refused(ControllerError),
 }
@@ -50,6 +59,9 @@ pub enum Reply {
 pub struct RegisterBroker {
     pub id: BrokerId,
     pub incarnation: Incarnation,
+    /// Lets a broker that only restarted stay eligible. `None`: not known, it may have lost anything.
+    #[serde(default)]
+    pub log_life: Option<LogLife>,
     /// A broker that hosts its controller and is alone. Any other comes up fenced.
     pub serves_at_once: bool,
     pub rack: Option<String>,
@@ -136,6 +148,13 @@ pub struct DeletedTopic {
     pub result: Result<(), TopicError>,
 }
 
+/// A topic that is to be there again, and its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredTopic {
+    pub topic: TopicReference,
+    pub result: Result<TopicId, TopicError>,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CreatePartitions {
     pub topics: Vec<MorePartitions>,
@@ -208,6 +227,20 @@ pub struct ReassignPartitions {
     /// `None` cancels what is running.
     pub partitions: Vec<(TopicPartition, Option<Vec<BrokerId>>)>,
     pub allow_replication_factor_change: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UpdateFeatures {
+    pub updates: Vec<FeatureUpdate>,
+    pub validate_only: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FeatureUpdate {
+    pub name: String,
+    pub level: i16,
+    /// Safe or unsafe: no level that is left behind loses anything here.
+    pub allow_downgrade: bool,
 }
 
 /// Ids from `first` to `first + length − 1` belong to the caller.

@@ -1,109 +1,108 @@
-//! What follows for partitions when a broker comes or goes: who leads, who stays in the ISR.
+//! What follows for partitions when a broker comes or goes: who leads, who stays in the ISR, who may lead besides.
 //!
 //! These rules run where a record is applied, so that one small record stands for ten thousand elections. They are part
 //! of the stored format: the same record has to lead to the same image in every version that reads it. A rule that
-//! changes needs another record.
+//! changes needs another record, or another feature level.
+//!
+//! Eligible leader replicas (KIP-966, [`crate::features::ELIGIBLE_LEADER_REPLICAS`]): a member that leaves an ISR of which
+//! fewer than `min.insync.replicas` stay has everything that is committed, for nothing more is committed without it. It
+//! stays eligible until enough are in sync again, or until it comes back without its log.
+//!
+//! | the broker | in the ISR | eligible |
+//! |---|---|---|
+//! | fenced, about to stop, or back with its log | leaves, unless it is the last | becomes, while too few are in sync |
+//! | back without its log | leaves | leaves |
+//! | the same, and nobody else is in the ISR or eligible | stays: what is left is with it | – |
 
-use crate::image::{ClusterImage, PartitionImage};
+mod members;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    features::ELIGIBLE_LEADER_REPLICAS,
+    image::{BrokerRegistration, ClusterImage, ConfigMap, PartitionImage, TopicImage},
+};
 use model::{
     BrokerId,
     mistakes::{Mistake, is_made},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-impl PartitionImage {
-    /// The first replica in order that is in the ISR and may lead; the first of all is the preferred one.
-    pub(crate) fn eligible_leader(&self, may_lead: impl Fn(BrokerId) -> bool) -> Option<BrokerId> {
-        self.replicas
-            .iter()
-            .copied()
-            .find(|id| (self.isr.contains(id) || is_made(Mistake::ElectOutsideIsr)) && may_lead(*id))
+/// Why a broker leads nothing from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// It asked for leave to stop: what only it can lead it leads until it is gone.
+    Stopping,
+    /// It is fenced, or in another life with the log of the one before.
+    Gone,
+    /// It may have lost what was not flushed.
+    LogLost,
+}
+
+/// What the rules depend on besides the partition.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    brokers: Arc<BTreeMap<BrokerId, BrokerRegistration>>,
+    /// `min.insync.replicas` where the topic has none of its own; `None`: nobody outside an ISR is eligible.
+    default_floor: Option<usize>,
+}
+
+/// The rules for the partitions of one topic.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TopicRules<'a> {
+    rules: &'a Rules,
+    floor: Option<usize>,
+}
+
+impl Rules {
+    pub(crate) fn of(image: &ClusterImage) -> Self {
+        let is_on = image.feature_level(ELIGIBLE_LEADER_REPLICAS) > 0 && !is_made(Mistake::ForgetEligible);
+        let by_default = usize::try_from(image.default_min_insync_replicas).unwrap_or(usize::MAX);
+        let default_floor = is_on.then(|| own_floor(&image.broker_configs.cluster).unwrap_or(by_default));
+        Self { brokers: Arc::clone(&image.brokers), default_floor }
     }
 
-    /// A later state of the partition: every change raises the partition epoch, another leader the leader epoch.
-    pub(crate) fn succeed(&mut self, leader: Option<BrokerId>, isr: Vec<BrokerId>) {
-        if self.leader != leader {
-            self.leader = leader;
-            if !is_made(Mistake::KeepLeaderEpoch) {
-                self.leader_epoch = self.leader_epoch.next();
-            }
-        }
-        self.isr = isr;
-        self.partition_epoch = self.partition_epoch.next();
+    pub(crate) fn of_topic(&self, topic: &TopicImage) -> TopicRules<'_> {
+        let floor = self.default_floor.map(|floor| own_floor(&topic.configs).unwrap_or(floor));
+        TopicRules { rules: self, floor }
+    }
+}
+
+fn own_floor(configs: &ConfigMap) -> Option<usize> {
+    configs.get("min.insync.replicas")?.trim().parse().ok()
+}
+
+impl TopicRules<'_> {
+    pub(crate) fn may_lead(&self, broker: BrokerId) -> bool {
+        self.rules.brokers.get(&broker).is_some_and(BrokerRegistration::is_usable)
     }
 
-    /// Ends a change of the replicas: a leader that is not among them is succeeded, and the epoch of one that stays ends
-    /// when a replica left (KIP-841), which may not be counted on any more.
-    pub(crate) fn settle(&mut self, before: &Self, isr: Vec<BrokerId>, may_lead: impl Fn(BrokerId) -> bool) {
-        self.isr.clone_from(&isr);
-        let stays = self.leader.filter(|leader| self.replicas.contains(leader));
-        let leader = stays.or_else(|| self.leader.and_then(|_| self.eligible_leader(may_lead)));
-        self.succeed(leader, isr);
-        let left = before.replicas.iter().any(|id| !self.replicas.contains(id));
-        if left && self.leader_epoch == before.leader_epoch {
-            self.leader_epoch = before.leader_epoch.next();
-        }
+    fn remembers(&self) -> bool {
+        self.floor.is_some()
     }
 
-    /// The replicas once the running reassignment is over.
-    pub(crate) fn target_replicas(&self) -> Vec<BrokerId> {
-        self.replicas.iter().copied().filter(|id| !self.removing_replicas.contains(id)).collect()
-    }
-
-    pub(crate) fn drop_removing_replicas(&mut self) {
-        self.replicas = self.target_replicas();
-        self.adding_replicas.clear();
-        self.removing_replicas.clear();
-    }
-
-    /// The broker leads no more and leaves the ISR, unless nobody else is in it: the last member is never removed, only it
-    /// is known to have every acknowledged record.
-    fn without(&self, broker: BrokerId, may_lead: impl Fn(BrokerId) -> bool, keeps_last: bool) -> Option<Self> {
-        let is_last = self.isr == [broker] && !is_made(Mistake::EmptyIsr);
-        let led = self.leader == Some(broker);
-        if !self.isr.contains(&broker) && !led || is_last && (keeps_last || !led) {
-            return None;
-        }
-        let mut next = self.clone();
-        let isr: Vec<_> = self.isr.iter().copied().filter(|id| *id != broker || is_last).collect();
-        next.isr.clone_from(&isr);
-        let leader = if led { next.eligible_leader(|id| id != broker && may_lead(id)) } else { self.leader };
-        next.succeed(leader, isr);
-        Some(next)
+    /// Something may be committed with these members alone.
+    pub(crate) fn are_enough(&self, isr: &[BrokerId], replicas: &[BrokerId]) -> bool {
+        self.floor.is_none_or(|floor| isr.len() >= floor.min(replicas.len()))
     }
 }
 
 impl ClusterImage {
-    /// The broker is gone: others lead.
-    pub(crate) fn succeed_lost(&mut self, broker: BrokerId) {
-        self.succeed_everywhere(broker, false);
+    pub(crate) fn succeed(&mut self, broker: BrokerId, absence: Absence) {
+        self.change_partitions(|rules, partition| partition.without(broker, absence, rules));
     }
 
-    /// The broker is about to go: others lead where they can; what only it can lead it leads until it is gone.
-    pub(crate) fn succeed_leaving(&mut self, broker: BrokerId) {
-        self.succeed_everywhere(broker, true);
-    }
-
-    fn succeed_everywhere(&mut self, broker: BrokerId, keeps_last: bool) {
-        let brokers = Arc::clone(&self.brokers);
-        let may_lead = |id| brokers.get(&id).is_some_and(crate::BrokerRegistration::is_usable);
-        self.change_partitions(|partition| partition.without(broker, may_lead, keeps_last));
-    }
-
-    /// The broker may lead: it takes what nobody leads and it is in sync with.
+    /// The broker may lead: it takes what nobody leads and it has all records of.
     pub(crate) fn offer_leaderless(&mut self, broker: BrokerId) {
-        self.change_partitions(|partition| {
-            (partition.leader.is_none() && partition.isr.contains(&broker)).then(|| {
-                let mut next = partition.clone();
-                next.succeed(Some(broker), partition.isr.clone());
-                next
-            })
+        self.change_partitions(|rules, partition| {
+            let has_all = partition.isr.contains(&broker) || partition.elr.contains(&broker);
+            (partition.leader.is_none() && has_all).then(|| partition.led_by(broker, rules))
         });
     }
 
     /// The same leader in a new life: what the life before may have appended is told apart by the epoch.
     pub(crate) fn begin_epochs_of(&mut self, broker: BrokerId) {
-        self.change_partitions(|partition| {
+        self.change_partitions(|_, partition| {
             (partition.leader == Some(broker)).then(|| PartitionImage {
                 leader_epoch: partition.leader_epoch.next(),
                 partition_epoch: partition.partition_epoch.next(),
@@ -112,24 +111,34 @@ impl ClusterImage {
         });
     }
 
-    /// Topics of which nothing changes stay shared with the image before.
-    fn change_partitions(&mut self, change: impl Fn(&PartitionImage) -> Option<PartitionImage>) {
-        let changed = self.topics.iter().any(|topic| topic.partitions.iter().any(|one| change(one).is_some()));
-        if !changed {
-            return;
+    /// Topics of which nothing changes stay shared with the image before. Deleted ones that may be restored are followed too.
+    fn change_partitions(&mut self, change: impl Fn(&TopicRules<'_>, &PartitionImage) -> Option<PartitionImage>) {
+        let rules = Rules::of(self);
+        let change = |topic: &TopicImage| changed(topic, &rules.of_topic(topic), &change);
+        if self.topics.iter().any(|topic| change(topic).is_some()) {
+            for topic in Arc::make_mut(&mut self.topics).iter_mut() {
+                change(topic).into_iter().for_each(|changed| *topic = Arc::new(changed));
+            }
         }
-        for topic in Arc::make_mut(&mut self.topics).iter_mut() {
-            let Some(first) = topic.partitions.iter().position(|partition| change(partition).is_some()) else {
-                continue;
-            };
-            for partition in &mut Arc::make_mut(topic).partitions[first..] {
-                if let Some(next) = change(partition) {
-                    *partition = next;
-                }
+        if self.tombstones.values().any(|tombstone| change(&tombstone.topic).is_some()) {
+            for tombstone in Arc::make_mut(&mut self.tombstones).values_mut() {
+                change(&tombstone.topic).into_iter().for_each(|changed| tombstone.topic = Arc::new(changed));
             }
         }
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn changed(
+    topic: &TopicImage,
+    rules: &TopicRules<'_>,
+    change: impl Fn(&TopicRules<'_>, &PartitionImage) -> Option<PartitionImage>,
+) -> Option<TopicImage> {
+    let first = topic.partitions.iter().position(|partition| change(rules, partition).is_some())?;
+    let mut topic = topic.clone();
+    for partition in &mut topic.partitions[first..] {
+        if let Some(next) = change(rules, partition) {
+            *partition = next;
+        }
+    }
+    Some(topic)
+}

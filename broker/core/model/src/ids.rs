@@ -132,6 +132,12 @@ impl TopicId {
 #[serde(transparent)]
 pub struct Incarnation(pub Uuid);
 
+/// What a broker's logs have kept: as long as it stays the same, nothing that was ever appended is lost. A fresh random one
+/// begins with an empty disk, and wherever the machine stopped before everything was flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogLife(pub Uuid);
+
 impl fmt::Display for TopicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&url_safe_base64(self.0.as_bytes()))

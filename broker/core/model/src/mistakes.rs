@@ -38,6 +38,10 @@ pub enum Mistake {
     AcceptEarlierLife,
     /// A broker that came back unnoticed stays in the ISRs of the life before.
     KeepIsrAtRegistration,
+    /// Who leaves an ISR is forgotten, and its last member trusted even when it lost its log.
+    ForgetEligible,
+    /// A broker is taken for one that kept its log, whatever happened to it.
+    TrustLostLog,
     /// Metadata is shown to brokers before it is stored.
     PublishBeforeCommit,
     /// A broker acts by whatever metadata comes last.
@@ -46,6 +50,8 @@ pub enum Mistake {
     LeadBeforeRegistered,
     /// A new leader does not know the producers of the one before.
     ForgetProducers,
+    /// What a coordinator decided is answered before its record is committed.
+    AnswerBeforeStored,
     /// Consumers read up to the end of the log.
     ServeUncommitted,
 }

@@ -13,6 +13,8 @@ pub struct Assignment {
     pub replicas: Vec<BrokerId>,
     /// The committed in-sync replicas, the leader among them.
     pub in_sync: Vec<BrokerId>,
+    /// Replicas outside the in-sync set may be elected, as long as nothing more is committed without them.
+    pub others_are_eligible: bool,
     /// `min.insync.replicas` of the topic.
     pub min_in_sync: usize,
     /// An unclean election made the leader.

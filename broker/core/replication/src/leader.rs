@@ -159,11 +159,12 @@ impl Leader {
     }
 
     /// A follower outside the ISR joins once it has everything that is committed, and of this leadership at least its
-    /// beginning: only then its log cannot diverge from ours below the high watermark.
+    /// beginning: only then its log cannot diverge from ours below the high watermark. What it has is known of one life of
+    /// it, which the controller compares: a life that it does not tell may be over.
     fn may_join(&self, broker: BrokerId) -> bool {
         !self.assignment.in_sync.contains(&broker)
             && !self.assignment.recovering
-            && self.progress(broker).is_some_and(|follower| {
+            && self.progress(broker).filter(|follower| follower.epoch.0 >= 0).is_some_and(|follower| {
                 let is_there = |end| end >= self.high_watermark && end >= self.epoch_start;
                 follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp)
             })
@@ -209,10 +210,12 @@ impl Leader {
         self.proposals.lost();
     }
 
-    /// KIP-966: while too few replicas are in sync the high watermark stands still, also for `acks=1` data. A member that
+    /// KIP-966: while too few replicas are in sync the high watermark stands still, also for `acks=1` data. So it does while
+    /// the controller counts on replicas outside the in-sync set, whatever this broker takes for too few. A member that
     /// is to join counts already; one that is to leave counts until that is committed.
     fn raise_high_watermark(&mut self) -> Option<Offset> {
-        if self.check_min_in_sync().is_err() && !is_made(Mistake::CommitBelowMinimum) {
+        let may_commit = self.check_min_in_sync().is_ok() && !self.assignment.others_are_eligible;
+        if !may_commit && !is_made(Mistake::CommitBelowMinimum) {
             return None;
         }
         let in_sync = self.assignment.in_sync.iter().copied().chain(self.proposals.joining());

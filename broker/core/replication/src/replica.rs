@@ -118,6 +118,15 @@ impl Replica {
         }
     }
 
+    /// Others may have what this replica loses.
+    pub fn is_replicated(&self) -> bool {
+        match &self.role {
+            Role::Waiting => false,
+            Role::Leader(leader) => leader.has_followers(),
+            Role::Follower(_) => true,
+        }
+    }
+
     pub fn follower_mut(&mut self) -> Option<&mut Follower> {
         match &mut self.role {
             Role::Follower(follower) => Some(follower),

@@ -5,13 +5,14 @@ use super::{
     message::{Message, Node},
     network::Timer,
     partition::SimulatedPartition,
+    place::Place,
 };
 use controller::{
     ClusterImage, Heartbeat, IsrError,
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{
-    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, MetadataVersion, MonotonicTime, PartitionIndex,
+    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, MonotonicTime,
     mistakes::{Mistake, is_made},
 };
 use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
@@ -24,8 +25,8 @@ use std::{
 
 const TICK: Duration = Duration::from_millis(100);
 pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
-const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
-pub(super) const TOPIC: &str = "simulated";
+pub(super) const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const MIN_IN_SYNC: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct BrokerNode {
@@ -33,7 +34,7 @@ pub(super) struct BrokerNode {
     pub(super) incarnation: Incarnation,
     pub(super) epoch: Option<BrokerEpoch>,
     pub(super) image: Option<Arc<ClusterImage>>,
-    pub(super) partitions: BTreeMap<PartitionIndex, SimulatedPartition>,
+    pub(super) partitions: BTreeMap<Place, SimulatedPartition>,
     /// Proposals that wait for an answer, and since when.
     altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
 }
@@ -43,17 +44,24 @@ pub(super) struct BrokerNode {
 pub(super) struct Remains {
     pub(super) disk: MemoryDisk,
     /// What the shell last wrote into its manifest; older than the logs.
-    pub(super) entries: BTreeMap<PartitionIndex, ManifestEntry>,
+    pub(super) entries: BTreeMap<Place, ManifestEntry>,
     highest_controller_epoch: Option<ControllerEpoch>,
     /// How the last process ended.
     crash: Option<Crash>,
+    /// None before the first start, and once the machine was lost.
+    pub(super) log_life: Option<LogLife>,
     /// Logs that were not opened since the machine was lost.
-    pub(super) in_doubt: BTreeSet<PartitionIndex>,
+    pub(super) in_doubt: BTreeSet<Place>,
 }
 
 impl BrokerNode {
     pub(super) fn version(&self) -> MetadataVersion {
         self.image.as_ref().map_or(MetadataVersion(0), |image| image.metadata_version)
+    }
+
+    /// What it waits for an answer to.
+    pub(super) fn proposed(&self) -> &[IsrProposal] {
+        self.altering.as_ref().map(|(_, proposals)| &proposals[..]).unwrap_or_default()
     }
 }
 
@@ -66,6 +74,8 @@ impl World {
                 Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
             };
         }
+        let fresh = || LogLife(uuid::Uuid::from_u128(u128::from(self.random.draw())));
+        remains.log_life.get_or_insert_with(fresh);
         let node = BrokerNode {
             id: BrokerId(id),
             incarnation: Incarnation(uuid::Uuid::from_u128(u128::from(self.random.draw()))),
@@ -79,17 +89,20 @@ impl World {
     }
 
     pub(super) fn crash_broker(&mut self, id: i32, crash: Crash) {
+        if crash == Crash::Machine {
+            // Also of a machine on which the broker does not run.
+            let remains = self.remains.entry(id).or_default();
+            remains.crash = Some(crash);
+            remains.log_life = None;
+            remains.in_doubt = Place::all(self.setup.partitions).collect();
+        }
         let Some(node) = self.brokers.remove(&id) else { return };
         if let Some(epoch) = node.epoch {
             let broken = Message::Broken(BrokerSession { id: node.id, epoch });
             let controller = Node::Controller(self.newest_controller);
             self.network.send(Node::Broker(id), controller, broken, &mut self.random);
         }
-        let remains = self.remains.entry(id).or_default();
-        remains.crash = Some(crash);
-        if crash == Crash::Machine {
-            remains.in_doubt = (0..self.setup.partitions).map(PartitionIndex).collect();
-        }
+        self.remains.entry(id).or_default().crash = Some(crash);
         self.network.end_life(Node::Broker(id));
         let wait = Duration::from_millis(50 + self.random.below(6000));
         self.network.set_timer(Node::Broker(id), wait, Timer::Rise);
@@ -120,6 +133,7 @@ impl World {
             None => Message::Register(RegisterBroker {
                 id: node.id,
                 incarnation: node.incarnation,
+                log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
                 serves_at_once: false,
                 rack: None,
                 endpoints: Vec::new(),
@@ -151,12 +165,11 @@ impl World {
     pub(super) fn propose(&mut self, id: i32) {
         let now = self.network.now;
         let Some(node) = self.brokers.get_mut(&id) else { return };
-        let (Some(broker_epoch), None, Some(image)) = (node.epoch, &node.altering, &node.image) else { return };
-        let Some(topic) = image.topic(TOPIC) else { return };
+        let (Some(broker_epoch), None) = (node.epoch, &node.altering) else { return };
         let mut proposals = Vec::new();
         for (partition, one) in &mut node.partitions {
             if let Some(proposal) = one.leader().and_then(|leader| leader.next_proposal(now)) {
-                proposals.push(wire_proposal(topic.id, *partition, proposal));
+                proposals.push(wire_proposal(*partition, proposal));
             }
         }
         if proposals.is_empty() {
@@ -189,7 +202,13 @@ impl World {
                 }
             }
             Message::Produce { partition, batch, first_number } => self.produce(id, partition, &batch, first_number),
-            Message::Read { partition, offset, leader_epoch } => self.serve_reader(id, partition, offset, leader_epoch),
+            Message::Read { partition, offset, leader_epoch } => {
+                self.serve_reader(id, from, partition, offset, leader_epoch);
+            }
+            Message::CommitOffsets { request, sent_at, positions } => {
+                self.commit_offsets(id, request, sent_at, &positions);
+            }
+            Message::FetchOffsets { request } => self.fetch_offsets(id, request),
             _ => {}
         }
     }
@@ -215,11 +234,11 @@ impl World {
             }
             return;
         }
+        node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
-        let Some(topic) = image.topic(TOPIC) else { return };
-        for (index, state) in topic.indexed_partitions() {
-            if state.replicas.contains(&BrokerId(id)) {
-                self.assign(id, topic.id, index, assignment(state));
+        for place in Place::all(self.setup.partitions) {
+            if let Some(state) = place.state_in(image).filter(|state| state.replicas.contains(&BrokerId(id))) {
+                self.assign(id, place, assignment(state));
             }
         }
     }
@@ -238,7 +257,7 @@ impl World {
         // An answer that comes late belongs to an earlier request.
         node.altering = node.altering.take().filter(|(_, proposals)| *proposals != request.proposals);
         for (index, proposal) in request.proposals.iter().enumerate() {
-            let Some(partition) = node.partitions.get_mut(&proposal.partition) else { continue };
+            let Some(partition) = node.partitions.get_mut(&place_of(proposal)) else { continue };
             let Some(leader) = partition.leader() else { continue };
             match results.as_ref().map(|results| &results[index].1) {
                 Ok(Ok(state)) => {
@@ -251,16 +270,20 @@ impl World {
             }
         }
         for proposal in &request.proposals {
-            self.publish(id, proposal.partition);
+            self.publish(id, place_of(proposal));
         }
         self.propose(id);
     }
 }
 
-fn wire_proposal(topic_id: model::TopicId, partition: PartitionIndex, proposal: Proposal) -> IsrProposal {
+fn place_of(proposal: &IsrProposal) -> Place {
+    Place::of(proposal.topic_id, proposal.partition)
+}
+
+fn wire_proposal(place: Place, proposal: Proposal) -> IsrProposal {
     IsrProposal {
-        topic_id,
-        partition,
+        topic_id: place.topic_id(),
+        partition: place.index(),
         leader_epoch: proposal.leader_epoch,
         partition_epoch: proposal.partition_epoch,
         isr: proposal.in_sync,
@@ -292,7 +315,8 @@ fn assignment(state: &controller::PartitionImage) -> Assignment {
         partition_epoch: state.partition_epoch,
         replicas: state.replicas.clone(),
         in_sync: state.isr.clone(),
-        min_in_sync: 2,
+        others_are_eligible: !state.elr.is_empty(),
+        min_in_sync: MIN_IN_SYNC,
         recovering: state.recovering,
     }
 }

@@ -2,14 +2,14 @@
 
 use super::{
     World,
-    broker_node::TOPIC,
     message::{Message, Node, Refusal},
     network::Timer,
     partition::{NOW, numbers_in},
+    place::Place,
 };
 use bytes::Bytes;
 use controller::ClusterImage;
-use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence};
+use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset, ProducerEpoch, ProducerId, Sequence};
 use protocol::record_batch::{BatchOptions, RecordData, build_batch};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,7 +25,7 @@ const TURN: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 pub(super) struct Producer {
     image: Option<Arc<ClusterImage>>,
-    partitions: BTreeMap<PartitionIndex, Stream>,
+    partitions: BTreeMap<Place, Stream>,
 }
 
 #[derive(Debug, Default)]
@@ -47,26 +47,26 @@ struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Consumer {
     image: Option<Arc<ClusterImage>>,
-    positions: BTreeMap<PartitionIndex, Offset>,
+    positions: BTreeMap<Place, Offset>,
 }
 
-fn take_newer(known: &mut Option<Arc<ClusterImage>>, image: Arc<ClusterImage>) {
+pub(super) fn take_newer(known: &mut Option<Arc<ClusterImage>>, image: Arc<ClusterImage>) {
     if known.as_ref().is_none_or(|known| known.metadata_version < image.metadata_version) {
         *known = Some(image);
     }
 }
 
-fn leader_of(image: Option<&Arc<ClusterImage>>, partition: PartitionIndex) -> Option<(BrokerId, LeaderEpoch)> {
-    let state = image?.topic(TOPIC)?.partition(partition)?;
+fn leader_of(image: Option<&Arc<ClusterImage>>, partition: Place) -> Option<(BrokerId, LeaderEpoch)> {
+    let state = partition.state_in(image?)?;
     Some((state.leader?, state.leader_epoch))
 }
 
 impl Stream {
-    fn make_batch(&mut self, partition: PartitionIndex, count: u64) {
+    fn make_batch(&mut self, partition: Place, count: u64) {
         let first_number = self.next_number;
         self.next_number += count;
         let options = BatchOptions {
-            producer_id: ProducerId(i64::from(partition.0) + 1),
+            producer_id: ProducerId(i64::from(partition.index().0) + 1),
             producer_epoch: ProducerEpoch(0),
             base_sequence: Sequence(i32::try_from(first_number).expect("a short run")),
             ..BatchOptions::default()
@@ -82,12 +82,12 @@ impl Stream {
 
 impl World {
     pub(super) fn start_clients(&mut self) {
-        for node in [Node::Producer, Node::Consumer] {
+        for node in [Node::Producer, Node::Consumer, Node::Member] {
             self.network.set_timer(node, TURN, Timer::Next);
         }
     }
 
-    fn ask_metadata(&mut self, node: Node) {
+    pub(super) fn ask_metadata(&mut self, node: Node) {
         let broker = self.any_broker();
         self.network.send(node, Node::Broker(broker), Message::AskMetadata, &mut self.random);
     }
@@ -98,7 +98,7 @@ impl World {
             self.ask_metadata(Node::Producer);
         }
         for index in 0..self.setup.partitions {
-            let partition = PartitionIndex(index);
+            let partition = Place::data(index);
             if self.producing && self.random.once_in(3) {
                 let count = 1 + self.random.below(3);
                 let stream = self.producer.partitions.entry(partition).or_default();
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// In order, and again from the first that has no answer in time.
-    fn send_batches(&mut self, partition: PartitionIndex) {
+    fn send_batches(&mut self, partition: Place) {
         let now = self.network.now;
         let Some((leader, _)) = leader_of(self.producer.image.as_ref(), partition) else { return };
         let Some(stream) = self.producer.partitions.get_mut(&partition) else { return };
@@ -137,7 +137,7 @@ impl World {
         }
     }
 
-    fn produced(&mut self, partition: PartitionIndex, first_number: u64, result: Result<Offset, Refusal>) {
+    fn produced(&mut self, partition: Place, first_number: u64, result: Result<Offset, Refusal>) {
         let Some(stream) = self.producer.partitions.get_mut(&partition) else { return };
         let Some(at) = stream.in_flight.iter().position(|batch| batch.first_number == first_number) else { return };
         match result {
@@ -162,12 +162,22 @@ impl World {
             self.ask_metadata(Node::Consumer);
         }
         for index in 0..self.setup.partitions {
-            let partition = PartitionIndex(index);
-            let Some((leader, leader_epoch)) = leader_of(self.consumer.image.as_ref(), partition) else { continue };
+            let partition = Place::data(index);
             let offset = self.consumer.positions.get(&partition).copied().unwrap_or(Offset::ZERO);
-            let read = Message::Read { partition, offset, leader_epoch };
-            self.network.send(Node::Consumer, Node::Broker(leader.0), read, &mut self.random);
+            self.read_from(Node::Consumer, self.consumer.image.clone().as_ref(), partition, offset);
         }
+    }
+
+    pub(super) fn read_from(
+        &mut self,
+        reader: Node,
+        image: Option<&Arc<ClusterImage>>,
+        partition: Place,
+        offset: Offset,
+    ) {
+        let Some((leader, leader_epoch)) = leader_of(image, partition) else { return };
+        let read = Message::Read { partition, offset, leader_epoch };
+        self.network.send(reader, Node::Broker(leader.0), read, &mut self.random);
     }
 
     pub(super) fn consumer_hears(&mut self, message: Message) {
@@ -180,7 +190,7 @@ impl World {
                 if *position != offset {
                     return;
                 }
-                let records = numbers_in(&bytes);
+                let records = numbers_in(partition, &bytes);
                 if let Some((last, _)) = records.last() {
                     *position = last.next();
                 }

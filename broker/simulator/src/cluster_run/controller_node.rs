@@ -27,6 +27,7 @@ pub(super) fn settings() -> Settings {
         delete_topic_enable: true,
         sessions: SESSION,
         hand_back: Some(controller::HandBack { interval: Duration::from_secs(20), percentage: 10 }),
+        ..Settings::default()
     }
 }
 

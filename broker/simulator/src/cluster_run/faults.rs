@@ -2,19 +2,20 @@
 
 mod schemes;
 
-use super::{World, message::Node, network::Weather};
-use model::{BrokerEpoch, BrokerId};
+use super::{
+    World,
+    message::Node,
+    network::{Slow, Weather, What},
+};
+use model::BrokerId;
 use partition_log::Crash;
-use std::time::Duration;
-
-/// Everything heals within this time when nothing else fails.
-const SETTLING_LIMIT: Duration = Duration::from_secs(60);
+use std::{collections::BTreeSet, time::Duration};
 
 impl World {
     pub(super) fn cause_fault(&mut self) {
         self.faults += 1;
         let broker = self.any_broker();
-        match self.random.below(16) {
+        match self.random.below(22) {
             0..=2 => self.crash_broker(broker, Crash::Process),
             3 => {
                 // Everybody at once.
@@ -39,6 +40,16 @@ impl World {
             11 => self.lose_a_machine(broker),
             12 => self.kill_the_successor(),
             13 => self.hide_a_joining(),
+            14 => self.lose_the_last_in_sync(),
+            15 => self.elect_after_an_old_joining(),
+            16 => self.elect_who_was_to_leave(),
+            17 => self.kill_the_leader_of_a_cut_back_log(),
+            18 => {
+                let what = if self.random.once_in(2) { What::IsrChanges } else { What::Everything };
+                let by = Duration::from_millis(self.random.below(3000));
+                let also_prompt = what == What::IsrChanges && self.random.once_in(2);
+                self.network.slow = Some(Slow { from: Node::Broker(broker), to: None, what, by, also_prompt });
+            }
             8 => self.crash_controller(self.newest_controller),
             9 => {
                 // Another controller takes over from one that stands still, and wakes later.
@@ -62,43 +73,16 @@ impl World {
         1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0)
     }
 
-    /// One machine, with all that was not synced, while every other replica is in sync and stays up until it is back: more
-    /// than that nobody promises to survive.
+    /// One machine, with all that was not synced, whatever else goes on: as long as every other loss is known to the
+    /// controller, and somebody else has every record. More than that nobody promises to survive.
     fn lose_a_machine(&mut self, broker: i32) {
-        self.network.heal();
-        if !self.settles_within(SETTLING_LIMIT, None) {
-            return;
-        }
-        let before = self.store.image.brokers[&BrokerId(broker)].epoch;
-        self.crash_broker(broker, Crash::Machine);
-        let settled = self.settles_within(SETTLING_LIMIT, Some((broker, before)));
-        if !settled && self.history.broken.is_empty() {
-            self.history
-                .broken
-                .push(format!("not in sync {SETTLING_LIMIT:?} after a machine was lost: {}", self.unrest()));
-        }
-    }
-
-    /// Nobody died whom the controller takes for alive.
-    fn all_are_registered(&self) -> bool {
-        let lives = self.store.image.brokers.values().map(|registered| registered.incarnation);
-        (1..=self.setup.brokers)
-            .zip(lives)
-            .all(|(id, life)| self.brokers.get(&id).is_some_and(|node| node.incarnation == life))
-    }
-
-    /// In sync, with the broker registered again since.
-    fn settles_within(&mut self, limit: Duration, again: Option<(i32, BrokerEpoch)>) -> bool {
-        let end = self.network.now + limit;
-        let faults_on = std::mem::replace(&mut self.faults_on, false);
-        let has_settled = |world: &Self| {
-            let is_back = again.is_none_or(|(id, before)| world.store.image.brokers[&BrokerId(id)].epoch > before);
-            is_back && world.all_are_registered() && world.unrest().is_empty()
+        let is_known = |id: &i32| {
+            let life = self.remains.get(id).and_then(|remains| remains.log_life);
+            life.is_some() && self.store.image.brokers.get(&BrokerId(*id)).is_some_and(|known| known.log_life == life)
         };
-        while !has_settled(self) && self.network.now < end {
-            self.pass(Duration::from_millis(200));
+        let is_held = |holders: &BTreeSet<BrokerId>| holders.iter().any(|id| id.0 != broker);
+        if (1..=self.setup.brokers).all(|id| is_known(&id)) && self.store.holders.values().all(is_held) {
+            self.crash_broker(broker, Crash::Machine);
         }
-        self.faults_on = faults_on;
-        has_settled(self)
     }
 }

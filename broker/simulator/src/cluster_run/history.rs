@@ -1,16 +1,23 @@
 //! What was promised, and whether it was kept: the invariants of a cluster, checked as things happen.
 
-use model::{BrokerId, LeaderEpoch, Offset, PartitionIndex};
+use super::{group::Positions, place::Place};
+use model::{BrokerId, LeaderEpoch, Offset};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// By partition and offset: the number of the record that somebody's high watermark passed. Consumers may have seen it.
-    committed: BTreeMap<(PartitionIndex, Offset), u64>,
+    /// By partition and offset: the number of the record that somebody's high watermark passed, and in which epoch that was
+    /// first. Consumers may have seen it.
+    committed: BTreeMap<(Place, Offset), (u64, LeaderEpoch)>,
     /// By partition and number: where the producer was told that its record is.
-    acknowledged: BTreeMap<(PartitionIndex, u64), Offset>,
+    acknowledged: BTreeMap<(Place, u64), Offset>,
     /// Who appended in which epoch.
-    writers: BTreeMap<(PartitionIndex, LeaderEpoch), BrokerId>,
+    writers: BTreeMap<(Place, LeaderEpoch), BrokerId>,
+    /// What the member of the group was told that it committed, or that it had.
+    offsets: Positions,
+    offset_commits: u64,
+    /// How far the member has read.
+    read: Positions,
     /// What was broken; the first one counts.
     pub(super) broken: Vec<String>,
 }
@@ -23,14 +30,14 @@ impl History {
     }
 
     /// The high watermark stands still while too few replicas are in sync (KIP-966).
-    pub(super) fn committed_with(&mut self, partition: PartitionIndex, by: BrokerId, enough_in_sync: bool) {
+    pub(super) fn committed_with(&mut self, partition: Place, by: BrokerId, enough_in_sync: bool) {
         self.check(enough_in_sync, || format!("broker {by} committed in partition {partition} with too few in sync"));
     }
 
     /// The leader's high watermark passed these records.
-    pub(super) fn committed(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
+    pub(super) fn committed(&mut self, partition: Place, by: BrokerId, epoch: LeaderEpoch, records: &[(Offset, u64)]) {
         for (offset, number) in records {
-            let known = *self.committed.entry((partition, *offset)).or_insert(*number);
+            let (known, _) = *self.committed.entry((partition, *offset)).or_insert((*number, epoch));
             self.check(known == *number, || {
                 format!(
                     "offset {offset} of partition {partition} was committed as {known}, and by broker {by} as {number}"
@@ -39,37 +46,98 @@ impl History {
         }
     }
 
-    pub(super) fn seen(&mut self, partition: PartitionIndex, records: &[(Offset, u64)]) {
+    pub(super) fn seen(&mut self, partition: Place, records: &[(Offset, u64)]) {
         for (offset, number) in records {
-            let known = self.committed.get(&(partition, *offset)).copied();
+            let known = self.number_at(partition, *offset);
             self.check(known == Some(*number), || {
                 format!("a consumer saw {number} at {offset} of partition {partition}, committed is {known:?}")
             });
         }
     }
 
-    pub(super) fn acknowledged(&mut self, partition: PartitionIndex, first_number: u64, count: u64, base: Offset) {
+    pub(super) fn acknowledged(&mut self, partition: Place, first_number: u64, count: u64, base: Offset) {
         for index in 0..count {
             let (number, offset) = (first_number + index, Offset(base.0 + index.cast_signed()));
             self.acknowledged.insert((partition, number), offset);
-            let known = self.committed.get(&(partition, offset)).copied();
+            let known = self.number_at(partition, offset);
             self.check(known == Some(number), || {
                 format!("{number} was acknowledged at {offset} of partition {partition}, committed is {known:?}")
             });
         }
     }
 
-    pub(super) fn appended(&mut self, partition: PartitionIndex, epoch: LeaderEpoch, by: BrokerId) {
+    pub(super) fn offsets_committed(&mut self, positions: &Positions) {
+        self.offsets.extend(positions);
+        self.offset_commits += 1;
+    }
+
+    pub(super) fn offset_commits(&self) -> u64 {
+        self.offset_commits
+    }
+
+    /// What a group committed never goes back, and is never more than it has read.
+    pub(super) fn offsets_fetched(&mut self, positions: &Positions) {
+        for (partition, known) in &self.offsets.clone() {
+            let found = positions.get(partition).copied().unwrap_or(Offset::ZERO);
+            self.check(found >= *known, || format!("{partition} was committed at {known}, and is found at {found}"));
+        }
+        for (partition, found) in positions {
+            let read = self.read.get(partition).copied().unwrap_or(Offset::ZERO);
+            self.check(*found <= read, || format!("{partition} was read up to {read}, and is found at {found}"));
+        }
+        self.offsets.clone_from(positions);
+    }
+
+    /// The member reads on where it stands: every record, in order.
+    pub(super) fn read_on(&mut self, partition: Place, position: Offset, records: &[(Offset, u64)]) {
+        self.seen(partition, records);
+        let offsets = records.iter().map(|(offset, _)| offset.0);
+        self.check(offsets.eq((position.0..).take(records.len())), || {
+            format!("{partition} has a gap after {position}: {records:?}")
+        });
+        if let Some((last, _)) = records.last() {
+            let read = self.read.entry(partition).or_insert(Offset::ZERO);
+            *read = last.next().max(*read);
+        }
+    }
+
+    pub(super) fn appended(&mut self, partition: Place, epoch: LeaderEpoch, by: BrokerId) {
         let known = *self.writers.entry((partition, epoch)).or_insert(by);
         self.check(known == by, || format!("brokers {known} and {by} both led partition {partition} in epoch {epoch}"));
     }
 
-    /// After everything has healed: what a replica has in the end.
-    pub(super) fn ended(&mut self, partition: PartitionIndex, by: BrokerId, records: &[(Offset, u64)]) {
+    /// A broker begins to lead with these records: whatever was committed in the epochs before is among them.
+    pub(super) fn leads(&mut self, partition: Place, by: BrokerId, epoch: LeaderEpoch, records: &[(Offset, u64)]) {
+        let first = self.first_missing(partition, records, |committed_in| committed_in < epoch);
+        self.check(first.is_none(), || {
+            format!(
+                "broker {by} leads partition {partition} in {epoch:?} without {first:?}, which was committed before"
+            )
+        });
+    }
+
+    fn number_at(&self, partition: Place, offset: Offset) -> Option<u64> {
+        self.committed.get(&(partition, offset)).map(|(number, _)| *number)
+    }
+
+    /// Offset, number, and the epoch in which it was committed.
+    fn first_missing(
+        &self,
+        partition: Place,
+        records: &[(Offset, u64)],
+        counts: impl Fn(LeaderEpoch) -> bool,
+    ) -> Option<(Offset, u64, LeaderEpoch)> {
         let has: BTreeMap<Offset, u64> = records.iter().copied().collect();
-        let missing = self.committed.range((partition, Offset(i64::MIN))..=(partition, Offset(i64::MAX)));
-        let missing: Vec<_> = missing.filter(|((_, offset), number)| has.get(offset) != Some(number)).collect();
-        let first = missing.first().map(|((_, offset), number)| (*offset, **number));
+        let mut committed = self.committed.range((partition, Offset(i64::MIN))..=(partition, Offset(i64::MAX)));
+        let missing =
+            committed.find(|((_, offset), (number, epoch))| counts(*epoch) && has.get(offset) != Some(number));
+        missing.map(|((_, offset), (number, epoch))| (*offset, *number, *epoch))
+    }
+
+    /// After everything has healed: what a replica has in the end.
+    pub(super) fn ended(&mut self, partition: Place, by: BrokerId, records: &[(Offset, u64)]) {
+        let has: BTreeMap<Offset, u64> = records.iter().copied().collect();
+        let first = self.first_missing(partition, records, |_| true);
         self.check(first.is_none(), || {
             format!("broker {by} ends without what was committed in partition {partition}: {first:?} and others")
         });
@@ -77,7 +145,7 @@ impl History {
             self.acknowledged.iter().find(|((of, number), offset)| *of == partition && has.get(offset) != Some(number));
         let lost = lost.map(|((_, number), offset)| (*number, *offset));
         self.check(lost.is_none(), || format!("broker {by} ends without an acknowledged record: {lost:?}"));
-        let in_order = records.windows(2).all(|pair| pair[1].1 == pair[0].1 + 1);
+        let in_order = partition == Place::Offsets || records.windows(2).all(|pair| pair[1].1 == pair[0].1 + 1);
         self.check(in_order, || {
             format!("records of partition {partition} are doubled, out of order, or have a gap on broker {by}")
         });

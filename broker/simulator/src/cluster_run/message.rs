@@ -1,11 +1,12 @@
 //! What nodes say to each other. Every message travels alone: it may be late, lost, doubled, or overtaken.
 
+use super::{group::Positions, place::Place};
 use bytes::Bytes;
 use controller::{
     ClusterImage, Heartbeat, IsrError,
     requests::{AlterPartitions, AlteredPartition, BrokerSession, RegisterBroker},
 };
-use model::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, Offset, PartitionIndex};
+use model::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, MonotonicTime, Offset};
 use replication::{FetchAnswer, NextFetch};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub(super) enum Node {
     Broker(i32),
     Producer,
     Consumer,
+    /// Of a consumer group.
+    Member,
 }
 
 #[derive(Debug, Clone)]
@@ -38,13 +41,13 @@ pub(super) enum Message {
     },
     // Broker to broker.
     Fetch {
-        partition: PartitionIndex,
+        partition: Place,
         from: BrokerId,
         broker_epoch: BrokerEpoch,
         asked: NextFetch,
     },
     Fetched {
-        partition: PartitionIndex,
+        partition: Place,
         asked: NextFetch,
         answer: FetchAnswer,
         bytes: Bytes,
@@ -53,26 +56,49 @@ pub(super) enum Message {
     AskMetadata,
     ToldMetadata(Arc<ClusterImage>),
     Produce {
-        partition: PartitionIndex,
+        partition: Place,
         batch: Bytes,
         /// Names the batch to its producer.
         first_number: u64,
     },
     Produced {
-        partition: PartitionIndex,
+        partition: Place,
         first_number: u64,
         result: Result<Offset, Refusal>,
     },
     Read {
-        partition: PartitionIndex,
+        partition: Place,
         offset: Offset,
         leader_epoch: LeaderEpoch,
     },
     Records {
-        partition: PartitionIndex,
+        partition: Place,
         offset: Offset,
         bytes: Bytes,
     },
+    CommitOffsets {
+        request: u64,
+        sent_at: MonotonicTime,
+        positions: Positions,
+    },
+    CommittedOffsets {
+        request: u64,
+    },
+    FetchOffsets {
+        request: u64,
+    },
+    FetchedOffsets {
+        request: u64,
+        positions: Positions,
+    },
+}
+
+impl Message {
+    /// A later one of the kind makes the earlier meaningless, so its connection matters: nothing on it comes twice, or after
+    /// what was sent later.
+    pub(super) fn keeps_its_place(&self) -> bool {
+        matches!(self, Self::CommitOffsets { .. } | Self::FetchOffsets { .. })
+    }
 }
 
 /// Why a produce was not acknowledged.

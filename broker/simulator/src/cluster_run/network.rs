@@ -52,6 +52,31 @@ impl Weather {
     pub(super) const CALM: Self = Self { lost_once_in: 0, doubled_once_in: 0, late_once_in: 0 };
 }
 
+/// Messages that are on their way for long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slow {
+    pub(super) from: Node,
+    /// `None`: to anybody.
+    pub(super) to: Option<Node>,
+    pub(super) what: What,
+    pub(super) by: Duration,
+    /// A copy of each comes in time.
+    pub(super) also_prompt: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Everything,
+    IsrChanges,
+}
+
+impl Slow {
+    fn applies(&self, from: Node, to: Node, message: &Message) -> bool {
+        let is_meant = self.what == What::Everything || matches!(message, Message::Alter(_));
+        self.from == from && self.to.is_none_or(|known| known == to) && is_meant
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) now: MonotonicTime,
@@ -62,6 +87,7 @@ pub(super) struct Network {
     /// From, to: nothing passes in this direction.
     cut: BTreeSet<(Node, Node)>,
     pub(super) weather: Weather,
+    pub(super) slow: Option<Slow>,
     pub(super) delivered: u64,
 }
 
@@ -75,6 +101,7 @@ impl Network {
             paused_until: BTreeMap::new(),
             cut: BTreeSet::new(),
             weather: Weather::CALM,
+            slow: None,
             delivered: 0,
         }
     }
@@ -97,19 +124,41 @@ impl Network {
         self.cut.insert((from, to));
     }
 
+    pub(super) fn mend(&mut self, from: Node, to: Node) {
+        self.cut.remove(&(from, to));
+    }
+
+    /// The link breaks, in both directions, and what is on it is lost.
+    pub(super) fn tear(&mut self, one: Node, other: Node) {
+        self.cut(one, other);
+        self.cut(other, one);
+        self.queue.retain(|Reverse(Entry { node, happening, .. })| match happening {
+            Happening::Arrives { from, .. } => (*from, *node) != (one, other) && (*from, *node) != (other, one),
+            Happening::Timer(_) => true,
+        });
+    }
+
     pub(super) fn heal(&mut self) {
         self.cut.clear();
         self.paused_until.clear();
         self.weather = Weather::CALM;
+        self.slow = None;
     }
 
     pub(super) fn send(&mut self, from: Node, to: Node, message: Message, random: &mut Random) {
         if self.cut.contains(&(from, to)) || happens(self.weather.lost_once_in, random) {
             return;
         }
-        let copies = if happens(self.weather.doubled_once_in, random) { 2 } else { 1 };
+        if let Some(slow) = self.slow.filter(|slow| slow.applies(from, to, &message)) {
+            self.put(to, slow.by, Happening::Arrives { from, message: message.clone() });
+            if !slow.also_prompt {
+                return;
+            }
+        }
+        let may_stray = !message.keeps_its_place();
+        let copies = if may_stray && happens(self.weather.doubled_once_in, random) { 2 } else { 1 };
         for _ in 0..copies {
-            let wait = if happens(self.weather.late_once_in, random) {
+            let wait = if may_stray && happens(self.weather.late_once_in, random) {
                 Duration::from_millis(random.below(2000))
             } else {
                 Duration::from_micros(100 + random.below(900))

@@ -2,13 +2,14 @@
 
 use super::{
     World,
-    broker_node::TOPIC,
+    group::Coordinator,
     message::{Message, Node, Refusal},
+    place::Place,
 };
 use crate::log_run::number_of;
 use bytes::Bytes;
 use model::{
-    BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionIndex, TopicId, WallTime,
+    BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, Offset, WallTime,
     mistakes::{Mistake, is_made},
 };
 use partition_log::{
@@ -29,12 +30,15 @@ const MAX_BYTES: u32 = 600;
 
 #[derive(Debug)]
 pub(super) struct SimulatedPartition {
-    replica: Replica,
+    pub(super) replica: Replica,
     pub(super) log: Log<MemoryDisk>,
     /// Produces that wait: the offset after their records.
     waiting: Vec<Waiting>,
-    fetching_since: Option<MonotonicTime>,
+    /// What is asked, and since when.
+    fetching: Option<(MonotonicTime, NextFetch)>,
     announced: Offset,
+    /// Of the groups, where this is the partition of the offsets and led here.
+    pub(super) coordinator: Option<Coordinator>,
 }
 
 #[derive(Debug)]
@@ -54,22 +58,18 @@ fn config() -> LogConfig {
     LogConfig { segment_bytes: 2000, retention_ms: -1, ..LogConfig::default() }
 }
 
-pub(super) fn folder(partition: PartitionIndex) -> String {
-    format!("{TOPIC}-{partition}")
-}
-
 impl World {
     /// Takes over what the controller committed; opens the log at its first use.
-    pub(super) fn assign(&mut self, id: i32, topic: TopicId, index: PartitionIndex, assignment: Assignment) {
+    pub(super) fn assign(&mut self, id: i32, index: Place, assignment: Assignment) {
         let now = self.network.now;
         let remains = self.remains.entry(id).or_default();
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let partition = node.partitions.entry(index).or_insert_with(|| {
             let entry = remains.entries.get(&index);
             let crash = if remains.in_doubt.contains(&index) { Crash::Machine } else { Crash::Process };
-            let is_there = remains.disk.list(&folder(index)).is_ok_and(|files| !files.is_empty());
+            let is_there = remains.disk.list(&index.to_string()).is_ok_and(|files| !files.is_empty());
             let start = if is_there { Start::Unclean { entry, crash } } else { Start::New };
-            let opened = Log::open(remains.disk.clone(), &folder(index), topic, config(), start, NOW);
+            let opened = Log::open(remains.disk.clone(), &index.to_string(), index.topic_id(), config(), start, NOW);
             let (log, _) = opened.unwrap_or_else(|error| panic!("seed {}: {error:?}", self.setup.seed));
             if remains.in_doubt.remove(&index) {
                 // What the manifest said before the loss holds no more.
@@ -80,26 +80,32 @@ impl World {
                 replica: Replica::new(node.id),
                 log,
                 waiting: Vec::new(),
-                fetching_since: None,
+                fetching: None,
                 announced,
+                coordinator: None,
             }
         });
         let leads = assignment.leader == Some(node.id);
         let epoch = assignment.leader_epoch;
         let (end, high_watermark) = (partition.log.log_end(), partition.log.high_watermark());
         if epoch > partition.replica.leader_epoch() {
-            partition.fetching_since = None;
+            partition.fetching = None;
         }
         partition.replica.assign(assignment, end, high_watermark, now);
         if leads && partition.replica.leader_epoch() == epoch && partition.log.latest_epoch() < Some(epoch) {
+            let view = partition.log.view();
+            self.history.leads(index, node.id, epoch, &records_of(index, view, view.log_start(), view.log_end()));
             partition.log.start_leader_epoch(epoch).expect("a healthy disk");
+        }
+        if index == Place::Offsets {
+            self.follow_leadership(id);
         }
         self.publish(id, index);
         self.fetch_next(id, index);
     }
 
     /// After every step: what became committed is told to the history, and to the producers that wait for it.
-    pub(super) fn publish(&mut self, id: i32, index: PartitionIndex) {
+    pub(super) fn publish(&mut self, id: i32, index: Place) {
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };
@@ -114,15 +120,19 @@ impl World {
             }
             return;
         };
-        let high_watermark = leader.high_watermark();
+        let (high_watermark, epoch) = (leader.high_watermark(), leader.leader_epoch());
         let enough_in_sync = leader.check_min_in_sync().is_ok();
         partition.log.high_watermark_advanced(high_watermark);
         if high_watermark > partition.announced {
-            let records =
-                records_of(partition.log.view(), partition.announced.max(partition.log.log_start()), high_watermark);
+            let records = records_of(
+                index,
+                partition.log.view(),
+                partition.announced.max(partition.log.log_start()),
+                high_watermark,
+            );
             partition.announced = high_watermark;
             self.history.committed_with(index, BrokerId(id), enough_in_sync);
-            self.history.committed(index, BrokerId(id), &records);
+            self.history.committed(index, BrokerId(id), epoch, &records);
         }
         let (done, waiting) =
             std::mem::take(&mut partition.waiting).into_iter().partition(|one| one.target <= high_watermark);
@@ -131,9 +141,12 @@ impl World {
             let told = Message::Produced { partition: index, first_number: one.first_number, result: Ok(one.base) };
             self.network.send(Node::Broker(id), Node::Producer, told, &mut self.random);
         }
+        if index == Place::Offsets {
+            self.answer_committed(id);
+        }
     }
 
-    pub(super) fn produce(&mut self, id: i32, index: PartitionIndex, batch: &Bytes, first_number: u64) {
+    pub(super) fn produce(&mut self, id: i32, index: Place, batch: &Bytes, first_number: u64) {
         let result = self.append(id, index, batch, first_number);
         if let Err(refusal) = result {
             let told = Message::Produced { partition: index, first_number, result: Err(refusal) };
@@ -142,7 +155,7 @@ impl World {
         self.publish(id, index);
     }
 
-    fn append(&mut self, id: i32, index: PartitionIndex, batch: &Bytes, first_number: u64) -> Result<(), Refusal> {
+    fn append(&mut self, id: i32, index: Place, batch: &Bytes, first_number: u64) -> Result<(), Refusal> {
         let node = self.brokers.get_mut(&id).ok_or(Refusal::Retry)?;
         let partition = node.partitions.get_mut(&index).ok_or(Refusal::Retry)?;
         let leader = partition.replica.leader().map_err(|_| Refusal::Retry)?;
@@ -167,18 +180,18 @@ impl World {
     }
 
     /// The follower's next request, if it is one and none is under way.
-    pub(super) fn fetch_next(&mut self, id: i32, index: PartitionIndex) {
+    pub(super) fn fetch_next(&mut self, id: i32, index: Place) {
         let now = self.network.now;
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let broker_epoch = node.epoch.unwrap_or(BrokerEpoch(-1));
         let Some(partition) = node.partitions.get_mut(&index) else { return };
-        if partition.fetching_since.is_some_and(|since| now.since(since) < FETCH_TIMEOUT) {
+        if partition.fetching.is_some_and(|(since, _)| now.since(since) < FETCH_TIMEOUT) {
             return;
         }
         let position = Position::of(partition);
         let Some(follower) = partition.replica.follower_mut() else { return };
         let Some(asked) = follower.next_fetch(&position, now) else { return };
-        partition.fetching_since = Some(now);
+        partition.fetching = Some((now, asked));
         let fetch = Message::Fetch { partition: index, from: BrokerId(id), broker_epoch, asked };
         self.network.send(Node::Broker(id), Node::Broker(asked.leader.0), fetch, &mut self.random);
     }
@@ -186,7 +199,7 @@ impl World {
     pub(super) fn serve_follower(
         &mut self,
         id: i32,
-        index: PartitionIndex,
+        index: Place,
         from: BrokerId,
         broker_epoch: BrokerEpoch,
         asked: NextFetch,
@@ -201,7 +214,7 @@ impl World {
     fn answer_follower(
         &mut self,
         id: i32,
-        index: PartitionIndex,
+        index: Place,
         from: BrokerId,
         broker_epoch: BrokerEpoch,
         asked: NextFetch,
@@ -233,14 +246,7 @@ impl World {
         (FetchAnswer::Records { high_watermark, log_start }, bytes)
     }
 
-    pub(super) fn take_fetched(
-        &mut self,
-        id: i32,
-        index: PartitionIndex,
-        asked: NextFetch,
-        answer: FetchAnswer,
-        bytes: &Bytes,
-    ) {
+    pub(super) fn take_fetched(&mut self, id: i32, index: Place, asked: NextFetch, answer: FetchAnswer, bytes: &Bytes) {
         let now = self.network.now;
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
@@ -268,7 +274,11 @@ impl World {
             }
         }
         partition.announced = partition.announced.max(partition.log.high_watermark());
-        partition.fetching_since = None;
+        if partition.fetching.is_none_or(|(_, current)| current != asked) {
+            // Another copy, or one that was given up: who asks again waits for a newer answer.
+            return;
+        }
+        partition.fetching = None;
         // With nothing new it waits, as the leader would let it.
         if !bytes.is_empty() || matches!(answer, FetchAnswer::Diverging { .. }) {
             self.fetch_next(id, index);
@@ -277,7 +287,14 @@ impl World {
         }
     }
 
-    pub(super) fn serve_reader(&mut self, id: i32, index: PartitionIndex, offset: Offset, leader_epoch: LeaderEpoch) {
+    pub(super) fn serve_reader(
+        &mut self,
+        id: i32,
+        reader: Node,
+        index: Place,
+        offset: Offset,
+        leader_epoch: LeaderEpoch,
+    ) {
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };
@@ -293,14 +310,14 @@ impl World {
         let bytes = read(partition.log.view(), offset, high_watermark);
         self.network.send(
             Node::Broker(id),
-            Node::Consumer,
+            reader,
             Message::Records { partition: index, offset, bytes },
             &mut self.random,
         );
     }
 
     /// The shell writes its manifest every now and then.
-    pub(super) fn keep_manifest(&mut self, id: i32, index: PartitionIndex) {
+    pub(super) fn keep_manifest(&mut self, id: i32, index: Place) {
         if !self.random.once_in(20) {
             return;
         }
@@ -347,7 +364,7 @@ impl OwnLog for Position {
     }
 }
 
-fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Bytes {
+pub(super) fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Bytes {
     let range = ReadRange { from, below, max_bytes: MAX_BYTES, at_least_one: true };
     let Some(mut plan) = view.plan_read(range, None).expect("within the log") else { return Bytes::new() };
     let mut bytes = vec![0; plan.length as usize];
@@ -358,14 +375,14 @@ fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Bytes {
 }
 
 /// Offset and number of every record in a range.
-pub(super) fn records_of(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Vec<(Offset, u64)> {
+pub(super) fn records_of(place: Place, view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> Vec<(Offset, u64)> {
     let (mut next, mut found) = (from, Vec::new());
     while next < below {
         let bytes = read(view, next, below);
         if bytes.is_empty() {
             break;
         }
-        for (offset, number) in numbers_in(&bytes) {
+        for (offset, number) in numbers_in(place, &bytes) {
             if offset >= from {
                 found.push((offset, number));
             }
@@ -375,15 +392,26 @@ pub(super) fn records_of(view: &LogView<MemoryDisk>, from: Offset, below: Offset
     found
 }
 
-pub(super) fn numbers_in(bytes: &Bytes) -> Vec<(Offset, u64)> {
+/// What tells records apart: the number of the producer, or what a coordinator wrote.
+pub(super) fn numbers_in(place: Place, bytes: &Bytes) -> Vec<(Offset, u64)> {
     let mut found = Vec::new();
     for batch in Batches::new(bytes) {
         let batch = batch.expect("whole batches");
         let mut scratch = Vec::new();
         for record in batch.records(&mut scratch, 1 << 20).expect("not compressed") {
             let record = record.expect("well formed");
-            found.push((record.offset, number_of(record.key)));
+            let number = match place {
+                Place::Data(_) => number_of(record.key),
+                Place::Offsets => fingerprint(record.key, record.value),
+            };
+            found.push((record.offset, number));
         }
     }
     found
+}
+
+/// FNV-1a.
+fn fingerprint(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let bytes = key.into_iter().chain(value).flatten();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,18 +1,29 @@
 //! The metadata as it is stored: one image, replaced by compare-and-swap. It checks what no commit may break.
 
-use controller::{ClusterImage, MetadataChange, driver::Commit};
-use model::ClusterId;
-use std::sync::Arc;
+use super::{broker_node::MIN_IN_SYNC, place::Place};
+use controller::{ClusterImage, MetadataChange, TopicImage, driver::Commit};
+use model::{BrokerId, ClusterId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) image: Arc<ClusterImage>,
     pub(super) commits: u64,
+    /// Who has every committed record, by the rules alone: members of the ISR, and those that left one that was too small
+    /// for anything to be committed since, but for those that lost their log.
+    pub(super) holders: BTreeMap<Place, BTreeSet<BrokerId>>,
 }
 
 impl Store {
     pub(super) fn new() -> Self {
-        Self { image: Arc::new(ClusterImage::empty(ClusterId::from("simulated"))), commits: 0 }
+        Self {
+            image: Arc::new(ClusterImage::empty(ClusterId::from("simulated"))),
+            commits: 0,
+            holders: BTreeMap::new(),
+        }
     }
 
     /// `false`: somebody else committed before.
@@ -23,9 +34,36 @@ impl Store {
         let replayed = replay(&self.image, &commit.changes);
         assert_eq!(*replayed, *commit.image, "the changes do not lead to the image");
         check_succession(&self.image, &replayed);
+        for change in &commit.changes {
+            let mut after = ClusterImage::clone(&self.image);
+            after.apply(change).expect("replayed before");
+            self.follow_holders(&after);
+            self.image = Arc::new(after);
+        }
         self.image = replayed;
         self.commits += 1;
         true
+    }
+
+    fn follow_holders(&mut self, after: &ClusterImage) {
+        let life = |image: &ClusterImage, id| image.brokers.get(id).and_then(|broker| broker.log_life);
+        let lost: Vec<_> = after.brokers.keys().filter(|id| life(after, id) != life(&self.image, id)).collect();
+        let of_topic = |topic: &Arc<TopicImage>| {
+            let states = topic.indexed_partitions().map(|(index, state)| (Place::of(topic.id, index), state.clone()));
+            states.collect::<Vec<_>>()
+        };
+        for (place, state) in after.topics.iter().flat_map(of_topic) {
+            let holders = self.holders.entry(place).or_default();
+            if state.isr.len() >= MIN_IN_SYNC {
+                holders.clear();
+            }
+            holders.extend(&state.isr);
+            for id in &lost {
+                if holders.len() > 1 {
+                    holders.remove(id);
+                }
+            }
+        }
     }
 }
 
@@ -46,6 +84,8 @@ fn check_succession(before: &ClusterImage, after: &ClusterImage) {
             let (isr, replicas) = (&partition.isr, &partition.replicas);
             assert!(!isr.is_empty() && isr.iter().all(|id| replicas.contains(id)), "{isr:?} is no ISR of {replicas:?}");
             assert!(partition.leader.is_none_or(|leader| isr.contains(&leader)), "the leader is not in the ISR");
+            let is_outside = |id| replicas.contains(id) && !isr.contains(id) && isr.len() < MIN_IN_SYNC;
+            assert!(partition.elr.iter().all(is_outside), "{:?} may not lead beside {isr:?}", partition.elr);
             let Some(old) = before.topic_by_id(topic.id).and_then(|topic| topic.partition(index)) else { continue };
             assert!(partition.leader_epoch >= old.leader_epoch, "a leader epoch went back");
             let changed = partition != old;

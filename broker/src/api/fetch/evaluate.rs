@@ -1,7 +1,7 @@
 //! One look at partitions: who has an error, who has records, how many.
 
 use super::{
-    followers::{Reader, without_records},
+    followers::{Reader, is_throttled, without_records},
     nearest::nearer_replica,
     set::{Entry, FetchSet, Planned, Premade},
 };
@@ -9,6 +9,7 @@ use crate::{
     api::{RequestContext, error_codes, topic_words::not_held},
     file_disk::FileDisk,
     partitions::{Isolation, LogView, Offsets, Partition},
+    replication_quota::Side,
 };
 use futures_util::future::join_all;
 use kafka_protocol::ResponseError as Code;
@@ -198,6 +199,9 @@ fn look_at(
             }
             Look::Read(read) => {
                 let bytes = read.plan.as_ref().map_or(0, |plan| plan.length as usize);
+                if let (Reader::Follower(follower), Some(partition)) = (rules.reader, &read.partition) {
+                    context.broker.replication_quota.took(Side::Leader, partition.id(), follower.id, bytes);
+                }
                 budget.left = budget.left.saturating_sub(bytes);
                 budget.at_least_one &= bytes == 0;
                 budget.files -= usize::from(read.has_data());
@@ -247,7 +251,7 @@ fn look(context: &RequestContext, entry: &mut Entry, slot: u32, by_id: bool, rul
         aborted: committed.then(Vec::new),
         ..read
     };
-    look_inside(&partition, entry, read, rules, budget, offsets)
+    look_inside(context, &partition, entry, read, rules, budget, offsets)
 }
 
 /// Everything that refuses a fetch before its offset is looked at.
@@ -277,6 +281,7 @@ fn admit(partition: &Partition, entry: &Entry, rules: &Rules) -> Result<(), i16>
 
 /// The offset is within the log; what is there may still be nothing a consumer may see.
 fn look_inside(
+    context: &RequestContext,
     partition: &Arc<Partition>,
     entry: &mut Entry,
     read: Read,
@@ -292,7 +297,7 @@ fn look_inside(
     // Of followers it was looked at when their request was noted.
     let asks_epoch = !rules.reader.is_follower() && entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
     let read = Read { more: entry.fetch_offset < below, ..read };
-    let nothing_to_read = !read.more || budget.is_spent();
+    let nothing_to_read = !read.more || budget.is_spent() || is_throttled(context, partition, rules);
     let view = partition.view();
     // What is left for the next request need not be opened for this one.
     if nothing_to_read && (!asks_epoch || (read.more && view.is_none())) {

@@ -1,12 +1,13 @@
 //! Fetches of followers: over their own listener, up to the end of the log, and each tells how much the follower has.
 
 use super::{
-    evaluate::Read,
+    evaluate::{Read, Rules},
     set::{Entry, FetchSet},
 };
 use crate::{
     api::{RequestContext, error_codes},
-    partitions::{FollowingBroker, NoRecords, Offsets},
+    partitions::{FollowingBroker, NoRecords, Offsets, Partition},
+    replication_quota::Side,
 };
 use futures_util::future::join_all;
 use kafka_protocol::{ResponseError as Code, messages::FetchRequest};
@@ -78,4 +79,11 @@ pub(super) async fn note_follower(set: &Mutex<FetchSet>, broker: FollowingBroker
             entry.noted = Some(result);
         }
     }
+}
+
+/// Whether a follower that catches up has to wait with this partition (KIP-73).
+pub(super) fn is_throttled(context: &RequestContext, partition: &Partition, rules: &Rules) -> bool {
+    let Reader::Follower(follower) = rules.reader else { return false };
+    let quota = &context.broker.replication_quota;
+    quota.holds_up(Side::Leader, partition.id(), follower.id, context.broker.clock.now())
 }

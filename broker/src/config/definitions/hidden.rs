@@ -14,10 +14,14 @@ definitions! {
         "Share groups (KIP-932), which are not there.";
     String "group.share.persister.class.name" = "org.apache.kafka.server.share.persister.DefaultStatePersister", Any, ReadOnly, None:
         "Share groups (KIP-932), which are not there.";
+    Long "follower.replication.throttled.rate" = "9223372036854775807", AtLeast(0), PerBroker, Used:
+        "Bytes a second that throttled replicas on this broker fetch; kafka-reassign-partitions sets it.";
     Long "internal.metadata.delete.delay.millis" = "60000", Any, ReadOnly, KraftOnly: "Tunes the KRaft metadata log.";
     Int "internal.metadata.log.segment.bytes" = null, Any, ReadOnly, KraftOnly: "Tunes the KRaft metadata log.";
     Int "internal.metadata.max.batch.size.in.bytes" = "8388608", Any, ReadOnly, KraftOnly:
         "Tunes the KRaft metadata log.";
+    Long "leader.replication.throttled.rate" = "9223372036854775807", AtLeast(0), PerBroker, Used:
+        "Bytes a second that this broker sends to throttled replicas; kafka-reassign-partitions sets it.";
     Long "log.initial.task.delay.ms" = "30000", AtLeast(0), ReadOnly, Used:
         "Wait before the first look for segments to delete after the start.";
     Int "producer.id.expiration.check.interval.ms" = "600000", AtLeast(1), ReadOnly, Used:

@@ -7,6 +7,7 @@ use crate::{
     image::{ClusterImage, PartitionImage},
     record::MetadataRecord,
     requests::{AlterPartitions, IsrProposal, Reply},
+    succession::Rules,
 };
 use model::{
     BrokerEpoch, BrokerId,
@@ -14,7 +15,8 @@ use model::{
 };
 use std::collections::BTreeSet;
 
-/// A proposer that does not know a member's epoch sends this, and the check passes (KIP-903).
+/// A proposer that does not know a member's epoch sends this. Unlike in Kafka (KIP-903) that is no way to join: which life of
+/// the member has what is committed would be anybody's guess.
 const UNKNOWN_EPOCH: BrokerEpoch = BrokerEpoch(-1);
 
 pub(super) fn decide(draft: &mut Draft, request: &AlterPartitions) -> Reply {
@@ -33,6 +35,8 @@ fn alter(draft: &mut Draft, proposer: BrokerId, proposal: &IsrProposal) -> Resul
     let topic = draft.image().topic_by_id(proposal.topic_id).ok_or(IsrError::UnknownTopicId)?;
     let current = topic.partition(proposal.partition).ok_or(IsrError::UnknownPartition)?;
     check(draft.image(), current, proposer, proposal)?;
+    let rules = Rules::of(draft.image());
+    let rules = rules.of_topic(topic);
     let isr: Vec<BrokerId> = proposal.isr.iter().map(|(id, _)| *id).collect();
     let before = current.clone();
     let mut state = before.clone();
@@ -43,7 +47,7 @@ fn alter(draft: &mut Draft, proposer: BrokerId, proposal: &IsrProposal) -> Resul
         state.drop_removing_replicas();
     }
     let isr = isr.into_iter().filter(|id| state.replicas.contains(id)).collect();
-    state.settle(&before, isr, |id| draft.image().is_usable(id));
+    state.settle(&before, isr, &rules);
     let (id, partition) = (proposal.topic_id, proposal.partition);
     draft.add(MetadataRecord::PartitionChanged { id, partition, state: state.clone() });
     // The proposer leads no more: it is told by an error, and learns the rest from the metadata.
@@ -82,7 +86,7 @@ fn check(
         let joins = !current.isr.contains(id);
         image.brokers.get(id).is_some_and(|broker| {
             (broker.is_usable() || !joins && *id == proposer)
-                && (*epoch == UNKNOWN_EPOCH || *epoch == broker.epoch || is_made(Mistake::AcceptEarlierLife))
+                && (*epoch == UNKNOWN_EPOCH && !joins || *epoch == broker.epoch || is_made(Mistake::AcceptEarlierLife))
         })
     };
     if proposal.isr.iter().all(is_eligible) { Ok(()) } else { Err(IsrError::IneligibleReplica) }

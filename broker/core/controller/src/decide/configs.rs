@@ -1,10 +1,11 @@
 //! Changing the configuration of topics and brokers.
 
-use super::Draft;
+use super::{Draft, eligible_leaders};
 use crate::{
     errors::ConfigError,
     image::{ClusterImage, ConfigMap},
     record::{ConfigChange, MetadataRecord},
+    replication_throttle,
     requests::{
         AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind, Reply,
     },
@@ -43,6 +44,8 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     let is_topic = matches!(item.resource, ConfigResource::Topic(_));
     if is_topic {
         topic_config::validate_together(&after)?;
+    } else {
+        replication_throttle::validate(&after)?;
     }
     let mut changes = Vec::new();
     for name in before.keys().filter(|name| !after.contains_key(*name)) {
@@ -57,14 +60,18 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     if changes.is_empty() {
         return Ok(());
     }
-    let record = match &item.resource {
-        ConfigResource::Broker(broker) => MetadataRecord::BrokerConfigChanged { broker: *broker, changes },
+    let decides_eligibility = changes.iter().any(|change| change.name == "min.insync.replicas");
+    let (record, topic) = match &item.resource {
+        ConfigResource::Broker(broker) => (MetadataRecord::BrokerConfigChanged { broker: *broker, changes }, None),
         ConfigResource::Topic(name) => {
             let id = draft.image().topic(name).ok_or_else(|| ConfigError::UnknownTopic(name.to_string()))?.id;
-            MetadataRecord::TopicConfigChanged { id, changes }
+            (MetadataRecord::TopicConfigChanged { id, changes }, Some(id))
         }
     };
     draft.add(record);
+    if decides_eligibility {
+        eligible_leaders::release(draft, topic);
+    }
     Ok(())
 }
 

@@ -2,12 +2,12 @@
 
 use super::Draft;
 use crate::{
-    driver::Settings,
     errors::TopicError,
     image::{ClusterImage, ConfigMap, PartitionImage},
     placement,
     record::{ConfigChange, MetadataRecord},
     requests::{CreateTopics, CreatedTopic, NewTopic, Reply},
+    settings::Settings,
     topic_config, topic_name,
 };
 use model::{BrokerId, PartitionIndex, TopicName};

@@ -2,14 +2,17 @@
 
 use super::Draft;
 use crate::{
-    driver::Settings,
     errors::TopicError,
     image::ClusterImage,
     record::MetadataRecord,
     requests::{DeleteTopics, DeletedTopic, Reply, TopicReference},
+    settings::Settings,
 };
 use model::{TopicId, TopicName};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Deletions that can be undone at a time. Whoever makes and deletes topics all day ends the oldest early.
+const MOST_TOMBSTONES: usize = 10_000;
 
 /// A topic that is named more than once is refused and gets one answer, as from Kafka.
 pub(super) fn decide(draft: &mut Draft, settings: &Settings, request: &DeleteTopics) -> Reply {
@@ -50,7 +53,17 @@ fn delete(draft: &mut Draft, settings: &Settings, id: TopicId) -> Result<(), Top
     if !settings.delete_topic_enable {
         return Err(TopicError::DeletionDisabled);
     }
-    draft.add(MetadataRecord::TopicDeleted { id });
+    if settings.deletion_undo_window.is_zero() {
+        draft.add(MetadataRecord::TopicDeleted { id });
+        return Ok(());
+    }
+    draft.add(MetadataRecord::TopicTombstoned { id });
+    let tombstones = &draft.image().tombstones;
+    if tombstones.len() > MOST_TOMBSTONES {
+        let oldest = tombstones.iter().min_by_key(|(id, tombstone)| (tombstone.deleted_at, **id));
+        let oldest = oldest.map(|(id, _)| MetadataRecord::TopicDeleted { id: *id });
+        oldest.into_iter().for_each(|record| draft.add(record));
+    }
     Ok(())
 }
 

@@ -6,8 +6,9 @@ use crate::{
     image::{ClusterImage, PartitionImage},
     record::MetadataRecord,
     requests::{ElectLeaders, Reply},
+    succession::{Rules, TopicRules},
 };
-use model::{BrokerId, TopicPartition};
+use model::TopicPartition;
 
 pub(super) fn decide(draft: &mut Draft, request: &ElectLeaders) -> Reply {
     let results = match &request.partitions {
@@ -43,38 +44,36 @@ fn elect(draft: &mut Draft, partition: &TopicPartition, unclean: bool) -> Result
     let topic = image.topic(&partition.topic).ok_or(ElectionError::UnknownPartition)?;
     let current = topic.partition(partition.partition).ok_or(ElectionError::UnknownPartition)?;
     let id = topic.id;
-    let state = if unclean { elect_any(image, current) } else { elect_preferred(image, current) }?;
+    let rules = Rules::of(image);
+    let rules = rules.of_topic(topic);
+    let state = if unclean { elect_any(current, &rules) } else { elect_preferred(current, &rules) }?;
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
 }
 
 /// The first replica of the list leads again, if it is in the ISR.
-fn elect_preferred(image: &ClusterImage, current: &PartitionImage) -> Result<PartitionImage, ElectionError> {
+fn elect_preferred(current: &PartitionImage, rules: &TopicRules<'_>) -> Result<PartitionImage, ElectionError> {
     let preferred = current.replicas.first().copied();
     if current.leader.is_some() && current.leader == preferred {
         return Err(ElectionError::NotNeeded);
     }
-    match preferred.filter(|id| current.isr.contains(id) && image.is_usable(*id)) {
-        Some(leader) => Ok(led_by(current, leader, current.isr.clone())),
+    match preferred.filter(|id| current.isr.contains(id) && rules.may_lead(*id)) {
+        Some(leader) => Ok(current.led_by(leader, rules)),
         None => Err(ElectionError::PreferredLeaderNotAvailable),
     }
 }
 
-/// Only for a partition nobody leads: somebody of the ISR, else any usable replica, which then is the whole ISR.
-fn elect_any(image: &ClusterImage, current: &PartitionImage) -> Result<PartitionImage, ElectionError> {
+/// Only for a partition nobody leads: somebody who has all records, else any usable replica, which then is the whole ISR.
+fn elect_any(current: &PartitionImage, rules: &TopicRules<'_>) -> Result<PartitionImage, ElectionError> {
     if current.leader.is_some() {
         return Err(ElectionError::NotNeeded);
     }
-    let usable = || current.replicas.iter().copied().filter(|id| image.is_usable(*id));
-    if let Some(leader) = usable().find(|id| current.isr.contains(id)) {
-        return Ok(led_by(current, leader, current.isr.clone()));
+    if let Some(leader) = current.eligible_leader(|id| rules.may_lead(id)) {
+        return Ok(current.led_by(leader, rules));
     }
-    let leader = usable().next().ok_or(ElectionError::EligibleLeadersNotAvailable)?;
-    Ok(PartitionImage { recovering: true, ..led_by(current, leader, vec![leader]) })
-}
-
-fn led_by(current: &PartitionImage, leader: BrokerId, isr: Vec<BrokerId>) -> PartitionImage {
-    let mut state = current.clone();
-    state.succeed(Some(leader), isr);
-    state
+    let any = current.replicas.iter().copied().find(|id| rules.may_lead(*id));
+    let leader = any.ok_or(ElectionError::EligibleLeadersNotAvailable)?;
+    let mut state = PartitionImage { recovering: true, elr: Vec::new(), ..current.clone() };
+    state.succeed(Some(leader), vec![leader]);
+    Ok(state)
 }

@@ -27,6 +27,7 @@ pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &Regis
         id: request.id,
         epoch,
         incarnation: request.incarnation,
+        log_life: request.log_life,
         rack: request.rack.clone(),
         endpoints: request.endpoints.clone(),
         fenced: !request.serves_at_once,

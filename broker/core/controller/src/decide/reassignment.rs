@@ -4,9 +4,10 @@
 use super::Draft;
 use crate::{
     errors::ReassignmentError,
-    image::PartitionImage,
+    image::{ClusterImage, PartitionImage, TopicImage},
     record::MetadataRecord,
     requests::{ReassignPartitions, Reply},
+    succession::Rules,
 };
 use model::{BrokerId, TopicPartition};
 use std::collections::BTreeSet;
@@ -25,10 +26,10 @@ pub(super) fn decide(draft: &mut Draft, request: &ReassignPartitions) -> Reply {
 fn find<'a>(
     draft: &'a Draft,
     partition: &TopicPartition,
-) -> Result<(model::TopicId, &'a PartitionImage), ReassignmentError> {
+) -> Result<(&'a TopicImage, &'a PartitionImage), ReassignmentError> {
     let topic = draft.image().topic(&partition.topic).ok_or(ReassignmentError::UnknownPartition)?;
     let current = topic.partition(partition.partition).ok_or(ReassignmentError::UnknownPartition)?;
-    Ok((topic.id, current))
+    Ok((topic, current))
 }
 
 /// Replicas become target ∪ current, and the rest leaves once every target is in the ISR. Where the target adds nobody
@@ -39,7 +40,7 @@ fn reassign(
     target: &[BrokerId],
     allow_replication_factor_change: bool,
 ) -> Result<(), ReassignmentError> {
-    let (id, current) = find(draft, partition)?;
+    let (topic, current) = find(draft, partition)?;
     check_target(draft, target)?;
     let settled = settled_replicas(current);
     if !allow_replication_factor_change && target.len() != settled.len() {
@@ -49,6 +50,23 @@ fn reassign(
             target.len()
         )));
     }
+    let state = begun(draft.image(), topic, current, target)?;
+    if state.same_but_epochs(current) {
+        return Ok(());
+    }
+    let id = topic.id;
+    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
+    Ok(())
+}
+
+/// The partition once the reassignment has begun.
+pub(super) fn begun(
+    image: &ClusterImage,
+    topic: &TopicImage,
+    current: &PartitionImage,
+    target: &[BrokerId],
+) -> Result<PartitionImage, ReassignmentError> {
+    let settled = settled_replicas(current);
     let mut state = PartitionImage {
         adding_replicas: target.iter().copied().filter(|id| !settled.contains(id)).collect(),
         removing_replicas: settled.iter().copied().filter(|id| !target.contains(id)).collect(),
@@ -64,12 +82,8 @@ fn reassign(
     if isr.is_empty() {
         return Err(only_added_in_sync());
     }
-    state.settle(current, isr, |id| draft.image().is_usable(id));
-    if state.same_but_epochs(current) {
-        return Ok(());
-    }
-    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
-    Ok(())
+    state.settle(current, isr, &Rules::of(image).of_topic(topic));
+    Ok(state)
 }
 
 /// The replicas without a running reassignment.
@@ -92,7 +106,7 @@ fn check_target(draft: &Draft, target: &[BrokerId]) -> Result<(), ReassignmentEr
 }
 
 fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), ReassignmentError> {
-    let (id, current) = find(draft, partition)?;
+    let (topic, current) = find(draft, partition)?;
     if current.adding_replicas.is_empty() && current.removing_replicas.is_empty() {
         return Err(ReassignmentError::NotInProgress);
     }
@@ -103,7 +117,8 @@ fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), Reassignm
     }
     let mut state =
         PartitionImage { replicas, adding_replicas: Vec::new(), removing_replicas: Vec::new(), ..current.clone() };
-    state.settle(current, isr, |id| draft.image().is_usable(id));
+    state.settle(current, isr, &Rules::of(draft.image()).of_topic(topic));
+    let id = topic.id;
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
 }

@@ -2,36 +2,34 @@
 
 mod configs;
 mod elections;
+mod internal_replication;
 mod lifecycle;
 mod replay;
+mod tombstones;
 mod topics;
 
 use crate::{
-    BrokerRegistration, ClusterImage, Controller, Effect, Endpoint, Event, MetadataChange, RequestId, SessionSettings,
-    Settings, TopicError, record::MetadataRecord, requests::*,
+    BrokerRegistration, ClusterImage, Controller, Effect, Endpoint, Event, MetadataChange, RequestId, Settings,
+    TopicError, record::MetadataRecord, requests::*,
 };
 use model::{
     BrokerEpoch, BrokerId, ClusterId, Incarnation, MonotonicTime, PartitionIndex, TopicId, TopicName, TopicPartition,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const NOW: MonotonicTime = MonotonicTime::ZERO;
 
 pub(super) struct Cluster {
     controller: Controller,
+    settings: Settings,
+    pub(super) now: MonotonicTime,
     requests: u64,
     /// Everything committed so far.
     pub(super) changes: Vec<MetadataChange>,
 }
 
 pub(super) fn settings() -> Settings {
-    Settings {
-        num_partitions: 3,
-        default_replication_factor: 1,
-        delete_topic_enable: true,
-        sessions: SessionSettings::NEVER_LOST,
-        hand_back: None,
-    }
+    Settings { num_partitions: 3, ..Settings::default() }
 }
 
 impl Cluster {
@@ -41,7 +39,8 @@ impl Cluster {
 
     pub(super) fn with(settings: Settings, brokers: i32) -> Self {
         let empty = Arc::new(ClusterImage::empty(ClusterId::from("test")));
-        let mut cluster = Self { controller: Controller::new(settings, empty, NOW), requests: 0, changes: Vec::new() };
+        let controller = Controller::new(settings.clone(), empty, NOW);
+        let mut cluster = Self { controller, settings, now: NOW, requests: 0, changes: Vec::new() };
         for id in 1..=brokers {
             cluster.register(id);
         }
@@ -53,6 +52,7 @@ impl Cluster {
         match self.ask(Request::RegisterBroker(RegisterBroker {
             id: BrokerId(id),
             incarnation: Incarnation::default(),
+            log_life: None,
             serves_at_once: true,
             rack: None,
             endpoints,
@@ -64,17 +64,34 @@ impl Cluster {
 
     pub(super) fn ask(&mut self, request: Request) -> Reply {
         self.requests += 1;
-        let mut effects = self.controller.handle(Event::Request { id: RequestId(self.requests), request }, NOW);
-        if let [Effect::Commit(commit)] = &effects[..] {
-            assert_eq!(Some(commit.expected.0), self.changes.last().map(|c| c.version.0).or(Some(0)));
-            self.changes.extend(commit.changes.iter().cloned());
-            effects = self.controller.handle(Event::Committed, NOW);
-            assert!(matches!(effects.remove(0), Effect::Publish { .. }), "published before it is answered");
-        }
+        let mut effects = self.handle(Event::Request { id: RequestId(self.requests), request });
         match effects.pop() {
             Some(Effect::Reply { id, reply }) if effects.is_empty() && id.0 == self.requests => reply,
             other => panic!("one reply, not {other:?} after {effects:?}"),
         }
+    }
+
+    /// What is left to do once everything that was to be committed is.
+    fn handle(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = self.controller.handle(event, self.now);
+        let mut others = Vec::new();
+        while !effects.is_empty() {
+            match effects.remove(0) {
+                Effect::Commit(commit) => {
+                    assert_eq!(Some(commit.expected.0), self.changes.last().map(|c| c.version.0).or(Some(0)));
+                    self.changes.extend(commit.changes.iter().cloned());
+                    effects.extend(self.controller.handle(Event::Committed, self.now));
+                    assert!(matches!(effects.remove(0), Effect::Publish { .. }), "published before it is answered");
+                }
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        assert!(self.handle(Event::Tick).is_empty());
     }
 
     pub(super) fn image(&self) -> &ClusterImage {
@@ -102,7 +119,21 @@ impl Cluster {
         let change = MetadataChange { version: image.metadata_version.next(), records: vec![record] };
         image.apply(&change).unwrap();
         self.changes.push(change);
-        self.controller = Controller::new(settings(), Arc::new(image), NOW);
+        self.controller = Controller::new(self.settings.clone(), Arc::new(image), self.now);
+    }
+
+    /// A broker that comes up and may not lead yet.
+    pub(super) fn fence_from_the_start(&mut self, id: i32) {
+        self.force(MetadataRecord::BrokerRegistered(BrokerRegistration {
+            id: BrokerId(id),
+            epoch: BrokerEpoch(i64::from(id)),
+            incarnation: Incarnation::default(),
+            log_life: None,
+            rack: None,
+            endpoints: Vec::new(),
+            fenced: true,
+            in_controlled_shutdown: false,
+        }));
     }
 
     pub(super) fn fence(&mut self, id: i32) {

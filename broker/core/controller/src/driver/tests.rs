@@ -8,17 +8,12 @@ use model::{ClusterId, Incarnation, TopicId, TopicName};
 const NOW: MonotonicTime = MonotonicTime::ZERO;
 
 fn controller() -> Controller {
-    let settings = Settings {
-        num_partitions: 1,
-        default_replication_factor: 1,
-        delete_topic_enable: true,
-        sessions: SessionSettings::NEVER_LOST,
-        hand_back: None,
-    };
-    let mut controller = Controller::new(settings, Arc::new(ClusterImage::empty(ClusterId::from("test"))), NOW);
+    let mut controller =
+        Controller::new(Settings::default(), Arc::new(ClusterImage::empty(ClusterId::from("test"))), NOW);
     let broker = crate::requests::RegisterBroker {
         id: BrokerId(1),
         incarnation: Incarnation::default(),
+        log_life: None,
         serves_at_once: true,
         rack: None,
         endpoints: Vec::new(),

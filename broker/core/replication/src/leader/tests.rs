@@ -16,6 +16,7 @@ fn assignment(partition_epoch: i32, in_sync: &[BrokerId]) -> Assignment {
         partition_epoch: PartitionEpoch(partition_epoch),
         replicas: vec![ME, SECOND, THIRD],
         in_sync: in_sync.to_vec(),
+        others_are_eligible: false,
         min_in_sync: 1,
         recovering: false,
     }
@@ -200,6 +201,15 @@ fn later_life_of_a_follower_starts_from_nothing() {
 }
 
 #[test]
+fn follower_that_does_not_tell_its_life_does_not_join() {
+    let mut leader = leading(&[ME]);
+    leader.follower_fetched(fetch(SECOND, -1, 10), at(1)).unwrap();
+    assert_eq!(leader.next_proposal(at(1)), None);
+    reached(&mut leader, SECOND, 10, 2);
+    assert_eq!(members(leader.next_proposal(at(2))), [1, 2]);
+}
+
+#[test]
 fn proposal_names_the_life_in_which_each_member_fetched() {
     let mut leader = leading(&[ME]);
     reached(&mut leader, SECOND, 10, 1);
@@ -217,6 +227,15 @@ fn uncleanly_elected_leader_says_that_it_recovered_before_anybody_joins() {
     leader.proposal_accepted(assignment(1, &[ME]), at(2));
     reached(&mut leader, SECOND, 10, 3);
     assert_eq!(members(leader.next_proposal(at(3))), [1, 2]);
+}
+
+#[test]
+fn nothing_is_committed_while_others_are_eligible() {
+    let mut leader = leading(&[ME]);
+    let alone = Assignment { others_are_eligible: true, ..assignment(1, &[ME]) };
+    leader.update(alone, at(1));
+    assert_eq!(leader.log_end_moved(Offset(20)), None, "whatever this broker takes for enough");
+    assert_eq!(leader.update(assignment(2, &[ME]), at(2)), Some(Offset(20)));
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn assignment(epoch: i32, in_sync: &[BrokerId], min_in_sync: usize) -> Assignmen
         partition_epoch: PartitionEpoch(0),
         replicas: vec![ME, OTHER, THIRD],
         in_sync: in_sync.to_vec(),
+        others_are_eligible: false,
         min_in_sync,
         recovering: false,
     }

@@ -1,7 +1,11 @@
 //! Faults that follow on each other, where chance alone would seldom have them meet.
 
-use super::super::{World, broker_node::TOPIC, message::Node};
-use model::{BrokerId, PartitionIndex};
+mod isr_changes;
+mod truncation;
+
+use super::super::{World, message::Node, place::Place};
+use controller::PartitionImage;
+use model::BrokerId;
 use partition_log::Crash;
 use std::time::Duration;
 
@@ -31,12 +35,7 @@ impl World {
     /// A follower joins the ISR, and the leader does not learn of it; then the follower stands still, and the leader dies.
     pub(super) fn hide_a_joining(&mut self) {
         let partition = self.any_partition();
-        let Some(leader) = self.leader_of(partition) else { return };
-        let others: Vec<_> = self.isr_of(partition).into_iter().filter(|id| *id != leader).collect();
-        if others.len() < 2 {
-            return;
-        }
-        let joining = others[self.below(others.len())];
+        let Some((leader, joining)) = self.leader_and_member(partition) else { return };
         self.crash_broker(joining.0, Crash::Process);
         if !self.pass_until(Duration::from_millis(20), |world| !world.isr_of(partition).contains(&joining)) {
             return;
@@ -53,8 +52,24 @@ impl World {
         self.network.heal();
     }
 
-    fn any_partition(&mut self) -> PartitionIndex {
-        PartitionIndex(i32::try_from(self.random.below(u64::from(self.setup.partitions.unsigned_abs()))).unwrap_or(0))
+    /// The others only crash; then the last in-sync replica is lost with its machine, and comes back first or last.
+    pub(super) fn lose_the_last_in_sync(&mut self) {
+        let partition = self.any_partition();
+        let Some(last) = self.leader_of(partition) else { return };
+        let others = (1..=self.setup.brokers).filter(|id| *id != last.0);
+        for id in others {
+            self.crash_broker(id, Crash::Process);
+            let moment = Duration::from_millis(self.random.below(1000));
+            self.pass(moment);
+        }
+        if self.pass_until(Duration::from_millis(20), |world| world.isr_of(partition) == [last]) {
+            self.lose_a_machine(last.0);
+        }
+    }
+
+    fn any_partition(&mut self) -> Place {
+        let all: Vec<_> = Place::all(self.setup.partitions).collect();
+        all[self.below(all.len())]
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -62,13 +77,27 @@ impl World {
     }
 
     /// As it is stored.
-    fn leader_of(&self, partition: PartitionIndex) -> Option<BrokerId> {
-        self.store.image.topic(TOPIC)?.partition(partition)?.leader
+    fn leader_of(&self, partition: Place) -> Option<BrokerId> {
+        self.state_of(partition)?.leader
     }
 
-    fn isr_of(&self, partition: PartitionIndex) -> Vec<BrokerId> {
-        let state = self.store.image.topic(TOPIC).and_then(|topic| topic.partition(partition));
-        state.map(|state| state.isr.clone()).unwrap_or_default()
+    fn isr_of(&self, partition: Place) -> Vec<BrokerId> {
+        self.state_of(partition).map(|state| state.isr.clone()).unwrap_or_default()
+    }
+
+    fn replicas_of(&self, partition: Place) -> Vec<BrokerId> {
+        self.state_of(partition).map(|state| state.replicas.clone()).unwrap_or_default()
+    }
+
+    fn state_of(&self, partition: Place) -> Option<&PartitionImage> {
+        partition.state_in(&self.store.image)
+    }
+
+    /// The leader, and another member of an ISR of three.
+    fn leader_and_member(&mut self, partition: Place) -> Option<(BrokerId, BrokerId)> {
+        let leader = self.leader_of(partition)?;
+        let others: Vec<_> = self.isr_of(partition).into_iter().filter(|id| *id != leader).collect();
+        (others.len() >= 2).then(|| (leader, others[self.below(others.len())]))
     }
 
     fn pass_until(&mut self, step: Duration, holds: impl Fn(&Self) -> bool) -> bool {

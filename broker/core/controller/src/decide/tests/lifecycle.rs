@@ -1,12 +1,14 @@
 //! Three brokers over time: registered, heard, lost, about to stop; their leaders and ISRs.
 
+mod eligible;
+
 use super::*;
 use crate::{
-    ControllerError, Heartbeat, IsrError, PartitionImage,
-    driver::HandBack,
+    ControllerError, Heartbeat, IsrError, PartitionImage, SessionSettings,
     requests::{AlterPartitions, BrokerSession, IsrProposal},
+    settings::HandBack,
 };
-use model::{LeaderEpoch, MetadataVersion, PartitionEpoch};
+use model::{LeaderEpoch, LogLife, MetadataVersion, PartitionEpoch};
 use std::time::Duration;
 
 const TIMEOUT_MS: u64 = 3000;
@@ -19,18 +21,16 @@ struct Live {
     up: Vec<BrokerSession>,
     requests: u64,
     replies: Vec<Reply>,
+    /// How often each broker lost its log.
+    losses: [u128; 5],
 }
 
 impl Live {
     /// Brokers 1 to 3, unfenced, and topic `a` with one partition on all of them, led by 1.
     fn start() -> Self {
-        let sessions =
-            SessionSettings { timeout: Duration::from_millis(TIMEOUT_MS), reconnect_grace: Duration::from_millis(200) };
-        let hand_back = Some(HandBack { interval: Duration::from_secs(300), percentage: 10 });
-        let settings = Settings { sessions, hand_back, ..settings() };
         let empty = Arc::new(ClusterImage::empty(ClusterId::from("test")));
-        let controller = Controller::new(settings, empty, NOW);
-        let mut live = Self { controller, now_ms: 0, up: Vec::new(), requests: 0, replies: Vec::new() };
+        let controller = Controller::new(Self::settings(), empty, NOW);
+        let mut live = Self { controller, now_ms: 0, up: Vec::new(), requests: 0, replies: Vec::new(), losses: [0; 5] };
         (1..=3).for_each(|id| live.come_up(id));
         let created = live.ask(Request::CreateTopics(CreateTopics {
             topics: vec![assigned("a", &[(0, &[1, 2, 3])])],
@@ -38,6 +38,13 @@ impl Live {
         }));
         assert!(matches!(created, Reply::TopicsCreated(results) if results[0].1.is_ok()));
         live
+    }
+
+    fn settings() -> Settings {
+        let sessions =
+            SessionSettings { timeout: Duration::from_millis(TIMEOUT_MS), reconnect_grace: Duration::from_millis(200) };
+        let hand_back = Some(HandBack { interval: Duration::from_secs(300), percentage: 10 });
+        Settings { sessions, hand_back, ..settings() }
     }
 
     fn handle(&mut self, event: Event) {
@@ -62,9 +69,11 @@ impl Live {
     }
 
     fn register(&mut self, id: i32, life: u128) -> Reply {
+        let log_life = self.losses[usize::try_from(id).unwrap()];
         self.ask(Request::RegisterBroker(RegisterBroker {
             id: BrokerId(id),
             incarnation: Incarnation(uuid::Uuid::from_u128(life)),
+            log_life: Some(LogLife(uuid::Uuid::from_u128(log_life))),
             serves_at_once: false,
             rack: None,
             endpoints: Vec::new(),
@@ -304,6 +313,9 @@ fn refusals_come_in_the_order_of_kafka() {
     }
     let unknown_epoch = with(&|p| p.isr[1].1 = BrokerEpoch(-1));
     assert!(live.propose(1, unknown_epoch).is_ok());
+    let mut joins_unknown = live.proposal(&[1, 2, 3]);
+    joins_unknown.isr[2].1 = BrokerEpoch(-1);
+    assert_eq!(live.propose(1, joins_unknown), Err(IsrError::IneligibleReplica));
 }
 
 #[test]

@@ -6,16 +6,52 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 enum Action {
     Register(i32),
-    Create { name: usize, partitions: i32, replication_factor: i16, configs: bool },
-    Delete { name: usize },
-    Grow { name: usize, count: i32 },
-    Configure { name: usize, value: Option<i32> },
-    ConfigureBroker { broker: Option<i32>, value: Option<i32> },
+    Create {
+        name: usize,
+        partitions: i32,
+        replication_factor: i16,
+        configs: bool,
+    },
+    Delete {
+        name: usize,
+    },
+    Grow {
+        name: usize,
+        count: i32,
+    },
+    Configure {
+        name: usize,
+        value: Option<i32>,
+    },
+    ConfigureBroker {
+        broker: Option<i32>,
+        value: Option<i32>,
+    },
     Elect,
-    Reassign { name: usize, target: Option<Vec<i32>> },
+    Reassign {
+        name: usize,
+        target: Option<Vec<i32>>,
+    },
     ProducerIds,
+    Restore {
+        name: usize,
+    },
+    /// Time passes, until no deletion can be undone any more.
+    EndUndo,
+    /// A broker comes up fenced, with its log or without.
+    ComeBack {
+        id: i32,
+        keeps_its_log: bool,
+    },
+    Unfence {
+        id: i32,
+    },
+    Feature {
+        level: i16,
+    },
 }
 
+const UNDO_WINDOW: Duration = Duration::from_secs(600);
 const NAMES: [&str; 6] = ["a", "b", "c.d", "c_d", "e", "__consumer_offsets"];
 
 fn action() -> impl Strategy<Value = Action> {
@@ -36,6 +72,11 @@ fn action() -> impl Strategy<Value = Action> {
         (name, proptest::option::of(proptest::collection::vec(1..4i32, 1..3)))
             .prop_map(|(name, target)| Action::Reassign { name, target }),
         Just(Action::ProducerIds),
+        (0..NAMES.len()).prop_map(|name| Action::Restore { name }),
+        Just(Action::EndUndo),
+        (1..4i32, any::<bool>()).prop_map(|(id, keeps_its_log)| Action::ComeBack { id, keeps_its_log }),
+        (1..4i32).prop_map(|id| Action::Unfence { id }),
+        (0..2i16).prop_map(|level| Action::Feature { level }),
     ]
 }
 
@@ -81,6 +122,33 @@ fn run(cluster: &mut Cluster, step: usize, action: &Action) {
             allow_replication_factor_change: true,
         }),
         Action::ProducerIds => Request::AllocateProducerIds(model::ProducerId(0)),
+        Action::Restore { name } => Request::RestoreTopics(vec![TopicReference::Name(NAMES[*name].into())]),
+        Action::EndUndo => {
+            cluster.pass(UNDO_WINDOW);
+            return;
+        }
+        Action::ComeBack { id, keeps_its_log } => {
+            let Some(known) = cluster.image().brokers.get(&BrokerId(*id)).cloned() else { return };
+            let life = if *keeps_its_log { known.log_life } else { None };
+            let log_life = life.or(Some(model::LogLife(uuid::Uuid::from_u128(step as u128))));
+            cluster.force(MetadataRecord::BrokerRegistered(BrokerRegistration { fenced: true, log_life, ..known }));
+            return;
+        }
+        Action::Unfence { id } => {
+            let id = BrokerId(*id);
+            if let Some(epoch) = cluster.image().brokers.get(&id).map(|known| known.epoch) {
+                cluster.force(MetadataRecord::BrokerUnfenced { id, epoch });
+            }
+            return;
+        }
+        Action::Feature { level } => Request::UpdateFeatures(UpdateFeatures {
+            updates: vec![FeatureUpdate {
+                name: crate::features::ELIGIBLE_LEADER_REPLICAS.to_owned(),
+                level: *level,
+                allow_downgrade: true,
+            }],
+            validate_only: false,
+        }),
     };
     cluster.ask(request);
 }
@@ -93,6 +161,8 @@ fn check(image: &ClusterImage) {
         for partition in &topic.partitions {
             assert!(partition.isr.iter().all(|id| partition.replicas.contains(id)) && !partition.isr.is_empty());
             assert!(partition.leader.is_none_or(|leader| partition.isr.contains(&leader)), "{partition:?}");
+            let may_lead_besides = |id| partition.replicas.contains(id) && !partition.isr.contains(id);
+            assert!(partition.elr.iter().all(may_lead_besides), "{partition:?}");
         }
     }
 }
@@ -102,8 +172,14 @@ proptest! {
     fn records_replayed_from_any_prefix_give_the_same_image(
         actions in proptest::collection::vec(action(), 1..60),
         cut in 0.0..1.0f64,
+        keeps_tombstones in any::<bool>(),
     ) {
-        let mut cluster = Cluster::of(1);
+        let settings = Settings {
+            deletion_undo_window: if keeps_tombstones { UNDO_WINDOW } else { Duration::ZERO },
+            min_insync_replicas: 2,
+            ..settings()
+        };
+        let mut cluster = Cluster::with(settings, 1);
         let mut epochs = std::collections::BTreeMap::new();
         for (step, action) in actions.iter().enumerate() {
             run(&mut cluster, step, action);

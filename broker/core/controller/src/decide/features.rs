@@ -1,0 +1,57 @@
+//! Raising and lowering feature levels (KIP-584, UpdateFeatures).
+
+use super::{Draft, eligible_leaders};
+use crate::{
+    errors::FeatureError,
+    features::{self, FeatureDefinition},
+    record::MetadataRecord,
+    requests::{FeatureUpdate, Reply, UpdateFeatures},
+};
+use std::collections::BTreeMap;
+
+/// A cluster that nobody has used yet begins with everything this version can.
+pub(super) fn begin(draft: &mut Draft) {
+    let highest = features::definitions().iter().map(|one| (one.name, one.highest));
+    highest.for_each(|(name, level)| draft.add(MetadataRecord::FeatureLevelSet { name: name.to_owned(), level }));
+}
+
+/// As in Kafka since version 1 of the request: one that is refused refuses all.
+pub(super) fn decide(draft: &mut Draft, request: &UpdateFeatures) -> Reply {
+    let mut times_named = BTreeMap::<&str, usize>::new();
+    for update in &request.updates {
+        *times_named.entry(&update.name).or_default() += 1;
+    }
+    let check = |update: &FeatureUpdate| {
+        if times_named.get(update.name.as_str()).is_some_and(|times| *times > 1) {
+            return Err(FeatureError::InvalidUpdate("the feature is named more than once".to_owned()));
+        }
+        check(draft, update)
+    };
+    let results: Vec<_> = request.updates.iter().map(|update| (update.name.clone(), check(update))).collect();
+    if !request.validate_only && results.iter().all(|(_, result)| result.is_ok()) {
+        for update in &request.updates {
+            if draft.image().feature_level(&update.name) != update.level {
+                draft.add(MetadataRecord::FeatureLevelSet { name: update.name.clone(), level: update.level });
+            }
+        }
+        eligible_leaders::release(draft, None);
+    }
+    Reply::FeaturesUpdated(results)
+}
+
+fn check(draft: &Draft, update: &FeatureUpdate) -> Result<(), FeatureError> {
+    let Some(FeatureDefinition { lowest, highest, .. }) = features::definition(&update.name) else {
+        return Err(FeatureError::InvalidUpdate(format!("the feature {} is not known", update.name)));
+    };
+    if !(*lowest..=*highest).contains(&update.level) {
+        return Err(FeatureError::InvalidUpdate(format!(
+            "level {} of {} is not supported, only {lowest} to {highest} are",
+            update.level, update.name
+        )));
+    }
+    let current = draft.image().feature_level(&update.name);
+    if update.level < current && !update.allow_downgrade {
+        return Err(FeatureError::DowngradeNotAllowed { name: update.name.clone(), current });
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The static configuration decisions depend on.
+
+use crate::sessions::SessionSettings;
+use std::time::Duration;
+
+/// [`Settings::deletion_undo_window`] of a cluster where nobody says another.
+pub const DELETION_UNDO_WINDOW: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `num.partitions`.
+    pub num_partitions: i32,
+    /// `default.replication.factor`.
+    pub default_replication_factor: i16,
+    /// `min.insync.replicas`: has to be what the brokers' own files say.
+    pub min_insync_replicas: u32,
+    /// `delete.topic.enable`.
+    pub delete_topic_enable: bool,
+    /// A deletion can be undone for this long; 0: it is final at once, and so is the loss of the records.
+    pub deletion_undo_window: Duration,
+    /// The replicas of internal topics where there are as many brokers.
+    pub internal_replication_factor: i16,
+    pub sessions: SessionSettings,
+    /// `auto.leader.rebalance.enable`.
+    pub hand_back: Option<HandBack>,
+}
+
+impl Default for Settings {
+    /// Kafka's defaults, for a broker that is alone with its controller.
+    fn default() -> Self {
+        Self {
+            num_partitions: 1,
+            default_replication_factor: 1,
+            min_insync_replicas: 1,
+            delete_topic_enable: true,
+            deletion_undo_window: Duration::ZERO,
+            internal_replication_factor: 3,
+            sessions: SessionSettings::NEVER_LOST,
+            hand_back: None,
+        }
+    }
+}
+
+/// When preferred leaders lead again by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandBack {
+    /// `leader.imbalance.check.interval.seconds`.
+    pub interval: Duration,
+    /// `leader.imbalance.per.broker.percentage`.
+    pub percentage: u32,
+}
