@@ -132,7 +132,7 @@ impl World {
             coordinator.waiting.push((end, Message::CommittedOffsets { request }));
         }
         if let Ok(leader) = partition.replica.leader_mut() {
-            leader.log_end_moved(end);
+            leader.log_end_moved(end, self.network.now);
         }
         self.publish(id, Place::Offsets);
     }
