@@ -71,8 +71,8 @@ pub struct RemoteController {
 pub enum SessionError {
     #[error("the address of the controller, '{0}', is not HOST:PORT")]
     Address(String),
-    #[error("no controller answers at {address}: {source}")]
-    Unreachable { address: String, source: tonic::transport::Error },
+    #[error("no controller answers at {address}: {reason}")]
+    Unreachable { address: String, reason: String },
     #[error(transparent)]
     Call(#[from] tonic::Status),
     #[error("the controller refuses this broker: {0}")]
@@ -126,8 +126,20 @@ async fn connect(address: &str) -> Result<ControlPlaneClient<Channel>, SessionEr
         .keep_alive_timeout(KEEP_ALIVE_LIMIT)
         .tcp_nodelay(true);
     let channel = endpoint.connect().await;
-    let channel = channel.map_err(|source| SessionError::Unreachable { address: address.to_owned(), source })?;
+    let channel = channel.map_err(|error| SessionError::Unreachable {
+        address: address.to_owned(),
+        reason: innermost(&error).to_string(),
+    })?;
     Ok(ControlPlaneClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE))
+}
+
+/// The library says "transport error", and why only in what it wraps.
+fn innermost(error: &tonic::transport::Error) -> &dyn std::error::Error {
+    let mut error: &dyn std::error::Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 impl RemoteController {
