@@ -47,6 +47,10 @@ pub struct Identity {
     pub format_version: u32,
     pub cluster_id: ClusterId,
     pub broker_id: BrokerId,
+    /// A process that was only the controller was here. A broker that took its metadata for its own would be a second one
+    /// with the id of another, and without its records.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub controller_only: bool,
 }
 
 /// What the start asks of a folder.
@@ -59,6 +63,8 @@ pub struct Wanted {
     /// What a new folder gets where nothing is asked.
     pub fresh_cluster_id: ClusterId,
     pub default_broker_id: BrokerId,
+    /// The process is no broker.
+    pub controller_only: bool,
 }
 
 /// Why a folder is not used. Each text says what to do.
@@ -96,6 +102,10 @@ pub enum DataFolderError {
         "data folder {path} belongs to cluster {found}, not {asked}; set that cluster id, or give another folder with --data-dir"
     )]
     OtherCluster { path: PathBuf, found: ClusterId, asked: ClusterId },
+    #[error(
+        "data folder {path} is that of a cluster's controller; start it with --roles controller, or give another folder with --data-dir"
+    )]
+    OfController { path: PathBuf },
 }
 
 impl DataFolder {
@@ -111,7 +121,7 @@ impl DataFolder {
         // Before the lock: a folder of somebody else must not get a file of ours.
         refuse_foreign(&path)?;
         let lock = lock(&path)?;
-        let (identity, is_new) = match read_identity(&path)? {
+        let (mut identity, is_new) = match read_identity(&path)? {
             Some(identity) => (identity, false),
             None => {
                 refuse_foreign(&path)?;
@@ -119,12 +129,17 @@ impl DataFolder {
                     format_version: FORMAT_VERSION,
                     cluster_id: wanted.cluster_id.clone().unwrap_or_else(|| wanted.fresh_cluster_id.clone()),
                     broker_id: wanted.broker_id.unwrap_or(wanted.default_broker_id),
+                    controller_only: wanted.controller_only,
                 };
                 write_identity(&path, &identity)?;
                 (identity, true)
             }
         };
         check_wanted(&path, &identity, wanted)?;
+        if wanted.controller_only && !identity.controller_only {
+            identity.controller_only = true;
+            write_identity(&path, &identity)?;
+        }
         Ok(Self { path, identity, is_new, _lock: lock })
     }
 
@@ -269,6 +284,9 @@ fn check_wanted(path: &Path, identity: &Identity, wanted: &Wanted) -> Result<(),
     }
     if let Some(asked) = wanted.cluster_id.clone().filter(|asked| *asked != identity.cluster_id) {
         return Err(DataFolderError::OtherCluster { path: path.to_owned(), found: identity.cluster_id.clone(), asked });
+    }
+    if identity.controller_only && !wanted.controller_only {
+        return Err(DataFolderError::OfController { path: path.to_owned() });
     }
     Ok(())
 }

@@ -40,9 +40,11 @@ pub(super) fn of_broker(broker: &RunningBroker) {
 }
 
 pub(super) fn of_controller(controller: &RunningController) {
-    let (address, folder) = (controller.address(), controller.data_folder().display());
+    let (bound, folder) = (controller.address(), controller.data_folder().display());
     let (cluster_id, milliseconds) = (controller.cluster_id(), controller.age().as_millis() as u64);
-    tracing::info!(%address, cluster_id, data_folder = %folder, milliseconds, "controller ready");
+    tracing::info!(address = %bound, cluster_id, data_folder = %folder, milliseconds, "controller ready");
+    // The next commands are for this machine.
+    let address = if bound.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], bound.port())) } else { bound };
     let text = format!(
         "weir-broker {version}: the controller is ready after {milliseconds} ms\n\
          {brokers}{cluster}{data}{admin}\n\
@@ -51,7 +53,7 @@ pub(super) fn of_controller(controller: &RunningController) {
            weir-broker --roles broker --node-id 1 --controller {address} --data-dir broker-1 \\\n    \
              --listen 127.0.0.1:9092 --admin-listen 127.0.0.1:9645\n",
         version = env!("CARGO_PKG_VERSION"),
-        brokers = line("Brokers", &address.to_string()),
+        brokers = line("Brokers", &bound.to_string()),
         cluster = line("Cluster", cluster_id),
         data = line("Data folder", &folder.to_string()),
         admin = admin_line(controller.admin_address()),

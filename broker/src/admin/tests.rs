@@ -31,6 +31,7 @@ async fn readiness_follows_the_life_of_the_broker() {
     for (readiness, status, body) in [
         (Readiness::Starting, "503", "starting\n"),
         (Readiness::Ready, "200", "ready\n"),
+        (Readiness::Fenced, "503", "fenced: the controller does not hear this broker\n"),
         (Readiness::Stopping, "503", "stopping\n"),
         (Readiness::Failed, "503", "the data folder is gone\n"),
     ] {
@@ -77,4 +78,19 @@ async fn a_connection_that_says_nothing_is_cut() {
     let served = serve().await;
     let mut stream = TcpStream::connect(served.address).await.expect("connects");
     assert_eq!(stream.read(&mut [0; 16]).await.unwrap_or(0), 0);
+}
+
+#[test]
+fn fencing_shows_only_while_the_broker_serves() {
+    let health = Health::default();
+    health.serve(false);
+    assert_eq!(health.get(), Readiness::Starting);
+    health.set(Readiness::Ready);
+    for (may_lead, expected) in [(false, Readiness::Fenced), (true, Readiness::Ready)] {
+        health.serve(may_lead);
+        assert_eq!(health.get(), expected);
+    }
+    health.set(Readiness::Stopping);
+    health.serve(true);
+    assert_eq!(health.get(), Readiness::Stopping);
 }

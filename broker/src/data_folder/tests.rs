@@ -7,6 +7,7 @@ fn wanted() -> Wanted {
         broker_id: None,
         fresh_cluster_id: ClusterId::from("fresh"),
         default_broker_id: BrokerId(1),
+        controller_only: false,
     }
 }
 
@@ -123,4 +124,19 @@ fn a_folder_that_was_deleted_is_noticed() {
     let data = DataFolder::open(&path, &wanted()).expect("opens");
     fs::remove_dir_all(&path).expect("remove");
     assert!(!data.is_there());
+}
+
+#[test]
+fn a_broker_does_not_take_the_folder_of_a_controller() {
+    let parent = folder();
+    let controller = Wanted { controller_only: true, ..wanted() };
+    for _ in 0..2 {
+        DataFolder::open(parent.path(), &controller).expect("opens");
+        let message = refusal(parent.path(), &wanted());
+        assert!(message.contains("start it with --roles controller"), "{message}");
+    }
+    let copied = folder();
+    DataFolder::open(copied.path(), &wanted()).expect("opens");
+    DataFolder::open(copied.path(), &controller).expect("opens: a controller may begin with the copy of a broker");
+    refusal(copied.path(), &wanted());
 }

@@ -51,6 +51,7 @@ pub(super) fn open_folder(config: &BrokerConfig, clock: &Clock) -> anyhow::Resul
         broker_id: asked_for_id.then_some(config.node_id),
         fresh_cluster_id: ClusterId::from_random_bytes(clock.random_bytes()),
         default_broker_id: config.node_id,
+        controller_only: !config.role.is_broker(),
     };
     Ok(DataFolder::open(&config.data_dir, &wanted)?)
 }

@@ -1,11 +1,16 @@
 //! Processes of a cluster, each with a role.
 
 use super::process::{Process, command, run, text};
-use std::path::Path;
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-fn controller(folder: &Path, listen: &str) -> Process {
+fn controller(folder: &Path, settings: &[&str]) -> Process {
     let mut command = command(folder);
-    command.args(["--roles", "controller", "--data-dir", "controller", "--control-plane-listen", listen]);
+    command.args(["--roles", "controller", "--data-dir", "controller", "--control-plane-listen", "127.0.0.1:0"]);
+    command.args(settings);
     command.args(["--admin-listen", "127.0.0.1:0"]);
     Process::start_command(command)
 }
@@ -18,7 +23,7 @@ fn broker(folder: &Path, controller: &str, id: &str) -> Process {
 #[test]
 fn a_controller_and_brokers_start_answer_for_their_health_and_stop() {
     let folder = tempfile::tempdir().expect("make a folder");
-    let controller = controller(folder.path(), "127.0.0.1:0");
+    let controller = controller(folder.path(), &[]);
     assert!(controller.greeting.contains("There is no standby"), "{}", controller.greeting);
     assert!(controller.get("/readyz").ends_with("ready\n"));
     let address = controller.control_plane_address().to_string();
@@ -48,6 +53,46 @@ fn a_controller_and_brokers_start_answer_for_their_health_and_stop() {
     assert_eq!(run(folder.path(), &check).status.code(), Some(1));
 }
 
+/// Asks until the answer is as expected; one that never is fails the test.
+fn until(process: &Process, path: &str, expected: &str) {
+    let began = Instant::now();
+    while !process.get(path).contains(expected) {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for {expected}");
+    }
+}
+
+fn until_active(controller: &Process, count: usize) {
+    until(controller, "/metrics", &format!("kafka_controller_kafkacontroller_activebrokercount {count}\n"));
+}
+
+#[test]
+fn a_broker_that_stands_still_is_fenced_and_comes_back_when_it_goes_on() {
+    let folder = tempfile::tempdir().expect("make a folder");
+    let controller = controller(folder.path(), &["--set", "broker.session.timeout.ms=600"]);
+    let address = controller.control_plane_address().to_string();
+    let brokers = ["1", "2"].map(|id| broker(folder.path(), &address, id));
+    until_active(&controller, 2);
+    brokers[1].signal(Signal::STOP);
+    until_active(&controller, 1);
+    brokers[1].signal(Signal::CONT);
+    until_active(&controller, 2);
+    until(&brokers[1], "/readyz", "\r\nready\n");
+}
+
+#[test]
+fn a_broker_that_is_killed_is_missed_long_before_its_session_would_end() {
+    let folder = tempfile::tempdir().expect("make a folder");
+    let controller = controller(folder.path(), &["--set", "broker.session.timeout.ms=600000"]);
+    let address = controller.control_plane_address().to_string();
+    let brokers = ["1", "2", "3"].map(|id| broker(folder.path(), &address, id));
+    until_active(&controller, 3);
+    brokers[1].signal(Signal::KILL);
+    until_active(&controller, 2);
+    let again = broker(folder.path(), &address, "2");
+    until_active(&controller, 3);
+    assert!(again.get("/readyz").ends_with("ready\n"));
+}
+
 #[test]
 fn a_broker_that_waits_for_its_controller_says_so_and_stops_when_told() {
     let folder = tempfile::tempdir().expect("make a folder");
@@ -64,8 +109,7 @@ fn a_broker_that_waits_for_its_controller_says_so_and_stops_when_told() {
         assert_ne!(std::io::BufRead::read_line(&mut errors, &mut log).expect("read its log"), 0, "ended: {log}");
     }
     assert!(log.contains(&nobody), "{log}");
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
-        .expect("send a signal");
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("send a signal");
     assert_eq!(child.wait().expect("wait for its end").code(), Some(0));
     assert!(!folder.path().join("data").exists(), "nothing was decided about a folder");
 }

@@ -4,13 +4,14 @@
 //! whether the controller decided them nobody knows.
 
 mod applier;
+mod reaching;
 
 use crate::{
     handle::{Call, ControllerHandle},
     host::Publisher,
     wire::{
-        Answer, Ask, BrokerMessage, ControllerMessage, Departure, DescribeRequest, Heartbeat, Refused, Registration,
-        broker_message::Kind as Sent, control_plane_client::ControlPlaneClient, controller_message::Kind,
+        Answer, Ask, BrokerMessage, ControllerMessage, Departure, Heartbeat, Refused, Registration,
+        broker_message::Kind as Sent, controller_message::Kind,
     },
 };
 use applier::{Applier, Work};
@@ -19,6 +20,8 @@ use controller::{
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch};
+use reaching::{CONNECT_LIMIT, connect};
+pub use reaching::{SessionError, describe};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,23 +29,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Streaming,
-    transport::{Channel, Endpoint},
-};
+use tonic::Streaming;
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// Messages that wait for the connection.
 const OUTGOING: usize = 64;
 /// Heartbeats within one session timeout.
 const HEARTBEATS: u32 = 6;
-/// A controller that says nothing at all for this long, on top of the interval between questions, is not there.
-const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// The image of a million partitions is smaller.
-const LARGEST_MESSAGE: usize = 512 << 20;
 
 /// Where the controller is and who the broker is.
 #[derive(Debug, Clone)]
@@ -65,69 +59,6 @@ pub struct RemoteController {
     handle: ControllerHandle,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    #[error("the address of the controller, '{0}', is not HOST:PORT")]
-    Address(String),
-    #[error("no controller answers at {address}: {source}")]
-    Unreachable { address: String, source: tonic::transport::Error },
-    #[error(transparent)]
-    Call(#[from] tonic::Status),
-    #[error("the controller refuses this broker: {0}")]
-    Refused(String),
-    #[error("the controller does not take this broker now: {0}")]
-    NotNow(String),
-    #[error("the controller's epoch {found} is below {known}, which this broker has seen: another one took over")]
-    OldController { found: i64, known: i64 },
-    #[error("the controller sent what this version does not understand: {0}")]
-    Malformed(String),
-    #[error("the controller ended the session")]
-    Ended,
-}
-
-impl SessionError {
-    /// Time does not mend it.
-    fn is_final(&self) -> bool {
-        matches!(self, Self::Address(_) | Self::Refused(_))
-    }
-}
-
-/// Which cluster the controller at `address` decides for. Waits until one answers.
-pub async fn describe(address: &str) -> Result<ClusterId, SessionError> {
-    let mut retry = FIRST_RETRY;
-    let mut told = None;
-    loop {
-        let described = match connect(address).await {
-            Ok(mut client) => client.describe(DescribeRequest {}).await.map_err(SessionError::from),
-            Err(error) => Err(error),
-        };
-        match described {
-            Ok(response) => return Ok(ClusterId::from(response.into_inner().cluster_id)),
-            Err(error) if error.is_final() => return Err(error),
-            Err(error) => {
-                if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
-                    tracing::warn!(%error, "waiting for the controller");
-                    told = Some(Instant::now());
-                }
-            }
-        }
-        sleep(retry).await;
-        retry = (retry * 2).min(LONGEST_RETRY);
-    }
-}
-
-async fn connect(address: &str) -> Result<ControlPlaneClient<Channel>, SessionError> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|_| SessionError::Address(address.to_owned()))?
-        .connect_timeout(CONNECT_LIMIT)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
-        .tcp_nodelay(true);
-    let channel = endpoint.connect().await;
-    let channel = channel.map_err(|source| SessionError::Unreachable { address: address.to_owned(), source })?;
-    Ok(ControlPlaneClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE))
 }
 
 impl RemoteController {

@@ -1,0 +1,90 @@
+//! Finding the controller, and why there is no session with it.
+
+use super::{FIRST_RETRY, LONGEST_RETRY};
+use crate::wire::{DescribeRequest, control_plane_client::ControlPlaneClient};
+use model::ClusterId;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tonic::transport::{Channel, Endpoint};
+
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// A controller that says nothing at all for this long, on top of the interval between questions, is not there.
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// The image of a million partitions is smaller.
+const LARGEST_MESSAGE: usize = 512 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("the address of the controller, '{0}', is not HOST:PORT")]
+    Address(String),
+    #[error("no controller answers at {address}: {reason}")]
+    Unreachable { address: String, reason: String },
+    #[error(transparent)]
+    Call(#[from] tonic::Status),
+    #[error("the controller refuses this broker: {0}")]
+    Refused(String),
+    #[error("the controller does not take this broker now: {0}")]
+    NotNow(String),
+    #[error("the controller's epoch {found} is below {known}, which this broker has seen: another one took over")]
+    OldController { found: i64, known: i64 },
+    #[error("the controller sent what this version does not understand: {0}")]
+    Malformed(String),
+    #[error("the controller ended the session")]
+    Ended,
+}
+
+impl SessionError {
+    /// Time does not mend it.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Address(_) | Self::Refused(_))
+    }
+}
+
+/// Which cluster the controller at `address` decides for. Waits until one answers.
+pub async fn describe(address: &str) -> Result<ClusterId, SessionError> {
+    let mut retry = FIRST_RETRY;
+    let mut told = None;
+    loop {
+        let described = match connect(address).await {
+            Ok(mut client) => client.describe(DescribeRequest {}).await.map_err(SessionError::from),
+            Err(error) => Err(error),
+        };
+        match described {
+            Ok(response) => return Ok(ClusterId::from(response.into_inner().cluster_id)),
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => {
+                if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
+                    tracing::warn!(%error, "waiting for the controller");
+                    told = Some(Instant::now());
+                }
+            }
+        }
+        sleep(retry).await;
+        retry = (retry * 2).min(LONGEST_RETRY);
+    }
+}
+
+pub(super) async fn connect(address: &str) -> Result<ControlPlaneClient<Channel>, SessionError> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|_| SessionError::Address(address.to_owned()))?
+        .connect_timeout(CONNECT_LIMIT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
+        .tcp_nodelay(true);
+    let channel = endpoint.connect().await;
+    let channel = channel.map_err(|error| SessionError::Unreachable {
+        address: address.to_owned(),
+        reason: innermost(&error).to_string(),
+    })?;
+    Ok(ControlPlaneClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE))
+}
+
+/// The library says "transport error", and why only in what it wraps.
+fn innermost(error: &tonic::transport::Error) -> &dyn std::error::Error {
+    let mut error: &dyn std::error::Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
