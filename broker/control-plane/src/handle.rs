@@ -38,7 +38,7 @@ macro_rules! call {
     ($self:ident, $request:expr, $variant:path) => {
         match $self.call($request).await? {
             $variant(result) => Ok(result),
-            other => unreachable!("the controller answers a request with its own reply, not {other:?}"),
+            other => Err(ControllerError::Malformed(format!("an answer to another question: {other:?}"))),
         }
     };
 }

@@ -80,9 +80,8 @@ async fn low_watermark(
 ) -> Result<Offset, i16> {
     let topic = topic.ok_or(Code::UnknownTopicOrPartition.code())?;
     let index = PartitionIndex(asked.partition_index);
-    let partition = topic
-        .get(index)
-        .ok_or_else(|| not_held(&context.broker.metadata.current(), TopicReference::Id(topic.id()), index).code())?;
+    let partition =
+        topic.get(index).ok_or_else(|| not_held(&context.broker, TopicReference::Id(topic.id()), index).code())?;
     if topic.is_internal() {
         return Err(Code::InvalidTopicException.code());
     }

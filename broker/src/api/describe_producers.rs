@@ -43,7 +43,7 @@ async fn producers(context: &RequestContext, topic: &TopicName, index: i32) -> R
         .broker
         .partitions
         .get(topic, index)
-        .ok_or_else(|| not_held(&context.broker.metadata.current(), TopicReference::Name(topic), index).code())?;
+        .ok_or_else(|| not_held(&context.broker, TopicReference::Name(topic), index).code())?;
     partition.check(LeaderEpoch::UNKNOWN).map_err(error_codes::unavailable)?;
     partition.producers().await.ok_or(Code::KafkaStorageError.code())
 }

@@ -87,9 +87,8 @@ impl Asked<'_> {
         }
         let index = PartitionIndex(asked.partition_index);
         let partition = self.context.broker.partitions.get(&topic.name, index);
-        let partition = partition.ok_or_else(|| {
-            not_held(&self.context.broker.metadata.current(), TopicReference::Name(&topic.name), index).code()
-        })?;
+        let partition =
+            partition.ok_or_else(|| not_held(&self.context.broker, TopicReference::Name(&topic.name), index).code())?;
         partition.recovered_by(Instant::now() + PATIENCE_FOR_RECOVERY).await;
         partition.check(LeaderEpoch(asked.current_leader_epoch)).map_err(error_codes::unavailable)?;
         self.find(&partition, asked.timestamp).await

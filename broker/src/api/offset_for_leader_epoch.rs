@@ -43,7 +43,7 @@ async fn end(
         .broker
         .partitions
         .get(topic, index)
-        .ok_or_else(|| not_held(&context.broker.metadata.current(), TopicReference::Name(topic), index).code())?;
+        .ok_or_else(|| not_held(&context.broker, TopicReference::Name(topic), index).code())?;
     partition.check(LeaderEpoch(asked.current_leader_epoch)).map_err(error_codes::unavailable)?;
     let epoch = LeaderEpoch(asked.leader_epoch);
     // The current epoch goes on, so its end is the end of the log; a closed log need not open for it.

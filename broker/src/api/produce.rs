@@ -214,7 +214,7 @@ impl Pending {
         }
         let Some(partition) = topic.get(PartitionIndex(index)) else {
             let known = TopicReference::Id(topic.id());
-            let code = not_held(&self.context.broker.metadata.current(), known, PartitionIndex(index));
+            let code = not_held(&self.context.broker, known, PartitionIndex(index));
             let current_leader = known_leader(&self.context, known, PartitionIndex(index));
             return Err(PartitionResult { current_leader, ..failed(index, code) });
         };

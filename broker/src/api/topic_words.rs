@@ -2,6 +2,7 @@
 //! a client of one listener.
 
 use super::ConnectionContext;
+use crate::Broker;
 use controller::{BrokerRegistration, ClusterImage, Endpoint, PartitionImage, TopicImage};
 use kafka_protocol::{
     ResponseError as Code,
@@ -61,11 +62,18 @@ pub(super) fn unknown(topic: TopicReference<'_>) -> Code {
 }
 
 /// The code for a partition of which this broker holds no replica: clients look for the leader elsewhere, if it exists.
-pub(super) fn not_held(image: &ClusterImage, topic: TopicReference<'_>, partition: PartitionIndex) -> Code {
-    match existing(image, topic) {
-        None => unknown(topic),
-        Some(known) if known.partition(partition).is_some() => Code::NotLeaderOrFollower,
-        Some(_) => Code::UnknownTopicOrPartition,
+pub(super) fn not_held(broker: &Broker, topic: TopicReference<'_>, partition: PartitionIndex) -> Code {
+    // What is held goes before the image: a topic that is gone there may still be in it.
+    let is_known = match topic {
+        TopicReference::Name(name) => broker.partitions.topic(name).is_some(),
+        TopicReference::Id(id) => broker.partitions.topic_by_id(id).is_some(),
+    };
+    if !is_known {
+        return unknown(topic);
+    }
+    match existing(&broker.metadata.current(), topic).and_then(|topic| topic.partition(partition)) {
+        Some(_) => Code::NotLeaderOrFollower,
+        None => Code::UnknownTopicOrPartition,
     }
 }
 

@@ -13,7 +13,7 @@ use controller::{
     requests::{BrokerSession, Reply, Request},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use model::{ClusterId, MetadataVersion};
+use model::{ClusterId, ControllerEpoch, MetadataVersion};
 use std::{net::SocketAddr, pin::Pin, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -124,6 +124,13 @@ impl ControlPlaneServer {
                 "the broker's data is of cluster {}, this is the controller of {}",
                 registration.cluster_id, self.cluster_id
             )));
+        }
+        let obeyed = ControllerEpoch(registration.controller_epoch);
+        if let Some(own) = self.updates.controller_epoch().filter(|own| *own < obeyed) {
+            // It finds the other one, or this controller learns of it with its next commit.
+            let (own, obeyed) = (own.0, obeyed.0);
+            let reason = format!("this controller has epoch {own}, the broker has obeyed one of epoch {obeyed}");
+            return Err(RegistrationRefused { reason, retriable: true });
         }
         let request = registration.request().map_err(|error| fatal(error.to_string()))?;
         let id = request.id;

@@ -6,7 +6,7 @@ use crate::{
     wire::{Changes, Snapshot, controller_message::Kind},
 };
 use controller::{ClusterImage, MetadataChange};
-use model::MetadataVersion;
+use model::{ControllerEpoch, MetadataVersion};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::watch;
 
@@ -36,6 +36,11 @@ impl Updates {
     /// The controller has stopped: its sessions end, so that brokers look for another.
     pub fn close(&self) {
         self.sender.send_modify(|state| state.is_closed = true);
+    }
+
+    /// Of this controller, once it has committed anything.
+    pub(super) fn controller_epoch(&self) -> Option<ControllerEpoch> {
+        self.sender.borrow().image.as_ref().map(|image| image.controller_epoch)
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<State> {

@@ -108,6 +108,7 @@ impl World {
         if now.since(sent_at) > REQUEST_TIMEOUT {
             return;
         }
+        let now = self.network.now;
         let Some(partition) = self.offsets_of(id) else { return };
         let Ok(leader) = partition.replica.leader() else { return };
         if leader.check_min_in_sync().is_err() {
@@ -132,7 +133,7 @@ impl World {
             coordinator.waiting.push((end, Message::CommittedOffsets { request }));
         }
         if let Ok(leader) = partition.replica.leader_mut() {
-            leader.log_end_moved(end, self.network.now);
+            leader.log_end_moved(end, now);
         }
         self.publish(id, Place::Offsets);
     }

@@ -222,7 +222,7 @@ fn look(context: &RequestContext, entry: &mut Entry, slot: u32, by_id: bool, rul
     let failed = |code| Look::Read(Box::new(Read { code, ..Read::empty(entry, slot) }));
     let Some(partition) = entry.partition.clone() else {
         let topic = if by_id { TopicReference::Id(entry.topic_id) } else { TopicReference::Name(&entry.topic) };
-        let code = not_held(&context.broker.metadata.current(), topic, PartitionIndex(entry.index));
+        let code = not_held(&context.broker, topic, PartitionIndex(entry.index));
         // Kafka's list is empty rather than null where it has not got as far as a partition.
         return Look::Read(Box::new(Read { code: code.code(), aborted: Some(Vec::new()), ..read }));
     };

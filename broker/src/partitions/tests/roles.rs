@@ -17,6 +17,7 @@ fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment 
         partition_epoch: PartitionEpoch(epoch),
         replicas: vec![ME, OTHER],
         in_sync: in_sync.to_vec(),
+        others_are_eligible: false,
         min_in_sync: 1,
         recovering: false,
     }

@@ -234,7 +234,7 @@ fn nothing_is_committed_while_others_are_eligible() {
     let mut leader = leading(&[ME]);
     let alone = Assignment { others_are_eligible: true, ..assignment(1, &[ME]) };
     leader.update(alone, at(1));
-    assert_eq!(leader.log_end_moved(Offset(20)), None, "whatever this broker takes for enough");
+    assert_eq!(leader.log_end_moved(Offset(20), at(1)), None, "whatever this broker takes for enough");
     assert_eq!(leader.update(assignment(2, &[ME]), at(2)), Some(Offset(20)));
 }
 
