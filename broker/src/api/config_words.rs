@@ -5,6 +5,7 @@ use super::{ConnectionContext, error_codes, topic_words::text};
 use crate::config::{ConfigType, Definition, UpdateMode};
 use controller::{
     ConfigError, ControllerError,
+    replication_throttle::{FOLLOWER_RATE, LEADER_RATE},
     requests::{AlterConfigResource, AlterConfigs, ConfigResource},
     topic_config::{self, ConfigSource},
 };
@@ -64,7 +65,7 @@ fn own_broker(context: &ConnectionContext, name: &str) -> Result<BrokerId, Refus
 }
 
 /// Whether a broker key may be set now: Kafka must allow it, and the change must take effect here. The defaults of
-/// topics do; everything else is read once at the start.
+/// topics and the throttles of a reassignment do; everything else is read once at the start.
 pub(super) fn check_dynamic(resource: &ConfigResource, name: &str, value: Option<&str>) -> Result<(), Refusal> {
     let ConfigResource::Broker(broker) = resource else {
         return Ok(());
@@ -74,7 +75,8 @@ pub(super) fn check_dynamic(resource: &ConfigResource, name: &str, value: Option
     };
     let default_of_topics =
         topic_config::definitions().iter().any(|topic| topic.synonyms.iter().any(|synonym| synonym.name == name));
-    if definition.update_mode == UpdateMode::ReadOnly || !default_of_topics {
+    let is_throttle = [LEADER_RATE, FOLLOWER_RATE].contains(&name);
+    if definition.update_mode == UpdateMode::ReadOnly || !default_of_topics && !is_throttle {
         return Err(refusal(Code::InvalidRequest, format!("{name} cannot be changed while the broker runs")));
     }
     if broker.is_none() && definition.update_mode == UpdateMode::PerBroker {

@@ -37,7 +37,7 @@ def survives(name, producer=Load):
 
         @check(name)
         def _():
-            cluster = Cluster(WORK / fresh("cluster"), PORT)
+            cluster, load = Cluster(WORK / fresh("cluster"), PORT), None
             try:
                 cluster.start()
                 topic(cluster, "survivor")
@@ -52,6 +52,8 @@ def survives(name, producer=Load):
                 print(f"{name}: {load.sent} records, longest gap {max(load.longest_gap.values()):.2f} s", file=sys.stderr)
             finally:
                 cluster.end()
+                if load:
+                    load.abandon()
             shutil.rmtree(cluster.folder)
     return run
 

@@ -47,6 +47,10 @@ class Load:
             producer.poll(self.pause)
         self.unfinished = producer.flush(300)
 
+    def abandon(self):
+        """Nobody waits for it any more."""
+        self.ending.set()
+
     def forget_gaps(self):
         self.longest_gap.clear()
         self.last_acknowledged.clear()
@@ -80,6 +84,11 @@ class ProcessLoad:
                 self.refused.append(line.strip())
             elif word == "sent":
                 self.sent = int(rest[0])
+
+    def abandon(self):
+        """Nobody waits for it any more."""
+        self.process.kill()
+        self.process.wait()
 
     def finish(self):
         self.process.stdin.close()
