@@ -141,7 +141,8 @@ impl Leader {
         let follower = follower.ok_or(NotServed::UnknownReplica)?;
         follower.fetched(fetch, log_end, now)?;
         if self.may_join(fetch.broker) {
-            self.proposals.propose_join(fetch.broker, now);
+            let epoch = epoch_of(&self.followers, fetch.broker);
+            self.proposals.propose_join(fetch.broker, epoch, now);
         }
         Ok(self.raise_high_watermark())
     }
@@ -181,11 +182,7 @@ impl Leader {
     /// The next change to ask the controller for; the same one again after [`Leader::proposal_lost`]. One at a time.
     pub fn next_proposal(&mut self, now: MonotonicTime) -> Option<Proposal> {
         let followers = &self.followers;
-        let epoch_of = |broker: BrokerId| {
-            let follower = followers.iter().find(|follower| follower.broker == broker);
-            follower.map_or(BrokerEpoch(-1), |follower| follower.epoch)
-        };
-        self.proposals.next(&self.assignment, epoch_of, now)
+        self.proposals.next(&self.assignment, |broker| epoch_of(followers, broker), now)
     }
 
     /// The controller committed the proposal; the metadata may say so earlier or later.
@@ -239,4 +236,10 @@ impl Leader {
     fn progress(&self, broker: BrokerId) -> Option<&Progress> {
         self.followers.iter().find(|follower| follower.broker == broker)
     }
+}
+
+/// The life of a follower as far as it told; −1 where it did not.
+fn epoch_of(followers: &[Progress], broker: BrokerId) -> BrokerEpoch {
+    let follower = followers.iter().find(|follower| follower.broker == broker);
+    follower.map_or(BrokerEpoch(-1), |follower| follower.epoch)
 }

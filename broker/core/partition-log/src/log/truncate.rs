@@ -36,6 +36,10 @@ impl<D: Disk> Log<D> {
             segment.retire();
             self.rename_to_deleted(segment, true)?.remove_from(&self.disk).during("remove a truncated segment")?;
         }
+        if keep < self.view.segments.len() {
+            // As with the shortened file: a removed segment must not come back between batches of the leader that overruled it.
+            self.disk.sync_folder(&self.folder).during("sync the folder of removed segments")?;
+        }
         let last = self.view.segments[keep - 1].clone();
         let shortened = self.shorten(&last, offset)?;
         let end = shortened.extent().next_offset;

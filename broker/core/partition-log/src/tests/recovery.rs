@@ -257,3 +257,25 @@ fn only_unflushed_records_go_with_the_machine() {
         append(&mut log, &[plain("on")]);
     }
 }
+
+#[test]
+fn removed_segments_do_not_come_back_among_later_batches_when_the_machine_is_lost() {
+    for seed in 0..100 {
+        let disk = MemoryDisk::new();
+        let mut log = create(&disk, small());
+        append_values(&mut log, &[&*"o".repeat(300); 12]);
+        let plan = log.flush_plan();
+        plan.run().unwrap();
+        log.flushed(&plan);
+        log.truncate_to(Offset(4), NOW).unwrap();
+        let entry = log.checkpoint();
+        for _ in 0..8 {
+            log.append_as_leader(&[plain(&"n".repeat(300))], EPOCH.next(), NOW).unwrap();
+        }
+        let disk = disk.after_machine_loss(seed);
+        let start = Start::Unclean { entry: Some(&entry), crash: Crash::Machine };
+        let (log, _) = reopen(&disk, small(), start);
+        let later: Vec<_> = read_all(&log).into_iter().filter(|(offset, _)| *offset >= 4).collect();
+        assert!(later.iter().all(|(_, value)| value.starts_with('n')), "seed {seed}: {later:?}");
+    }
+}

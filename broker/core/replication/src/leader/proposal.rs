@@ -58,7 +58,8 @@ enum State {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
-    Join(BrokerId),
+    /// In the life in which it caught up: a later one, which the leader may know by the time it asks again, may lack all.
+    Join(BrokerId, BrokerEpoch),
     /// Nothing, so that no copy of this member's joining can be committed any more.
     Confirm(BrokerId),
     Leave(Vec<BrokerId>),
@@ -66,9 +67,9 @@ enum Change {
 }
 
 impl Proposals {
-    pub(super) fn propose_join(&mut self, broker: BrokerId, now: MonotonicTime) {
+    pub(super) fn propose_join(&mut self, broker: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
         if self.state == State::Nothing && now >= self.not_before {
-            self.state = State::Wanted(Change::Join(broker));
+            self.state = State::Wanted(Change::Join(broker, epoch));
         }
     }
 
@@ -85,7 +86,7 @@ impl Proposals {
         };
         match change {
             _ if is_made(Mistake::CountJoinedOnly) => None,
-            Change::Join(broker) | Change::Confirm(broker) => Some(*broker),
+            Change::Join(broker, _) | Change::Confirm(broker) => Some(*broker),
             Change::Leave(_) | Change::Recovered => None,
         }
     }
@@ -112,16 +113,16 @@ impl Proposals {
             return None;
         }
         let change = change.clone();
-        let mut in_sync = assignment.in_sync.clone();
+        let mut in_sync: Vec<_> = assignment.in_sync.iter().map(|broker| (*broker, epoch_of(*broker))).collect();
         match &change {
-            Change::Join(broker) => in_sync.push(*broker),
-            Change::Leave(brokers) => in_sync.retain(|member| !brokers.contains(member)),
+            Change::Join(broker, epoch) => in_sync.push((*broker, *epoch)),
+            Change::Leave(brokers) => in_sync.retain(|(member, _)| !brokers.contains(member)),
             Change::Confirm(_) | Change::Recovered => {}
         }
         let proposal = Proposal {
             leader_epoch: assignment.leader_epoch,
             partition_epoch: assignment.partition_epoch,
-            in_sync: in_sync.into_iter().map(|broker| (broker, epoch_of(broker))).collect(),
+            in_sync,
             recovered: change == Change::Recovered,
         };
         self.state = State::InFlight(change);
@@ -141,7 +142,7 @@ impl Proposals {
                 self.not_before = now + BACKOFF;
                 match change {
                     _ if is_made(Mistake::ForgetRefusedJoin) => State::Nothing,
-                    Change::Join(broker) | Change::Confirm(broker) => State::Wanted(Change::Confirm(*broker)),
+                    Change::Join(broker, _) | Change::Confirm(broker) => State::Wanted(Change::Confirm(*broker)),
                     Change::Leave(_) | Change::Recovered => State::Nothing,
                 }
             }

@@ -201,6 +201,16 @@ fn later_life_of_a_follower_starts_from_nothing() {
 }
 
 #[test]
+fn proposal_made_again_names_the_life_that_caught_up() {
+    let mut leader = leading(&[ME]);
+    reached(&mut leader, SECOND, 10, 1);
+    let proposal = leader.next_proposal(at(1)).unwrap();
+    leader.follower_fetched(fetch(SECOND, 8, 0), at(2)).unwrap();
+    leader.proposal_lost();
+    assert_eq!(leader.next_proposal(at(2)), Some(proposal));
+}
+
+#[test]
 fn follower_that_does_not_tell_its_life_does_not_join() {
     let mut leader = leading(&[ME]);
     leader.follower_fetched(fetch(SECOND, -1, 10), at(1)).unwrap();
