@@ -17,6 +17,9 @@ const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
 
+/// Between the folders of one broker, where nothing is moved: kafka-reassign-partitions clears it with the other two.
+const FOLDER_RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
+
 /// A Kafka code and what a person may read about it.
 pub(super) type Refusal = (i16, StrBytes);
 
@@ -75,7 +78,7 @@ pub(super) fn check_dynamic(resource: &ConfigResource, name: &str, value: Option
     };
     let default_of_topics =
         topic_config::definitions().iter().any(|topic| topic.synonyms.iter().any(|synonym| synonym.name == name));
-    let is_throttle = [LEADER_RATE, FOLLOWER_RATE].contains(&name);
+    let is_throttle = [LEADER_RATE, FOLLOWER_RATE, FOLDER_RATE].contains(&name);
     if definition.update_mode == UpdateMode::ReadOnly || !default_of_topics && !is_throttle {
         return Err(refusal(Code::InvalidRequest, format!("{name} cannot be changed while the broker runs")));
     }

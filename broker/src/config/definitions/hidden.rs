@@ -35,6 +35,8 @@ definitions! {
     Double "remote.log.manager.task.retry.jitter" = "0.2", Any, ReadOnly, None: "Tiered storage, which is not there.";
     Long "server.max.startup.time.ms" = "9223372036854775807", AtLeast(0), ReadOnly, KraftOnly:
         "Bound of the start of a KRaft process.";
+    Long "replica.alter.log.dirs.io.max.bytes.per.second" = "9223372036854775807", AtLeast(0), PerBroker, None:
+        "Moving replicas between folders; a broker has one folder. kafka-reassign-partitions clears it.";
     Int "share.coordinator.cold.partition.snapshot.interval.ms" = "300000", AtLeast(1), ReadOnly, None:
         "Share groups (KIP-932), which are not there.";
     Int "share.coordinator.state.topic.prune.interval.ms" = "300000", AtLeast(1), ReadOnly, None:
