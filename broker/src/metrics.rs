@@ -12,6 +12,7 @@ mod instruments;
 mod partition_series;
 mod process;
 mod purgatory;
+mod replication;
 mod request_channel;
 mod requests;
 mod runtime_load;
@@ -28,6 +29,7 @@ pub use cleaner::CleanerMetrics;
 pub use connections::ConnectionMetrics;
 pub use exposition::{Exposition, Kind};
 pub use instruments::{Counter, Gauge, Histogram};
+pub use replication::ReplicationMetrics;
 pub use requests::RequestMetrics;
 pub use topics::TopicMetrics;
 
@@ -58,6 +60,7 @@ struct Shared {
     request_channel: request_channel::RequestChannelMetrics,
     purgatory: purgatory::PurgatoryMetrics,
     log: LogMetrics,
+    replication: ReplicationMetrics,
     collectors: Mutex<Vec<Arc<dyn Collect>>>,
     slow_collectors: Mutex<Vec<Arc<dyn CollectSlowly>>>,
 }
@@ -82,6 +85,7 @@ impl Metrics {
                 request_channel: request_channel::RequestChannelMetrics::default(),
                 purgatory: purgatory::PurgatoryMetrics::default(),
                 log: LogMetrics::default(),
+                replication: ReplicationMetrics::default(),
                 collectors: Mutex::default(),
                 slow_collectors: Mutex::default(),
             }),
@@ -120,6 +124,10 @@ impl Metrics {
         &self.shared.log
     }
 
+    pub fn replication(&self) -> &ReplicationMetrics {
+        &self.shared.replication
+    }
+
     /// Adds state to be read at each scrape. Called while starting.
     pub fn register(&self, collector: Arc<dyn Collect>) {
         self.shared.collectors.lock().push(collector);
@@ -152,6 +160,7 @@ impl Metrics {
         self.shared.request_channel.collect(&mut exposition);
         self.shared.purgatory.collect(&mut exposition);
         self.shared.log.collect(&mut exposition);
+        self.shared.replication.collect(&mut exposition);
         process::collect(&mut exposition);
         let collectors = self.shared.collectors.lock().clone();
         for collector in collectors {

@@ -19,6 +19,7 @@ use crate::{
     config::BrokerConfig,
     control_plane::ControllerHandle,
     metadata_cache::MetadataCache,
+    metrics::Metrics,
     partitions::{Following, Partition, Partitions},
     replication_quota::ReplicationQuota,
 };
@@ -40,6 +41,7 @@ const MOST_FETCHERS: usize = 4;
 pub(crate) struct ReplicationSetup {
     pub(crate) config: BrokerConfig,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
     pub(crate) metadata: MetadataCache,
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Partitions,

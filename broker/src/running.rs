@@ -92,6 +92,7 @@ impl Broker {
             Replication::start(&ReplicationSetup {
                 config: config.clone(),
                 clock,
+                metrics: metrics.clone(),
                 metadata: metadata.clone(),
                 controller: controller.handle(),
                 partitions: partitions.clone(),

@@ -41,7 +41,7 @@ impl Collect for BrokerState {
         }
         let partitions = broker.partitions.all();
         collect_replicas(exposition, &image, &broker, &partitions);
-        collect_what_a_single_broker_never_does(exposition);
+        collect_elections_and_lag(exposition, &partitions);
         collect_disk(exposition, &broker);
         collect_uncleanable(exposition, &broker, &partitions);
         collect_fetch_sessions(exposition, &broker);
@@ -130,23 +130,14 @@ fn collect_replicas(exposition: &mut Exposition, image: &ClusterImage, broker: &
     );
 }
 
-/// Dashboards and alerts ask for these all the same. The one replica of a partition is its leader and all of its in-sync
-/// set, so that the set never changes and nobody outside it is ever elected.
-fn collect_what_a_single_broker_never_does(exposition: &mut Exposition) {
-    for (name, help) in [
-        (
-            "kafka_controller_controllerstats_uncleanleaderelections_total",
-            "Leaders elected from outside the in-sync set",
-        ),
-        ("kafka_server_replicamanager_isrshrinks_total", "Replicas taken out of an in-sync set"),
-        ("kafka_server_replicamanager_isrexpands_total", "Replicas taken into an in-sync set"),
-        ("kafka_server_replicamanager_failedisrupdates_total", "Changes of an in-sync set that were refused"),
-    ] {
-        exposition.single(name, Kind::Counter, help, 0.0);
-    }
+fn collect_elections_and_lag(exposition: &mut Exposition, held: &[Arc<Partition>]) {
+    // Kept for dashboards: nobody outside the in-sync set is elected but by a person who names the partition.
+    let name = "kafka_controller_controllerstats_uncleanleaderelections_total";
+    exposition.single(name, Kind::Counter, "Leaders elected from outside the in-sync set", 0.0);
     let help = "Records by which a replica fetched to this broker is behind";
     exposition.family("kafka_server_replicafetchermanager_maxlag", Kind::Gauge, help);
-    exposition.sample(&[("clientId", "Replica")], 0.0);
+    let lag = held.iter().map(|partition| partition.lag()).max().unwrap_or(0);
+    exposition.sample(&[("clientId", "Replica")], lag as f64);
 }
 
 fn collect_disk(exposition: &mut Exposition, broker: &Broker) {

@@ -13,7 +13,11 @@ use parking_lot::Mutex;
 use partition_log::StorageError;
 use protocol::record_batch::{BatchError, Batches};
 use replication::{FetchAnswer, FollowerStep, NextFetch};
-use std::{mem, sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::sync::Notify;
 
 /// A log that cannot be opened is tried again after this long.
@@ -85,6 +89,9 @@ impl Partition {
         answer: FetchAnswer,
         records: Bytes,
     ) -> Following {
+        if let FetchAnswer::Records { high_watermark, .. } = answer {
+            self.leader_high_watermark.store(high_watermark.0, Ordering::Relaxed);
+        }
         let need = self.need(&answer, &records);
         let taken = self.exclusive(need, move |partition, writer| {
             partition.take_steps(writer, asked, answer, &records);
@@ -158,6 +165,7 @@ impl Partition {
                 log.append_as_follower(std::slice::from_ref(records), now)?;
                 let log_end = log.log_end();
                 self.storage_works();
+                self.host.metrics.replication().bytes_in.add(records.len() as u64);
                 self.after_append(writer, records.len(), log_end);
             }
             FollowerStep::TruncateTo(offset) => {

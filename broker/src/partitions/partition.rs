@@ -85,6 +85,8 @@ pub(crate) struct Partition {
     pub(super) last_stable: AtomicI64,
     pub(super) high_watermark: AtomicI64,
     pub(super) log_end: AtomicI64,
+    /// The leader's high watermark, as a follower heard it last.
+    pub(super) leader_high_watermark: AtomicI64,
     /// Bytes of all segments, while the log is closed.
     pub(super) closed_size: AtomicI64,
     /// Wall-clock ms of the last request that needed the log: an idle one is closed again.
@@ -120,6 +122,7 @@ impl Partition {
             last_stable: AtomicI64::new(positions.last_stable.0),
             high_watermark: AtomicI64::new(positions.high_watermark.0),
             log_end: AtomicI64::new(positions.log_end.0),
+            leader_high_watermark: AtomicI64::new(0),
             closed_size: AtomicI64::new(closed.size()),
             last_use: AtomicI64::new(0),
             latest_is_known: AtomicBool::new(false),
@@ -180,6 +183,12 @@ impl Partition {
             high_watermark: Offset(high_watermark),
             log_end: Offset(log_end),
         }
+    }
+
+    /// Records that the leader has committed and this follower lacks; 0 for a leader.
+    pub(crate) fn lag(&self) -> i64 {
+        let behind = self.leader_high_watermark.load(Ordering::Relaxed) - self.log_end.load(Ordering::Relaxed);
+        if self.leads() { 0 } else { behind.max(0) }
     }
 
     /// Until then "latest" could go backwards, for the leader before may have told a higher offset.

@@ -27,9 +27,10 @@ pub(super) async fn run(setup: ReplicationSetup) {
 /// `false` if something is left undecided.
 async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Proposal)>) -> bool {
     let me = setup.config.node_id;
+    let before = setup.metadata.current();
     let request = AlterPartitions {
         broker: me,
-        broker_epoch: own_epoch(&setup.metadata.current(), me),
+        broker_epoch: own_epoch(&before, me),
         proposals: proposals.iter().map(|(partition, proposal)| message(partition, proposal)).collect(),
     };
     let answer = setup.controller.alter_partitions(request).await;
@@ -49,7 +50,7 @@ async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Propo
             Err(error) => refusal(error).map_or(Decided::Lost, Decided::Refused),
         };
         all_decided &= !matches!(decided, Decided::Lost);
-        log(setup, partition, proposal, &decided);
+        log(setup, partition, proposal, &decided, &before);
         partition.proposal_decided(state(proposal), decided);
     }
     all_decided
@@ -91,17 +92,23 @@ fn refusal(error: IsrError) -> Option<ProposalRefused> {
     }
 }
 
-fn log(setup: &ReplicationSetup, partition: &Partition, proposal: &Proposal, decided: &Decided) {
+fn log(setup: &ReplicationSetup, partition: &Partition, proposal: &Proposal, decided: &Decided, before: &ClusterImage) {
     let (topic, index) = (&partition.id().topic, partition.id().partition);
     let asked: Vec<i32> = proposal.in_sync.iter().map(|(id, _)| id.0).collect();
+    let metrics = setup.metrics.replication();
     match decided {
         Decided::Accepted(assignment) => {
-            let image = setup.metadata.current();
-            let before = image.partition(partition.id()).map_or(0, |before| before.isr.len());
             let isr: Vec<i32> = assignment.in_sync.iter().map(|id| id.0).collect();
-            tracing::info!(%topic, partition = %index, ?isr, before, "in-sync replicas changed");
+            let members_before = before.partition(partition.id()).map_or(0, |before| before.isr.len());
+            match isr.len().cmp(&members_before) {
+                std::cmp::Ordering::Less => metrics.isr_shrinks.add(1),
+                std::cmp::Ordering::Equal => {}
+                std::cmp::Ordering::Greater => metrics.isr_expands.add(1),
+            }
+            tracing::info!(%topic, partition = %index, ?isr, "in-sync replicas changed");
         }
         Decided::Refused(reason) => {
+            metrics.failed_isr_updates.add(1);
             tracing::debug!(%topic, partition = %index, ?asked, ?reason, "change of in-sync replicas refused");
         }
         Decided::Lost => tracing::debug!(%topic, partition = %index, ?asked, "change of in-sync replicas undecided"),

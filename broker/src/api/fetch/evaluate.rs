@@ -200,6 +200,7 @@ fn look_at(
             Look::Read(read) => {
                 let bytes = read.plan.as_ref().map_or(0, |plan| plan.length as usize);
                 if let (Reader::Follower(follower), Some(partition)) = (rules.reader, &read.partition) {
+                    context.broker.metrics.replication().bytes_out.add(bytes as u64);
                     context.broker.replication_quota.took(Side::Leader, partition.id(), follower.id, bytes);
                 }
                 budget.left = budget.left.saturating_sub(bytes);
