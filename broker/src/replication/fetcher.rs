@@ -95,6 +95,7 @@ pub(super) struct Fetcher {
     leader: BrokerId,
     mailbox: Arc<Mailbox>,
     followed: HashMap<Key, Followed>,
+    session: Session,
     /// What the leader may have to be told anew.
     changed: HashSet<Key>,
     /// Those of the followed that do not ask at present.
@@ -148,6 +149,7 @@ impl Fetcher {
             leader,
             mailbox,
             followed: HashMap::new(),
+            session: Session::default(),
             changed: HashSet::new(),
             waiting: HashSet::new(),
             retry: FIRST_RETRY,
@@ -185,7 +187,7 @@ impl Fetcher {
     }
 
     async fn fetch_on(&mut self) -> Result<(), Over> {
-        let mut connection: Option<(Connection, Session)> = None;
+        let mut connection: Option<Connection> = None;
         loop {
             self.take_changes().await;
             if self.mailbox.ended.load(Ordering::Acquire) {
@@ -200,18 +202,19 @@ impl Fetcher {
                 continue;
             }
             if connection.is_none() {
-                connection = Some((self.connect().await?, Session::default()));
+                connection = Some(self.connect().await?);
+                self.session.begin_anew();
             }
-            let Some((open, session)) = &mut connection else { continue };
-            let response = self.exchange(open, session).await?;
-            if let Err(error) = session.answered(response.error_code, response.session_id) {
+            let Some(open) = &mut connection else { continue };
+            let response = self.exchange(open).await?;
+            if let Err(error) = self.session.answered(response.error_code, response.session_id) {
                 if !is_of_session(error) {
                     return Err(Over::Refused(error));
                 }
                 continue;
             }
             self.works();
-            self.take_response(session, response).await;
+            self.take_response(response).await;
         }
     }
 
@@ -225,17 +228,13 @@ impl Fetcher {
     }
 
     /// One request and its response.
-    async fn exchange(
-        &mut self,
-        connection: &mut Connection,
-        session: &mut Session,
-    ) -> Result<FetchResponse<Bytes>, Over> {
-        if session.is_new() {
-            session.forget();
+    async fn exchange(&mut self, connection: &mut Connection) -> Result<FetchResponse<Bytes>, Over> {
+        if self.session.is_new() {
+            self.session.forget();
             self.changed.extend(self.followed.keys());
         }
         let followed = &self.followed;
-        let news = session.news(self.changed.drain().map(|key| {
+        let news = self.session.news(self.changed.drain().map(|key| {
             let wanted = followed.get(&key).and_then(|followed| followed.next());
             (key, wanted)
         }));
@@ -354,14 +353,14 @@ impl Fetcher {
         }
     }
 
-    async fn take_response(&mut self, session: &Session, response: FetchResponse<Bytes>) {
+    async fn take_response(&mut self, response: FetchResponse<Bytes>) {
         let results = response.topics.into_iter().flat_map(|topic| {
             let id = topic.topic_id;
             topic.partitions.into_iter().map(move |result| ((id, model::PartitionIndex(result.index)), result))
         });
         let taken = results.filter_map(|(key, result)| {
             let partition = Arc::clone(&self.followed.get(&key)?.partition);
-            let asked = session.asked(key)?;
+            let asked = self.session.asked(key)?;
             let me = self.setup.config.node_id;
             self.setup.quota.took(Side::Follower, partition.id(), me, result.records.len());
             Some(async move {

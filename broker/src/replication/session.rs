@@ -15,6 +15,8 @@ pub(super) type Key = (TopicId, PartitionIndex);
 pub(super) struct Session {
     id: i32,
     epoch: i32,
+    /// One that the leader may still keep, though its connection is gone.
+    replaces: i32,
     told: HashMap<Key, NextFetch>,
 }
 
@@ -28,6 +30,12 @@ pub(super) struct News {
 }
 
 impl Session {
+    /// On another connection. The first request there ends the session before.
+    pub(super) fn begin_anew(&mut self) {
+        let replaces = if self.id == NONE { self.replaces } else { self.id };
+        *self = Self { replaces, ..Self::default() };
+    }
+
     /// The leader knows of nothing: the next request has to tell everything.
     pub(super) fn is_new(&self) -> bool {
         self.id == NONE
@@ -39,7 +47,8 @@ impl Session {
 
     /// From what may have changed: what is wanted of a partition now, `None` where it is nothing.
     pub(super) fn news(&mut self, changed: impl Iterator<Item = (Key, Option<NextFetch>)>) -> News {
-        let mut news = News { session_id: self.id, session_epoch: self.epoch, ..News::default() };
+        let session_id = if self.is_new() { self.replaces } else { self.id };
+        let mut news = News { session_id, session_epoch: self.epoch, ..News::default() };
         for (key, wanted) in changed {
             match wanted {
                 Some(next) if self.told.insert(key, next) != Some(next) => news.asked.push((key, next)),
@@ -63,14 +72,14 @@ impl Session {
         }
         if session_id == NONE {
             // No room for a session there: everything is told each time.
-            (self.id, self.epoch) = (NONE, INITIAL_EPOCH);
+            (self.id, self.epoch, self.replaces) = (NONE, INITIAL_EPOCH, NONE);
             return Ok(());
         }
         self.epoch = match self.epoch {
             i32::MAX => INITIAL_EPOCH + 1,
             epoch => epoch + 1,
         };
-        self.id = session_id;
+        (self.id, self.replaces) = (session_id, NONE);
         Ok(())
     }
 }
@@ -124,6 +133,20 @@ mod tests {
             assert_eq!((news.session_id, news.session_epoch, news.asked.len()), (0, 0, 1));
             session.answered(0, 0).unwrap();
         }
+    }
+
+    #[test]
+    fn session_on_another_connection_ends_the_one_before() {
+        let mut session = Session::default();
+        session.news(changed(&[(0, Some(5))]));
+        session.answered(0, 77).unwrap();
+        for _ in 0..2 {
+            session.begin_anew();
+            let news = session.news(changed(&[(0, Some(5))]));
+            assert_eq!((news.session_id, news.session_epoch, news.asked.len()), (77, 0, 1));
+        }
+        session.answered(0, 78).unwrap();
+        assert_eq!(session.news(changed(&[])).session_id, 78);
     }
 
     #[test]
