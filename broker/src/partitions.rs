@@ -45,7 +45,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use controller::{image::ConfigMap, topic_config::TopicConfig};
 use manifest_file::{Known, ManifestFile};
-use model::{BrokerId, PartitionIndex, TopicId, TopicName};
+use model::{BrokerId, MonotonicTime, PartitionIndex, TopicId, TopicName};
 use opening::Closed;
 use parking_lot::{Mutex, RwLock};
 use partition_log::Crash;
@@ -89,6 +89,8 @@ struct Host {
     manifest: Arc<ManifestFile>,
     topics: RwLock<Topics>,
     moved: following::Moved,
+    /// When any follower asked last.
+    heard: Mutex<MonotonicTime>,
     /// A replicated partition that is led here could not be written to.
     cannot_lead: Notify,
     proposals: followers::Proposals,
@@ -138,6 +140,7 @@ impl Partitions {
             manifest,
             topics: RwLock::default(),
             moved: following::Moved::default(),
+            heard: Mutex::new(clock.now()),
             cannot_lead: Notify::new(),
             proposals: followers::Proposals::default(),
             tasks: Mutex::default(),

@@ -10,6 +10,7 @@
 
 mod connection;
 mod fetcher;
+mod isolation;
 mod isr_changes;
 mod request;
 mod session;
@@ -23,6 +24,7 @@ use crate::{
     partitions::{Following, Partition, Partitions},
     replication_quota::ReplicationQuota,
 };
+use control_plane::session::SessionState;
 use fetcher::{Fetcher, Mailbox};
 use model::{BrokerId, TopicPartition};
 use std::{
@@ -31,7 +33,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 /// Fetchers of one leader at most; fewer where there are fewer processors.
 const MOST_FETCHERS: usize = 4;
@@ -55,11 +57,14 @@ pub(crate) struct Replication {
 }
 
 impl Replication {
-    pub(crate) fn start(setup: &ReplicationSetup) -> Self {
+    pub(crate) fn start(setup: &ReplicationSetup, session: Option<watch::Receiver<SessionState>>) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(Followers::new(setup.clone()).run());
         tasks.spawn(isr_changes::run(setup.clone()));
         tasks.spawn(check_lag(setup.clone()));
+        if let Some(session) = session {
+            tasks.spawn(isolation::run(setup.clone(), session));
+        }
         Self { tasks }
     }
 

@@ -89,7 +89,7 @@ impl Broker {
         groups.start();
         let replication_quota = ReplicationQuota::new(config.node_id, metadata.clone());
         let replication = (config.role != Role::Alone).then(|| {
-            Replication::start(&ReplicationSetup {
+            let setup = ReplicationSetup {
                 config: config.clone(),
                 clock,
                 metrics: metrics.clone(),
@@ -97,7 +97,8 @@ impl Broker {
                 controller: controller.handle(),
                 partitions: partitions.clone(),
                 quota: replication_quota.clone(),
-            })
+            };
+            Replication::start(&setup, controller.session())
         });
         let broker = Arc::new(Broker {
             clock,

@@ -9,6 +9,6 @@ pub mod server;
 mod tests;
 mod updates;
 
-pub use client::{Registrar, RemoteController, SessionError};
+pub use client::{Registrar, RemoteController, SessionError, SessionState};
 pub use server::ControlPlaneServer;
 pub use updates::Updates;

@@ -70,6 +70,7 @@ pub(crate) async fn handle(context: RequestContext, mut body: Bytes) -> Response
     };
     await_recovery(&context, &set, deadline).await;
     if let Reader::Follower(broker) = rules.reader {
+        context.broker.partitions.heard_follower();
         note_follower(&set, broker).await;
     }
     let mut pass = collect(&context, &set, &kind, &rules, deadline).await;

@@ -13,7 +13,7 @@ use crate::{
     metadata_cache::MetadataCache,
     running::Failure,
 };
-use ::control_plane::session::{Registrar, RemoteController, client};
+use ::control_plane::session::{Registrar, RemoteController, SessionState, client};
 use anyhow::{Context, ensure};
 use controller::{
     ClusterImage,
@@ -21,6 +21,7 @@ use controller::{
 };
 use model::{BrokerId, ClusterId, Incarnation};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a request waits for a controller to come back, or for another to take over.
 const CALL_PATIENCE: Duration = Duration::from_secs(5);
@@ -87,6 +88,10 @@ impl BrokerSession {
 
     pub(crate) fn handle(&self) -> ControllerHandle {
         self.controller.handle()
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<SessionState> {
+        self.controller.state()
     }
 
     /// Resolves once the controller lets this broker lead.

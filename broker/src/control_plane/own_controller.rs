@@ -7,9 +7,11 @@ use crate::{
     metadata_cache::MetadataCache,
     running::Failure,
 };
+use ::control_plane::session::SessionState;
 use anyhow::bail;
 use model::ClusterId;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::sync::watch;
 
 #[derive(Debug)]
 pub(crate) enum OwnController {
@@ -50,6 +52,14 @@ impl OwnController {
         match self {
             Self::Alone(controller) => controller.handle(),
             Self::Cluster { session, .. } => session.handle(),
+        }
+    }
+
+    /// Of a broker that is not alone: whether it hears its controller.
+    pub(crate) fn session(&self) -> Option<watch::Receiver<SessionState>> {
+        match self {
+            Self::Alone(_) => None,
+            Self::Cluster { session, .. } => Some(session.state()),
         }
     }
 

@@ -2,16 +2,18 @@
 //! what the leader has to propose about the ISR goes to whoever asks the controller.
 
 use super::{
-    Partitions,
+    AppendError, Partitions,
+    apply::assignment,
     partition::{Partition, State, Unavailable},
     position::Position,
     queue::Need,
     watch::Change,
     writer::Writer,
 };
+use controller::ClusterImage;
 use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
 use parking_lot::Mutex;
-use replication::{Assignment, FollowerFetch, OwnLog, Proposal, ProposalRefused, check_epoch, divergence};
+use replication::{Assignment, FollowerFetch, NotServed, OwnLog, Proposal, ProposalRefused, check_epoch, divergence};
 use std::{mem, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
@@ -70,6 +72,39 @@ impl Partitions {
                 return made;
             }
             added.await;
+        }
+    }
+
+    /// A follower of anything asked.
+    pub(crate) fn heard_follower(&self) {
+        *self.host.heard.lock() = self.host.clock.now();
+    }
+
+    /// For how long none did.
+    pub(crate) fn unheard_for(&self) -> Duration {
+        self.host.clock.now().since(*self.host.heard.lock())
+    }
+
+    /// Leaves all leaderships of which other in-sync replicas may take over, to come back to with [`Partitions::resume`].
+    pub(crate) async fn step_aside(&self) -> Vec<Arc<Partition>> {
+        let mut aside = Vec::new();
+        for partition in self.all().into_iter().filter(|partition| partition.leads()) {
+            let stepped = partition.exclusive(Need::Nothing, |partition, writer| partition.step_aside(writer));
+            if stepped.await == Some(true) {
+                aside.push(partition);
+            }
+        }
+        aside
+    }
+
+    /// What of them the metadata still gives to this broker is served again.
+    pub(crate) async fn resume(&self, aside: Vec<Arc<Partition>>, image: &ClusterImage) {
+        for partition in aside {
+            let Some(known) = image.partition(partition.id()) else { continue };
+            let assignment = assignment(known, &partition.settings());
+            let assigned =
+                partition.exclusive(Need::LogAndDevice, move |partition, writer| partition.assign(writer, assignment));
+            assigned.await;
         }
     }
 
@@ -150,6 +185,17 @@ impl Partition {
                 Some(Ok(()))
             }
         }
+    }
+
+    fn step_aside(self: &Arc<Self>, writer: &mut Writer) -> bool {
+        if !writer.replica.leader().is_ok_and(|leader| leader.assignment().in_sync.len() > 1) {
+            return false;
+        }
+        writer.replica.step_aside();
+        self.set_leader(None, self.leader_epoch());
+        writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
+        self.watchers.tell(Change::State);
+        true
     }
 
     /// After whatever may have given the leader something to propose.

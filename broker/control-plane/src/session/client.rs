@@ -24,7 +24,7 @@ use reaching::{CONNECT_LIMIT, connect};
 pub use reaching::{SessionError, describe};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
@@ -53,10 +53,20 @@ pub struct Registrar {
     pub call_patience: Duration,
 }
 
+/// Whether a session is open.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionState {
+    /// `None` while it is.
+    pub lost_at: Option<Instant>,
+    /// After this the controller takes a silent broker for lost.
+    pub timeout: Duration,
+}
+
 /// A controller in another process. Dropping it ends the session without a word.
 #[derive(Debug)]
 pub struct RemoteController {
     handle: ControllerHandle,
+    state: watch::Receiver<SessionState>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -71,7 +81,10 @@ impl RemoteController {
         let (applier, work) = Applier::new(publisher, own);
         let applied = applier.applied();
         let applying = tokio::spawn(applier.run());
+        let (tell_state, state) =
+            watch::channel(SessionState { lost_at: Some(Instant::now()), timeout: Duration::MAX });
         let mut client = Client {
+            state: tell_state,
             registrar,
             calls,
             work,
@@ -89,7 +102,7 @@ impl RemoteController {
             let _ = applying.await;
         });
         match is_ready.await {
-            Ok(Ok(())) => Ok(Self { handle, stop, task }),
+            Ok(Ok(())) => Ok(Self { handle, state, stop, task }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SessionError::Ended),
         }
@@ -97,6 +110,10 @@ impl RemoteController {
 
     pub fn handle(&self) -> ControllerHandle {
         self.handle.clone()
+    }
+
+    pub fn state(&self) -> watch::Receiver<SessionState> {
+        self.state.clone()
     }
 
     /// Says that the broker goes, and goes.
@@ -108,10 +125,11 @@ impl RemoteController {
 }
 
 struct Client {
+    state: watch::Sender<SessionState>,
     registrar: Registrar,
     calls: mpsc::Receiver<Call>,
     work: mpsc::Sender<Work>,
-    applied: tokio::sync::watch::Receiver<u64>,
+    applied: watch::Receiver<u64>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
     last_ask: u64,
     is_registered: bool,
@@ -128,6 +146,7 @@ impl Client {
             let ended = self.session(&mut stopped).await;
             if std::mem::take(&mut self.is_registered) {
                 self.last_session = Instant::now();
+                self.state.send_modify(|state| state.lost_at = Some(self.last_session));
             } else if self.last_session.elapsed() > self.registrar.call_patience {
                 self.refuse_calls();
             }
@@ -168,6 +187,7 @@ impl Client {
         let mut incoming = client.session(ReceiverStream::new(messages)).await?.into_inner();
         let session_timeout = self.registered(&mut incoming).await?;
         self.is_registered = true;
+        self.state.send_replace(SessionState { lost_at: None, timeout: session_timeout });
         let longest = self.registrar.heartbeat_interval.max(Duration::from_millis(1));
         let mut heartbeats = interval(longest.min(session_timeout / HEARTBEATS));
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -118,6 +118,11 @@ impl Replica {
         }
     }
 
+    /// Serves nobody until it is assigned again. That may be the same leadership: nobody else can have it.
+    pub fn step_aside(&mut self) {
+        self.role = Role::Waiting;
+    }
+
     /// Others may have what this replica loses.
     pub fn is_replicated(&self) -> bool {
         match &self.role {

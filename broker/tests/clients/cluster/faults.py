@@ -150,13 +150,17 @@ def _(cluster, load):
     more(load)
 
 
-@survives("a broker loses its link to the controller")
+@survives("a leader that loses its link to the controller steps aside")
 def _(cluster, load):
     number = cluster.leader("survivor")
-    cluster.controller_links[number].cut()
-    time.sleep(PAST_SESSION)
+    load.forget_gaps()
     more(load)
+    cluster.controller_links[number].cut()
+    time.sleep(PAST_SESSION + 1)
+    more(load, 400)
+    gap = max(load.longest_gap.values())
     cluster.controller_links[number].mend()
+    assert gap < PAST_SESSION, f"a partition could not be written to for {gap:.2f} s"
 
 
 @survives("a broker hears nothing from the controller, which hears it")

@@ -120,3 +120,13 @@ fn requests_of_another_leader_epoch_are_refused() {
     assert_eq!(check(4, false), Err(NotServed::FencedEpoch));
     assert_eq!(check(5, false), Err(NotServed::NotLeader));
 }
+
+#[test]
+fn leader_that_stepped_aside_serves_again_once_it_is_assigned() {
+    let mut replica = Replica::new(ME);
+    replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(4), NOW);
+    replica.step_aside();
+    assert_eq!(replica.leader().unwrap_err(), NotServed::NotLeader);
+    replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(4), NOW);
+    assert_eq!(replica.leader().unwrap().high_watermark(), Offset(4));
+}
