@@ -17,6 +17,7 @@ class Load:
     def __init__(self, cluster, topic, keys=KEYS, per_second=400):
         self.cluster, self.topic, self.keys, self.pause = cluster, topic, keys, 1 / per_second
         self.sent = 0
+        self.exact = True
         self.acknowledged, self.refused = {}, []
         self.last_acknowledged = defaultdict(time.monotonic)
         self.longest_gap = defaultdict(float)
@@ -65,9 +66,13 @@ class Load:
 
 
 class ProcessLoad:
-    """The same by another client, in a process of its own that prints what it was told."""
+    """The same by another client, in a process of its own that prints what it was told. Not `exact`: kafkajs sends some records
+    of a request twice when a leader changes and some not at all (its retry leaves out what moved to a broker that has
+    answered the rest), and with its idempotence a record that was not stored is taken for a duplicate of one that was. So of
+    it only what was acknowledged counts."""
 
-    def __init__(self, command, cluster, topic):
+    def __init__(self, command, cluster, topic, exact=True):
+        self.exact = exact
         self.keys, self.sent, self.acknowledged, self.refused = KEYS, 0, {}, []
         self.longest_gap = {0: 0.0}
         self.process = subprocess.Popen([*command, cluster.bootstrap, topic, str(KEYS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -95,15 +100,15 @@ class ProcessLoad:
         assert self.process.wait(330) == 0, f"the client ended with {self.process.returncode}"
         self.thread.join(10)
         assert not self.refused, f"records were refused: {self.refused[:3]} and {len(self.refused)} in all"
-        assert len(self.acknowledged) == self.sent, f"{self.sent - len(self.acknowledged)} of {self.sent} records were never answered"
+        assert not self.exact or len(self.acknowledged) == self.sent, f"{self.sent - len(self.acknowledged)} of {self.sent} records were never answered"
 
 
 class Members:
     """A group of two that reads all the time: no record of a partition is seen before one that precedes it, none is left
     out, and no commit goes back."""
 
-    def __init__(self, cluster, topic, group, count=2):
-        self.cluster, self.topic, self.group = cluster, topic, group
+    def __init__(self, cluster, topic, group, exact=True, count=2):
+        self.cluster, self.topic, self.group, self.exact = cluster, topic, group, exact
         self.wrong, self.committed, self.lock = [], {}, threading.Lock()
         self.ending = threading.Event()
         self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
@@ -125,7 +130,7 @@ class Members:
                 continue
             partition, number = message.partition(), int(message.value())
             last = seen.get(partition)
-            if last is not None and number != last + KEYS:
+            if last is not None and (number != last + KEYS if self.exact else number < last):
                 self.wrong.append(f"partition {partition}: {number} after {last}")
             seen[partition] = number
             if message.offset() % 20 == 0:
@@ -141,6 +146,10 @@ class Members:
             for one in taken:
                 if not one.error:
                     self.committed[one.partition] = one.offset
+
+    def abandon(self):
+        """Nobody waits for it any more."""
+        self.ending.set()
 
     def finish(self):
         self.ending.set()
@@ -176,14 +185,15 @@ def read_all(cluster, topic, partitions):
 
 
 def compare(load, found):
-    """Every acknowledged record is where its producer was told, once, and in the order of its key."""
+    """Every acknowledged record is where its producer was told, in the order of its key; and once, if the producer is exact."""
     for partition, records in found.items():
         numbers = [number for _, number in records]
-        expected = list(range(partition, load.sent, load.keys))
-        if numbers != expected:
+        expected = list(range(partition, load.sent, load.keys)) if load.exact else sorted(set(numbers))
+        first_seen = numbers if load.exact else list(dict.fromkeys(numbers))
+        if first_seen != expected:
             lost = sorted(set(expected) - set(numbers))
-            twice = len(numbers) - len(set(numbers))
-            raise AssertionError(f"partition {partition}: {len(lost)} lost ({lost[:5]}), {twice} twice, in order: {numbers == sorted(numbers)}")
-        for offset, number in records:
-            told = load.acknowledged[number]
-            assert told == (partition, offset), f"record {number} is at {(partition, offset)}, its producer was told {told}"
+            told = {number: load.acknowledged.get(number) for number in lost[:3]}
+            raise AssertionError(f"partition {partition}: {len(lost)} lost ({told}, the end is {records[-1:]}), {len(numbers) - len(set(numbers))} twice, in order: {first_seen == sorted(first_seen)}")
+    stored = {(partition, offset): number for partition, records in found.items() for offset, number in records}
+    for number, told in load.acknowledged.items():
+        assert stored.get(told) == number, f"record {number} was acknowledged at {told}, where {stored.get(told)} is"

@@ -4,7 +4,7 @@ import { Kafka, logLevel } from 'kafkajs'
 
 const [bootstrap, topic, keys] = [process.argv[2], process.argv[3], Number(process.argv[4])]
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: 10000, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
-const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
+const producer = kafka.producer({ maxInFlightRequests: 1, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
 let ending = false
 process.stdin.resume()
 process.stdin.on('end', () => { ending = true })

@@ -88,6 +88,7 @@ class Cluster:
                 "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,REPLICATION:PLAINTEXT",
                 "inter.broker.listener.name": "REPLICATION",
                 "group.initial.rebalance.delay.ms": 0,
+                "auto.create.topics.enable": "false",
                 "replica.lag.time.max.ms": 3000,
                 "broker.heartbeat.interval.ms": 300,
                 "broker.rack": f"rack-{number}",
