@@ -13,7 +13,7 @@ use super::{
 use controller::ClusterImage;
 use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
 use parking_lot::Mutex;
-use replication::{Assignment, FollowerFetch, NotServed, OwnLog, Proposal, ProposalRefused, check_epoch, divergence};
+use replication::{Assignment, FollowerRequest, NotServed, Proposal, ProposalRefused};
 use std::{mem, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
@@ -44,6 +44,16 @@ pub(crate) enum NoRecords {
     Unavailable(Unavailable),
     Diverges { epoch: LeaderEpoch, end: Offset },
     OutOfRange { log_start: Offset },
+}
+
+impl From<replication::NoRecords> for NoRecords {
+    fn from(refused: replication::NoRecords) -> Self {
+        match refused {
+            replication::NoRecords::NotServed(error) => Self::Unavailable(error.into()),
+            replication::NoRecords::Diverges { epoch, end } => Self::Diverges { epoch, end },
+            replication::NoRecords::OutOfRange { log_start } => Self::OutOfRange { log_start },
+        }
+    }
 }
 
 /// What became of a proposal.
@@ -157,34 +167,27 @@ impl Partition {
             State::Failed => return refused(Unavailable::Storage),
             State::Deleted => return refused(Unavailable::Deleted),
         }
-        let leads = writer.replica.leader().is_ok();
-        if let Err(error) = check_epoch(asks.leader_epoch, writer.replica.leader_epoch(), leads) {
-            return refused(error.into());
-        }
-        let position = Position::of(self, writer);
+        let position = Position::of(self, &writer.log);
         if !position.knows_end_of(asks.last_fetched_epoch) {
             return None;
         }
-        let offset = asks.log_end;
-        if let Some((epoch, end)) = divergence(&position, asks.last_fetched_epoch, offset) {
-            return Some(Err(NoRecords::Diverges { epoch, end }));
-        }
-        if offset < position.log_start() || offset > position.log_end() {
-            return Some(Err(NoRecords::OutOfRange { log_start: position.log_start() }));
-        }
-        let leader = writer.replica.leader_mut().expect("it was asked for a moment ago");
-        let fetch = FollowerFetch { broker: broker.id, broker_epoch: broker.epoch, log_end: offset };
-        match leader.follower_fetched(fetch, self.host.clock.now()) {
-            Err(error) => refused(error.into()),
-            Ok(risen) => {
-                if leader.follower_starts_at(broker.id, asks.log_start) {
-                    self.watchers.tell(Change::LogStart);
-                }
-                writer.high_watermark_rose(risen);
-                self.propose(writer);
-                Some(Ok(()))
+        let request = FollowerRequest {
+            broker: broker.id,
+            broker_epoch: broker.epoch,
+            leader_epoch: asks.leader_epoch,
+            last_fetched_epoch: asks.last_fetched_epoch,
+            log_end: asks.log_end,
+        };
+        let noted = writer.replica.follower_asks(&position, request, self.host.clock.now());
+        Some(noted.map_err(NoRecords::from).map(|risen| {
+            let starts_anew =
+                writer.replica.leader_mut().map(|leader| leader.follower_starts_at(broker.id, asks.log_start));
+            if starts_anew == Ok(true) {
+                self.watchers.tell(Change::LogStart);
             }
-        }
+            writer.high_watermark_rose(risen);
+            self.propose(writer);
+        }))
     }
 
     fn step_aside(self: &Arc<Self>, writer: &mut Writer) -> bool {

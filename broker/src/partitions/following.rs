@@ -123,7 +123,7 @@ impl Partition {
 
     fn next_fetch(self: &Arc<Self>, writer: &mut Writer) -> Following {
         let now = self.host.clock.now();
-        let position = Position::of(self, writer);
+        let position = Position::of(self, &writer.log);
         let Some(follower) = writer.replica.follower_mut() else { return Following::Nobody };
         let leader = follower.leader();
         match self.state() {
@@ -138,7 +138,7 @@ impl Partition {
 
     fn take_steps(self: &Arc<Self>, writer: &mut Writer, asked: NextFetch, answer: FetchAnswer, records: &Bytes) {
         let now = self.host.clock.now();
-        let position = Position::of(self, writer);
+        let position = Position::of(self, &writer.log);
         let Some(follower) = writer.replica.follower_mut() else { return };
         for step in follower.answered(asked, answer, &position, now) {
             if let Err(error) = self.follow_step(writer, step, records) {
@@ -157,35 +157,28 @@ impl Partition {
         step: FollowerStep,
         records: &Bytes,
     ) -> Result<(), StorageError> {
-        let now = self.host.clock.wall();
         let Some(log) = writer.log() else { return Ok(()) };
+        let log_end = log.log_end();
+        step.take(log, records, self.host.clock.wall())?;
+        let (topic, partition) = (&self.id.topic, self.id.partition);
         match step {
             FollowerStep::Append if records.is_empty() => {}
             FollowerStep::Append => {
-                log.append_as_follower(std::slice::from_ref(records), now)?;
                 let log_end = log.log_end();
                 self.storage_works();
                 self.host.metrics.replication().bytes_in.add(records.len() as u64);
                 self.after_append(writer, records.len(), log_end);
             }
-            FollowerStep::TruncateTo(offset) => {
-                let log_end = log.log_end();
-                log.truncate_to(offset, now)?;
+            FollowerStep::TruncateTo(_) => {
                 let (from, to) = (log_end.0, log.log_end().0);
-                tracing::info!(topic = %self.id.topic, partition = %self.id.partition, from, to, "log cut back to what its leader has");
+                tracing::info!(%topic, %partition, from, to, "log cut back to what its leader has");
                 writer.flush.durable_end = log.recovery_point();
             }
             FollowerStep::RestartAt(offset) => {
-                tracing::warn!(topic = %self.id.topic, partition = %self.id.partition, offset = offset.0, "log begins anew, its leader has nothing before");
-                log.truncate_fully_and_start_at(offset)?;
+                tracing::warn!(%topic, %partition, offset = offset.0, "log begins anew, its leader has nothing before");
                 writer.flush.durable_end = log.recovery_point();
             }
-            FollowerStep::AdvanceHighWatermark(high_watermark) => {
-                log.high_watermark_advanced(high_watermark.min(log.log_end()));
-            }
-            FollowerStep::AdvanceLogStart(offset) => {
-                log.delete_records(offset.min(log.high_watermark()))?;
-            }
+            FollowerStep::AdvanceHighWatermark(_) | FollowerStep::AdvanceLogStart(_) => {}
         }
         Ok(())
     }

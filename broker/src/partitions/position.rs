@@ -1,81 +1,77 @@
 //! A replica's log as the rules of replication see it, open or closed.
 
 use super::{
-    partition::{LogView, Partition},
-    writer::{LogState, Writer},
+    partition::{Log, Offsets, Partition},
+    writer::LogState,
 };
 use model::{LeaderEpoch, Offset};
 use replication::OwnLog;
-use std::sync::Arc;
 
-pub(super) struct Position {
-    log_start: Offset,
-    log_end: Offset,
-    high_watermark: Offset,
-    epochs: Epochs,
+pub(super) enum Position<'a> {
+    Open(&'a Log),
+    /// Only the newest epoch is in memory: enough to compare a follower that has everything.
+    Closed {
+        offsets: Offsets,
+        latest: Option<LeaderEpoch>,
+    },
 }
 
-/// Of a closed log only the newest epoch is in memory: enough to compare a follower that has everything.
-enum Epochs {
-    Of(Arc<LogView>),
-    Latest(Option<LeaderEpoch>),
-}
-
-impl Position {
-    pub(super) fn of(partition: &Partition, writer: &Writer) -> Self {
-        match &writer.log {
-            LogState::Open(log) => Self {
-                log_start: log.log_start(),
-                log_end: log.log_end(),
-                high_watermark: log.high_watermark(),
-                epochs: Epochs::Of(Arc::clone(log.view())),
-            },
+impl<'a> Position<'a> {
+    pub(super) fn of(partition: &Partition, log: &'a LogState) -> Self {
+        match log {
+            LogState::Open(log) => Self::Open(log),
             LogState::Closed(closed) => {
-                let offsets = partition.offsets();
                 let latest = closed.entry().map(|entry| entry.latest_epoch);
-                Self {
-                    log_start: offsets.log_start,
-                    log_end: offsets.log_end,
-                    high_watermark: offsets.high_watermark,
-                    epochs: Epochs::Latest(latest.filter(|epoch| *epoch != LeaderEpoch::UNKNOWN)),
-                }
+                let latest = latest.filter(|epoch| *epoch != LeaderEpoch::UNKNOWN);
+                Self::Closed { offsets: partition.offsets(), latest }
             }
         }
     }
 
     /// Whether where `epoch` ended can be told without opening the log.
     pub(super) fn knows_end_of(&self, epoch: LeaderEpoch) -> bool {
-        match &self.epochs {
-            Epochs::Of(_) => true,
-            Epochs::Latest(latest) => epoch == LeaderEpoch::UNKNOWN || latest.is_none_or(|latest| epoch >= latest),
+        match self {
+            Self::Open(_) => true,
+            Self::Closed { latest, .. } => epoch == LeaderEpoch::UNKNOWN || latest.is_none_or(|latest| epoch >= latest),
         }
     }
 }
 
-impl OwnLog for Position {
+impl OwnLog for Position<'_> {
     fn log_start(&self) -> Offset {
-        self.log_start
+        match self {
+            Self::Open(log) => log.log_start(),
+            Self::Closed { offsets, .. } => offsets.log_start,
+        }
     }
 
     fn log_end(&self) -> Offset {
-        self.log_end
+        match self {
+            Self::Open(log) => log.log_end(),
+            Self::Closed { offsets, .. } => offsets.log_end,
+        }
     }
 
     fn high_watermark(&self) -> Offset {
-        self.high_watermark
+        match self {
+            Self::Open(log) => log.high_watermark(),
+            Self::Closed { offsets, .. } => offsets.high_watermark,
+        }
     }
 
     fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        match &self.epochs {
-            Epochs::Of(view) => view.latest_epoch(),
-            Epochs::Latest(latest) => *latest,
+        match self {
+            Self::Open(log) => log.latest_epoch(),
+            Self::Closed { latest, .. } => *latest,
         }
     }
 
     fn end_of_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        match &self.epochs {
-            Epochs::Of(view) => view.epoch_end_offset(epoch),
-            Epochs::Latest(latest) => latest.filter(|latest| *latest <= epoch).map(|latest| (latest, self.log_end)),
+        match self {
+            Self::Open(log) => log.end_of_epoch(epoch),
+            Self::Closed { offsets, latest } => {
+                latest.filter(|latest| *latest <= epoch).map(|latest| (latest, offsets.log_end))
+            }
         }
     }
 }

@@ -16,10 +16,13 @@ mod assignment;
 mod divergence;
 mod follower;
 mod leader;
+mod own_log;
 mod replica;
+mod serving;
 
 pub use assignment::Assignment;
 pub use divergence::divergence;
 pub use follower::{FetchAnswer, Follower, FollowerStep, NextFetch, OwnLog};
 pub use leader::{FollowerFetch, Leader, NotEnoughReplicas, Proposal, ProposalRefused};
 pub use replica::{NotServed, Replica, check_epoch};
+pub use serving::{FollowerRequest, NoRecords};

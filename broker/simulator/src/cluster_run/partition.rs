@@ -17,10 +17,7 @@ use partition_log::{
     memory_disk::MemoryDisk,
 };
 use protocol::record_batch::Batches;
-use replication::{
-    Assignment, FetchAnswer, FollowerFetch, FollowerStep, Leader, NextFetch, NotServed, OwnLog, Replica, check_epoch,
-    divergence,
-};
+use replication::{Assignment, FetchAnswer, FollowerRequest, Leader, NextFetch, NoRecords, NotServed, Replica, check_epoch};
 use std::time::Duration;
 
 pub(super) const NOW: WallTime = WallTime(1_700_000_000_000);
@@ -188,9 +185,8 @@ impl World {
         if partition.fetching.is_some_and(|(since, _)| now.since(since) < FETCH_TIMEOUT) {
             return;
         }
-        let position = Position::of(partition);
         let Some(follower) = partition.replica.follower_mut() else { return };
-        let Some(asked) = follower.next_fetch(&position, now) else { return };
+        let Some(asked) = follower.next_fetch(&partition.log, now) else { return };
         partition.fetching = Some((now, asked));
         let fetch = Message::Fetch { partition: index, from: BrokerId(id), broker_epoch, asked };
         self.network.send(Node::Broker(id), Node::Broker(asked.leader.0), fetch, &mut self.random);
@@ -223,25 +219,23 @@ impl World {
         let refuse = |answer| (answer, Bytes::new());
         let Some(node) = self.brokers.get_mut(&id) else { return refuse(FetchAnswer::NotNow) };
         let Some(partition) = node.partitions.get_mut(&index) else { return refuse(FetchAnswer::NotNow) };
-        let leads = partition.replica.leader().is_ok();
-        match check_epoch(asked.leader_epoch, partition.replica.leader_epoch(), leads) {
-            Err(NotServed::FencedEpoch) => return refuse(FetchAnswer::FencedEpoch),
-            Err(_) => return refuse(FetchAnswer::NotNow),
-            Ok(()) => {}
+        let asks = FollowerRequest {
+            broker: from,
+            broker_epoch,
+            leader_epoch: asked.leader_epoch,
+            last_fetched_epoch: asked.last_fetched_epoch,
+            log_end: asked.offset,
+        };
+        match partition.replica.follower_asks(&partition.log, asks, now) {
+            Ok(_) => {}
+            Err(NoRecords::NotServed(NotServed::FencedEpoch)) => return refuse(FetchAnswer::FencedEpoch),
+            Err(NoRecords::NotServed(_)) => return refuse(FetchAnswer::NotNow),
+            Err(NoRecords::Diverges { epoch, end }) => return refuse(FetchAnswer::Diverging { epoch, end }),
+            Err(NoRecords::OutOfRange { log_start }) => return refuse(FetchAnswer::OutOfRange { log_start }),
         }
-        if let Some((epoch, end)) = divergence(&Position::of(partition), asked.last_fetched_epoch, asked.offset) {
-            return refuse(FetchAnswer::Diverging { epoch, end });
-        }
-        let (log_start, log_end) = (partition.log.log_start(), partition.log.log_end());
-        if asked.offset < log_start || asked.offset > log_end {
-            return refuse(FetchAnswer::OutOfRange { log_start });
-        }
-        let fetch = FollowerFetch { broker: from, broker_epoch, log_end: asked.offset };
         let Some(leader) = partition.leader() else { return refuse(FetchAnswer::NotNow) };
-        if leader.follower_fetched(fetch, now).is_err() {
-            return refuse(FetchAnswer::NotNow);
-        }
         let high_watermark = leader.high_watermark();
+        let (log_start, log_end) = (partition.log.log_start(), partition.log.log_end());
         let bytes = read(partition.log.view(), asked.offset, log_end);
         (FetchAnswer::Records { high_watermark, log_start }, bytes)
     }
@@ -251,27 +245,9 @@ impl World {
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };
-        let position = Position::of(partition);
         let Some(follower) = partition.replica.follower_mut() else { return };
-        for step in follower.answered(asked, answer, &position, now) {
-            let log = &mut partition.log;
-            match step {
-                FollowerStep::Append if bytes.is_empty() => {}
-                FollowerStep::Append => {
-                    log.append_as_follower(std::slice::from_ref(bytes), NOW)
-                        .expect("a healthy disk and the leader's batches");
-                }
-                FollowerStep::TruncateTo(offset) => {
-                    log.truncate_to(offset, NOW).expect("a healthy disk");
-                }
-                FollowerStep::RestartAt(offset) => log.truncate_fully_and_start_at(offset).expect("a healthy disk"),
-                FollowerStep::AdvanceHighWatermark(high_watermark) => {
-                    log.high_watermark_advanced(high_watermark.min(log.log_end()));
-                }
-                FollowerStep::AdvanceLogStart(offset) => {
-                    log.delete_records(offset.min(log.high_watermark())).expect("a healthy disk");
-                }
-            }
+        for step in follower.answered(asked, answer, &partition.log, now) {
+            step.take(&mut partition.log, bytes, NOW).expect("a healthy disk and the leader's batches");
         }
         partition.announced = partition.announced.max(partition.log.high_watermark());
         if partition.fetching.is_none_or(|(_, current)| current != asked) {
@@ -324,43 +300,6 @@ impl World {
         let Some(partition) = self.brokers.get(&id).and_then(|node| node.partitions.get(&index)) else { return };
         let entry = partition.log.checkpoint();
         self.remains.entry(id).or_default().entries.insert(index, entry);
-    }
-}
-
-/// What a follower has to know of its log, while its role is borrowed.
-struct Position {
-    log_start: Offset,
-    log_end: Offset,
-    high_watermark: Offset,
-    view: std::sync::Arc<LogView<MemoryDisk>>,
-}
-
-impl Position {
-    fn of(partition: &SimulatedPartition) -> Self {
-        Self {
-            log_start: partition.log.log_start(),
-            log_end: partition.log.log_end(),
-            high_watermark: partition.log.high_watermark(),
-            view: partition.log.view().clone(),
-        }
-    }
-}
-
-impl OwnLog for Position {
-    fn log_start(&self) -> Offset {
-        self.log_start
-    }
-    fn log_end(&self) -> Offset {
-        self.log_end
-    }
-    fn high_watermark(&self) -> Offset {
-        self.high_watermark
-    }
-    fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        self.view.latest_epoch()
-    }
-    fn end_of_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        self.view.epoch_end_offset(epoch)
     }
 }
 
