@@ -25,7 +25,7 @@ impl Partitions {
         let deleted: Vec<&Arc<TopicImage>> =
             before.topics.iter().filter(|topic| after.topic_by_id(topic.id).is_none()).collect();
         self.delete(&deleted).await;
-        self.leave(after).await;
+        self.leave(before, after).await;
         let mut resolved = Resolver { partitions: self, image: after, known: BTreeMap::new() };
         let mut under_way = Vec::new();
         let configs_changed = !Arc::ptr_eq(&before.broker_configs, &after.broker_configs);
@@ -117,10 +117,12 @@ impl Partitions {
     }
 
     /// Gives up replicas that are another broker's now.
-    async fn leave(&self, image: &ClusterImage) {
+    async fn leave(&self, before: &ClusterImage, after: &ClusterImage) {
         let mut doomed = Vec::new();
-        for topic in self.topics() {
-            let Some(image) = image.topic_by_id(topic.id) else { continue };
+        for image in after.topics.iter() {
+            let is_unchanged = before.topic_by_id(image.id).is_some_and(|old| Arc::ptr_eq(old, image));
+            let held = if is_unchanged { None } else { self.topic_by_id(image.id) };
+            let Some(topic) = held else { continue };
             for held in topic.partitions.write().iter_mut() {
                 let moved_away = held.take_if(|held| {
                     let partition = image.partition(held.id.partition);
