@@ -31,8 +31,7 @@ pub(crate) async fn handle(context: &RequestContext, request: DeleteRecordsReque
     let topics = join_all(topics).await;
     // Once for all partitions: a start that moved must not move back after a crash.
     if context.broker.partitions.checkpoint().await.is_err() {
-        let failed = topics.into_iter().map(|topic| not_kept(topic, Code::KafkaStorageError));
-        return DeleteRecordsResponse::default().with_topics(failed.collect());
+        return DeleteRecordsResponse::default().with_topics(topics.into_iter().map(not_kept).collect());
     }
     let everywhere = topics.into_iter().map(|topic| everywhere(context, topic, deadline));
     DeleteRecordsResponse::default().with_topics(join_all(everywhere).await)
@@ -96,8 +95,9 @@ async fn low_watermark(
     })
 }
 
-fn not_kept(mut topic: DeleteRecordsTopicResult, code: Code) -> DeleteRecordsTopicResult {
-    topic.partitions.iter_mut().filter(|partition| partition.error_code == 0).for_each(|result| fail(result, code));
+fn not_kept(mut topic: DeleteRecordsTopicResult) -> DeleteRecordsTopicResult {
+    let kept = topic.partitions.iter_mut().filter(|partition| partition.error_code == 0);
+    kept.for_each(|result| fail(result, Code::KafkaStorageError));
     topic
 }
 

@@ -13,12 +13,9 @@ use super::{
 use controller::ClusterImage;
 use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
 use parking_lot::Mutex;
-use replication::{Assignment, FollowerRequest, NotServed, Proposal, ProposalRefused};
+use replication::{AFTER_REFUSAL, Assignment, FollowerRequest, NotServed, Proposal, ProposalRefused};
 use std::{mem, sync::Arc, time::Duration};
 use tokio::sync::Notify;
-
-/// A refused proposal may be made again after this long; the rule itself is the core's.
-const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// A broker that follows, in one of its lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ mod proposal;
 #[cfg(test)]
 mod tests;
 
-pub use proposal::{Proposal, ProposalRefused};
+pub use proposal::{AFTER_REFUSAL, Proposal, ProposalRefused};
 
 use crate::{Assignment, NotServed};
 use model::{

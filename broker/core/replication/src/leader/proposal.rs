@@ -19,7 +19,7 @@ use model::{
 use std::time::Duration;
 
 /// After a refusal that only time can mend. A follower fetches every few milliseconds, and each fetch would ask again.
-const BACKOFF: Duration = Duration::from_millis(500);
+pub const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// Another in-sync set, from a state of the partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Proposals {
         let State::InFlight(change) = &self.state else { return };
         self.state = match refused {
             ProposalRefused::NotNow => {
-                self.not_before = now + BACKOFF;
+                self.not_before = now + AFTER_REFUSAL;
                 match change {
                     _ if is_made(Mistake::ForgetRefusedJoin) => State::Nothing,
                     Change::Join(broker, _) | Change::Confirm(broker) => State::Wanted(Change::Confirm(*broker)),
