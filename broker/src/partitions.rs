@@ -10,6 +10,7 @@ mod disk_pool;
 mod flush;
 mod followers;
 mod following;
+mod gathered;
 mod maintenance;
 mod manifest_file;
 mod opening;
@@ -44,11 +45,13 @@ use crate::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use controller::{image::ConfigMap, topic_config::TopicConfig};
+use gathered::Gathered;
 use manifest_file::{Known, ManifestFile};
 use model::{BrokerId, MonotonicTime, PartitionIndex, TopicId, TopicName};
 use opening::Closed;
 use parking_lot::{Mutex, RwLock};
 use partition_log::Crash;
+use replication::Proposal;
 use std::{
     collections::HashMap,
     sync::{
@@ -88,12 +91,14 @@ struct Host {
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
     topics: RwLock<Topics>,
-    moved: following::Moved,
+    /// Replicas that follow, or followed until now, and whose role changed.
+    moved: Gathered<Arc<Partition>>,
     /// When any follower asked last.
     heard: Mutex<MonotonicTime>,
     /// A replicated partition that is led here could not be written to.
     cannot_lead: Notify,
-    proposals: followers::Proposals,
+    /// On their way to the controller: at most one of each partition.
+    proposals: Gathered<(Arc<Partition>, Proposal)>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -139,10 +144,10 @@ impl Partitions {
             recovering: AtomicBool::new(true),
             manifest,
             topics: RwLock::default(),
-            moved: following::Moved::default(),
+            moved: Gathered::default(),
             heard: Mutex::new(clock.now()),
             cannot_lead: Notify::new(),
-            proposals: followers::Proposals::default(),
+            proposals: Gathered::default(),
             tasks: Mutex::default(),
         });
         host.remove_folders_after(doomed, Duration::ZERO);

@@ -12,10 +12,8 @@ use super::{
 };
 use controller::ClusterImage;
 use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
-use parking_lot::Mutex;
 use replication::{AFTER_REFUSAL, Assignment, FollowerRequest, NotServed, Proposal, ProposalRefused};
-use std::{mem, sync::Arc, time::Duration};
-use tokio::sync::Notify;
+use std::{sync::Arc, time::Duration};
 
 /// A broker that follows, in one of its lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,24 +60,10 @@ pub(crate) enum Decided {
     Lost,
 }
 
-/// Proposals on their way to the controller: at most one of each partition.
-#[derive(Debug, Default)]
-pub(super) struct Proposals {
-    made: Mutex<Vec<(Arc<Partition>, Proposal)>>,
-    added: Notify,
-}
-
 impl Partitions {
     /// Waits for proposals and takes all there are.
     pub(crate) async fn proposals(&self) -> Vec<(Arc<Partition>, Proposal)> {
-        loop {
-            let added = self.host.proposals.added.notified();
-            let made = mem::take(&mut *self.host.proposals.made.lock());
-            if !made.is_empty() {
-                return made;
-            }
-            added.await;
-        }
+        self.host.proposals.take().await
     }
 
     /// A follower of anything asked.
@@ -203,8 +187,7 @@ impl Partition {
         if let Ok(leader) = writer.replica.leader_mut()
             && let Some(proposal) = leader.next_proposal(self.host.clock.now())
         {
-            self.host.proposals.made.lock().push((Arc::clone(self), proposal));
-            self.host.proposals.added.notify_one();
+            self.host.proposals.add((Arc::clone(self), proposal));
         }
     }
 

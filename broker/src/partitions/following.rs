@@ -9,16 +9,13 @@ use super::{
 };
 use bytes::Bytes;
 use model::{BrokerId, LeaderEpoch, MonotonicTime};
-use parking_lot::Mutex;
 use partition_log::StorageError;
 use protocol::record_batch::{BatchError, Batches};
 use replication::{FetchAnswer, FollowerStep, NextFetch};
 use std::{
-    mem,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
 
 /// A log that cannot be opened is tried again after this long.
 const FAILED_LOG: Duration = Duration::from_secs(5);
@@ -46,31 +43,10 @@ pub(crate) enum Unfit {
     LaterEpoch { found: i32, asked: i32 },
 }
 
-/// Replicas that follow, or followed until now, and whose role changed.
-#[derive(Debug, Default)]
-pub(super) struct Moved {
-    partitions: Mutex<Vec<Arc<Partition>>>,
-    added: Notify,
-}
-
-impl Moved {
-    pub(super) fn add(&self, partition: &Arc<Partition>) {
-        self.partitions.lock().push(Arc::clone(partition));
-        self.added.notify_one();
-    }
-}
-
 impl Partitions {
     /// Waits for replicas that came to follow a leader, or do no more. One may be named several times.
     pub(crate) async fn moved(&self) -> Vec<Arc<Partition>> {
-        loop {
-            let added = self.host.moved.added.notified();
-            let moved = mem::take(&mut *self.host.moved.partitions.lock());
-            if !moved.is_empty() {
-                return moved;
-            }
-            added.await;
-        }
+        self.host.moved.take().await
     }
 }
 

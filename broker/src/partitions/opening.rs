@@ -171,7 +171,7 @@ impl Partition {
             self.watchers.tell(Change::State);
         }
         if followed || writer.replica.follower_mut().is_some() {
-            self.host.moved.add(self);
+            self.host.moved.add(Arc::clone(self));
         }
     }
 
@@ -210,7 +210,7 @@ impl Partition {
         self.set_state(State::Deleted);
         self.set_leader(None, self.leader_epoch());
         if writer.replica.follower_mut().is_some() {
-            self.host.moved.add(self);
+            self.host.moved.add(Arc::clone(self));
         }
         writer.refuse_parked(AppendError::Deleted);
         let wrote = writer.is_open() || !matches!(writer.log, LogState::Closed(Closed::New));

@@ -5,7 +5,7 @@ use super::ReplicationSetup;
 use crate::partitions::{Decided, Partition, assignment};
 use controller::{
     ClusterImage,
-    errors::IsrError,
+    errors::{AfterIsrError, IsrError},
     requests::{AlterPartitions, IsrProposal},
 };
 use model::{BrokerEpoch, BrokerId};
@@ -75,20 +75,12 @@ fn message(partition: &Partition, proposal: &Proposal) -> IsrProposal {
     }
 }
 
-/// What each refusal means to the leader (Kafka's `handleAlterPartitionError`); `None`: the same proposal again.
+/// `None`: the same proposal again.
 fn refusal(error: IsrError) -> Option<ProposalRefused> {
-    match error {
-        IsrError::IneligibleReplica => Some(ProposalRefused::NotNow),
-        IsrError::AheadOfController | IsrError::StaleBrokerEpoch => None,
-        IsrError::UnknownTopicId
-        | IsrError::UnknownPartition
-        | IsrError::FencedLeaderEpoch
-        | IsrError::InvalidUpdateVersion
-        | IsrError::NotTheLeader
-        | IsrError::NotReplicas
-        | IsrError::LeaderLeftOut
-        | IsrError::Recovering
-        | IsrError::NewLeaderElected => Some(ProposalRefused::Outdated),
+    match error.after() {
+        AfterIsrError::NotNow => Some(ProposalRefused::NotNow),
+        AfterIsrError::AwaitMetadata => Some(ProposalRefused::Outdated),
+        AfterIsrError::Repeat => None,
     }
 }
 

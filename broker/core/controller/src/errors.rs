@@ -109,6 +109,35 @@ pub enum FeatureError {
     DowngradeNotAllowed { name: String, current: i16 },
 }
 
+/// What a leader does after a refusal (Kafka's `Partition.handleAlterPartitionError`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterIsrError {
+    /// A member cannot be in the ISR for now.
+    NotNow,
+    /// The partition is another than the leader believes: it waits for the metadata.
+    AwaitMetadata,
+    /// Nothing was decided: the same proposal again.
+    Repeat,
+}
+
+impl IsrError {
+    pub fn after(self) -> AfterIsrError {
+        match self {
+            Self::IneligibleReplica => AfterIsrError::NotNow,
+            Self::AheadOfController | Self::StaleBrokerEpoch => AfterIsrError::Repeat,
+            Self::UnknownTopicId
+            | Self::UnknownPartition
+            | Self::FencedLeaderEpoch
+            | Self::InvalidUpdateVersion
+            | Self::NotTheLeader
+            | Self::NotReplicas
+            | Self::LeaderLeftOut
+            | Self::Recovering
+            | Self::NewLeaderElected => AfterIsrError::AwaitMetadata,
+        }
+    }
+}
+
 /// Forgetting a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum UnregisterError {

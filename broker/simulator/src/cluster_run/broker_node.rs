@@ -8,7 +8,7 @@ use super::{
     place::Place,
 };
 use controller::{
-    ClusterImage, Heartbeat, IsrError,
+    ClusterImage, Heartbeat, IsrError, errors::AfterIsrError,
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{
@@ -293,18 +293,10 @@ fn wire_proposal(place: Place, proposal: Proposal) -> IsrProposal {
 
 /// `None`: the same proposal again.
 fn refusal(error: IsrError) -> Option<ProposalRefused> {
-    match error {
-        IsrError::IneligibleReplica => Some(ProposalRefused::NotNow),
-        IsrError::AheadOfController | IsrError::StaleBrokerEpoch => None,
-        IsrError::UnknownTopicId
-        | IsrError::UnknownPartition
-        | IsrError::FencedLeaderEpoch
-        | IsrError::InvalidUpdateVersion
-        | IsrError::NotTheLeader
-        | IsrError::NotReplicas
-        | IsrError::LeaderLeftOut
-        | IsrError::Recovering
-        | IsrError::NewLeaderElected => Some(ProposalRefused::Outdated),
+    match error.after() {
+        AfterIsrError::NotNow => Some(ProposalRefused::NotNow),
+        AfterIsrError::AwaitMetadata => Some(ProposalRefused::Outdated),
+        AfterIsrError::Repeat => None,
     }
 }
 
