@@ -8,7 +8,8 @@ use super::{
     place::Place,
 };
 use controller::{
-    ClusterImage, Heartbeat, IsrError, errors::AfterIsrError,
+    ClusterImage, Heartbeat, IsrError,
+    errors::AfterIsrError,
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{

@@ -17,7 +17,9 @@ use partition_log::{
     memory_disk::MemoryDisk,
 };
 use protocol::record_batch::Batches;
-use replication::{Assignment, FetchAnswer, FollowerRequest, Leader, NextFetch, NoRecords, NotServed, Replica, check_epoch};
+use replication::{
+    Assignment, FetchAnswer, FollowerRequest, Leader, NextFetch, NoRecords, NotServed, Replica, check_epoch,
+};
 use std::time::Duration;
 
 pub(super) const NOW: WallTime = WallTime(1_700_000_000_000);
