@@ -103,7 +103,7 @@ impl Follower {
             leader: self.leader,
             leader_epoch: self.leader_epoch,
             offset: log.log_end(),
-            last_fetched_epoch: log.latest_epoch().unwrap_or(LeaderEpoch::UNKNOWN),
+            last_fetched_epoch: last_fetched_epoch(log),
             log_start: log.log_start(),
         })
     }
@@ -124,7 +124,8 @@ impl Follower {
         self.not_before = MonotonicTime::ZERO;
     }
 
-    /// The answer to `asked`. Nothing of it counts if the log or the leader is another by now.
+    /// The answer to `asked`. Nothing of it counts if the log or the leader is another by now. A log that was cut back and has
+    /// grown since may end where it ended before, and is told by the epoch of its last record.
     pub fn answered(
         &mut self,
         asked: NextFetch,
@@ -133,7 +134,8 @@ impl Follower {
         now: MonotonicTime,
     ) -> Vec<FollowerStep> {
         let is_current = asked.leader == self.leader && asked.leader_epoch == self.leader_epoch;
-        if !is_made(Mistake::TakeOutdatedAnswer) && (!is_current || asked.offset != log.log_end()) {
+        let is_same_log = asked.offset == log.log_end() && asked.last_fetched_epoch == last_fetched_epoch(log);
+        if !is_made(Mistake::TakeOutdatedAnswer) && !(is_current && is_same_log) {
             return Vec::new();
         }
         match answer {
@@ -159,6 +161,10 @@ impl Follower {
             }
         }
     }
+}
+
+fn last_fetched_epoch(log: &impl OwnLog) -> LeaderEpoch {
+    log.latest_epoch().unwrap_or(LeaderEpoch::UNKNOWN)
 }
 
 /// Where the histories part at the latest. With an epoch of the leader that this log lacks it is cut back to the end of

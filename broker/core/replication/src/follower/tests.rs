@@ -100,6 +100,18 @@ fn answer_to_what_no_longer_holds_is_dropped() {
     assert_eq!(of_next_epoch.answered(asked, answer, &log(), at(1)), []);
 }
 
+/// Seed 302053: it was told to cut back its log, fetched as many records of the leader as it had lost, and the same words came
+/// once more.
+#[test]
+fn log_that_was_cut_back_and_grew_as_long_again_is_another() {
+    let mut follower = Follower::new(LEADER, LeaderEpoch(7));
+    let asked = follower.next_fetch(&log(), at(0)).unwrap();
+    let answer = FetchAnswer::Diverging { epoch: LeaderEpoch(6), end: Offset(18) };
+    assert_eq!(follower.answered(asked, answer, &log(), at(1)), [FollowerStep::TruncateTo(Offset(18))]);
+    let grown = Log(vec![(1, 2), (3, 8), (6, 15), (7, 18)], 20);
+    assert_eq!(follower.answered(asked, answer, &grown, at(2)), []);
+}
+
 #[test]
 fn fenced_follower_waits_for_metadata() {
     let mut follower = Follower::new(LEADER, LeaderEpoch(7));
