@@ -146,7 +146,7 @@ impl Admin {
     }
 
     /// By partition, where its log ends; none where no leader says so.
-    fn ends(&mut self, name: &str, partitions: i32) -> Result<Vec<Option<i64>>> {
+    pub(crate) fn ends(&mut self, name: &str, partitions: i32) -> Result<Vec<Option<i64>>> {
         let partition = |index| ListOffsetsPartition::default().with_partition_index(index).with_timestamp(LATEST);
         let topic = ListOffsetsTopic::default()
             .with_name(TopicName(StrBytes::from_string(name.into())))

@@ -54,14 +54,15 @@ impl Observed {
     }
 }
 
-/// Watches `loads` for a window; `pid` is the system's, `pids` are all of this run.
-pub(crate) fn observe(loads: &[&Load], pid: Option<u32>, pids: &[u32], window: Window) -> Result<Observed> {
+/// Watches `loads` for a window; `system` are the processes that are measured, none where they are not known, `pids` all
+/// of this run.
+pub(crate) fn observe(loads: &[&Load], system: &[u32], pids: &[u32], window: Window) -> Result<Observed> {
     let warm_until = Instant::now() + window.warm;
     while Instant::now() < warm_until {
         thread::sleep(LOOK.min(warm_until.saturating_duration_since(Instant::now())));
         ensure!(loads.iter().all(|load| load.runs()), "a load ended while it warmed up");
     }
-    let cpu = || pid.map(CpuTime::of).transpose();
+    let cpu = || system.iter().map(|pid| CpuTime::of(*pid)).collect::<Result<Vec<_>>>();
     let progress = || loads.iter().map(|load| load.progress()).collect::<Vec<_>>();
     let work = Work::now(pids)?;
     loads.iter().for_each(|load| load.record(true));
@@ -87,7 +88,8 @@ pub(crate) fn observe(loads: &[&Load], pid: Option<u32>, pids: &[u32], window: W
     Ok(Observed {
         time,
         progress: difference.collect(),
-        cpu: cpu_after.zip(cpu_before).map(|(after, before)| after.since(&before)),
+        cpu: (!system.is_empty())
+            .then(|| cpu_after.iter().zip(&cpu_before).map(|(after, before)| after.since(before)).sum()),
         others: Work::now(pids)?.of_others_since(&work),
     })
 }

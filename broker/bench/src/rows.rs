@@ -7,6 +7,7 @@ mod java;
 mod librdkafka;
 mod partitions;
 mod produce;
+mod replication;
 mod start;
 
 pub(crate) use librdkafka::tool as librdkafka_tool;
@@ -15,11 +16,12 @@ use crate::{
     admin::Admin,
     figures::Figures,
     measure::Window,
-    systems::{Kind, Program, Server},
+    systems::{Cluster, Kind, Program, Server},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::{
     cell::{Cell, RefCell},
+    fs,
     net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
@@ -90,12 +92,15 @@ pub(crate) struct Subject {
     pub(crate) kept: RefCell<Option<Kept>>,
 }
 
-/// A server of one case only: what it holds would weigh on the others.
+/// What one case has for itself: on a server of all it would weigh on the others.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    case: String,
-    server: Server,
+pub(crate) enum Kept {
+    Server { case: String, server: Server },
+    Cluster(Cluster),
 }
+
+/// Above the ports of all single brokers.
+const CLUSTER_PORTS: u16 = 300;
 
 /// A Java machine compiles what it runs often; until then it is several times slower.
 const WARM_JVM: Duration = Duration::from_secs(8);
@@ -124,8 +129,10 @@ impl Subject {
     /// The pid of the server that `case` has for itself; the first pass starts it and lets `prepare` fill it.
     fn kept(&self, case: &str, prepare: impl FnOnce(&mut Admin) -> Result<()>) -> Result<u32> {
         let mut kept = self.kept.borrow_mut();
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.case == case) {
-            return Ok(kept.server.pid());
+        if let Some(Kept::Server { case: of, server }) = kept.as_ref()
+            && of == case
+        {
+            return Ok(server.pid());
         }
         // The port must be free before the next one takes it.
         *kept = None;
@@ -134,8 +141,29 @@ impl Subject {
         let server = Server::start(program, self.spare_address, &folder)?;
         prepare(&mut Admin::connect(self.spare_address)?)?;
         let pid = server.pid();
-        *kept = Some(Kept { case: case.to_owned(), server });
+        *kept = Some(Kept::Server { case: case.to_owned(), server });
         Ok(pid)
+    }
+
+    /// Three brokers that the case has for itself through all of its passes.
+    fn with_cluster<T>(&self, work: impl FnOnce(&mut Cluster) -> Result<T>) -> Result<T> {
+        let mut kept = self.kept.borrow_mut();
+        if !matches!(*kept, Some(Kept::Cluster(_))) {
+            *kept = None;
+            *kept = Some(Kept::Cluster(self.new_cluster()?));
+        }
+        let Some(Kept::Cluster(cluster)) = kept.as_mut() else { bail!("the cluster is gone") };
+        work(cluster)
+    }
+
+    /// Three brokers on fresh folders.
+    fn new_cluster(&self) -> Result<Cluster> {
+        let folder = self.spare_folder.join("cluster");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).context("remove the data of the cluster before")?;
+        }
+        let base = SocketAddr::new(self.spare_address.ip(), self.spare_address.port() + CLUSTER_PORTS);
+        Cluster::start(self.program()?, base, &folder)
     }
 
     fn program(&self) -> Result<&Program> {
@@ -156,6 +184,7 @@ pub(crate) fn cases() -> Vec<Case> {
         java::cases(),
         partitions::cases(),
         start::cases(),
+        replication::cases(),
         failover::cases(),
     ]
     .into_iter()

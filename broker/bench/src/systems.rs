@@ -4,7 +4,7 @@ mod cluster;
 mod kafka;
 mod server;
 
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, NODES};
 pub(crate) use kafka::{fetch as fetch_kafka, java};
 pub(crate) use server::Server;
 

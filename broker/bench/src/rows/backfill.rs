@@ -44,7 +44,7 @@ fn measure(subject: &Subject, beside: bool) -> Result<Figures> {
     let mut window = subject.window();
     // Ends by the clock: the reader's bytes do not stay.
     window.most_bytes = u64::MAX;
-    let observed = observe(&loads, subject.pid, &subject.pids, window);
+    let observed = observe(&loads, subject.pid.as_slice(), &subject.pids, window);
     reading.map(Load::stop).transpose()?;
     let latency = writing.stop()?;
     let observed = observed?;

@@ -55,7 +55,7 @@ fn cached(subject: &Subject, value_size: usize) -> Result<Figures> {
     let mut window = subject.window();
     // Nothing is written: there is no need to end early.
     window.most_bytes = u64::MAX;
-    let observed = observe(&[&load], subject.pid, &subject.pids, window);
+    let observed = observe(&[&load], subject.pid.as_slice(), &subject.pids, window);
     load.stop()?;
     let observed = observed?;
     topic.delete()?;
@@ -114,7 +114,7 @@ fn tail(subject: &Subject, readers: usize) -> Result<Figures> {
     let shape = BatchShape::single(1_024);
     let produce = Produce { shape, acks: -1, connections: 1, partitions: 1, depth: 64, pace, synced: false };
     let writing = produce.start(subject, &topic.name, epoch, false)?;
-    let observed = observe(&[&reading, &writing], subject.pid, &subject.pids, subject.window());
+    let observed = observe(&[&reading, &writing], subject.pid.as_slice(), &subject.pids, subject.window());
     writing.stop()?;
     let latency = reading.stop()?;
     let observed = observed?;

@@ -1,60 +1,101 @@
 //! R3: three brokers, replication factor 3, `min.insync.replicas` 2. A broker is killed, started again, and stopped in order
 //! while a producer writes at a fixed rate; how long partitions could not be written to, as that producer saw it.
 
+mod acknowledged;
+mod java;
+#[cfg(feature = "librdkafka")]
+mod librdkafka;
+
 use super::{BROKERS, Case, Need, Subject};
 use crate::{
     admin::Admin,
     figures::{BACK_IN_SYNC, Figures, GAP_OF_ITS, GAP_OF_OTHERS, NEW_LEADERS, STOP_GAP},
-    systems::{self, Cluster},
+    systems::Cluster,
 };
-use anyhow::{Context, Result, ensure};
-use parking_lot::Mutex;
+use acknowledged::Acknowledged;
+use anyhow::{Result, ensure};
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+    any::Any,
+    collections::BTreeSet,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-/// Above the ports of all single brokers.
-const CLUSTER_PORTS: u16 = 300;
 const PARTITIONS: i32 = 12;
-const RATE: &str = "1000";
+const MANY_PARTITIONS: i32 = 1_000;
+const RECORDS_PER_SECOND: u32 = 1_000;
 /// Many more than partitions, so that each gets some by hash.
-const KEYS: &str = "120";
+const KEYS: u32 = 120;
 /// A producer that has written for so long knows all brokers.
 const STEADY: Duration = Duration::from_secs(3);
 /// What the slowest of the clients and systems takes to write on.
 const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(10);
 
 pub(super) fn cases() -> Vec<Case> {
-    let about = "a broker of three is killed and stopped under a Java producer of 1,000 records/s";
-    vec![Case::new("R3/java", about, BROKERS, java).needing(Need::KafkaJars)]
+    let about = |who| format!("a broker of three is killed and stopped under {who} of 1,000 records/s");
+    let mut cases = vec![
+        Case::new("R3/java", about("Java's producer"), BROKERS, |subject: &Subject| {
+            under(subject, |bootstrap, topic, acknowledged| {
+                Ok(Box::new(java::Writer::start(bootstrap, topic, acknowledged)?))
+            })
+        })
+        .needing(Need::KafkaJars),
+    ];
+    #[cfg(feature = "librdkafka")]
+    cases.push(
+        Case::new("R3/librdkafka", about("librdkafka's producer"), BROKERS, |subject: &Subject| {
+            under(subject, |bootstrap, topic, acknowledged| {
+                Ok(Box::new(librdkafka::Writer::start(bootstrap, topic, acknowledged)?))
+            })
+        })
+        .needing(Need::Librdkafka),
+    );
+    let about = "a broker of three is killed that has replicas of 1,000 partitions";
+    cases.push(Case::new("R3/1000", about, BROKERS, many).needing(Need::OwnServer));
+    cases
 }
 
-fn java(subject: &Subject) -> Result<Figures> {
-    let folder = subject.spare_folder.join("cluster");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    let base = SocketAddr::new(subject.spare_address.ip(), subject.spare_address.port() + CLUSTER_PORTS);
-    let mut cluster = Cluster::start(subject.program()?, base, &folder)?;
+/// Something that writes until it is dropped.
+type Writing = Box<dyn Any>;
+
+fn under(subject: &Subject, write: impl FnOnce(&str, &str, Arc<Acknowledged>) -> Result<Writing>) -> Result<Figures> {
+    let mut cluster = subject.new_cluster()?;
     let topic = "failover";
-    let first = cluster.another(0)?;
-    Admin::connect(first)?.create_replicated_topic(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
-    cluster.wait(first, topic, |leader, isr| leader > 0 && isr == 3)?;
-    let writer = JavaWriter::start(&cluster.bootstrap(), topic)?;
-    let figures = measure(&mut cluster, topic, &writer.acknowledged);
-    drop(writer);
-    drop(cluster);
-    fs::remove_dir_all(&folder)?;
+    create(&cluster, topic, PARTITIONS)?;
+    let acknowledged = Arc::new(Acknowledged::default());
+    let writing = write(&cluster.bootstrap(), topic, Arc::clone(&acknowledged))?;
+    let figures = measure(&mut cluster, topic, &acknowledged);
+    drop(writing);
     figures
+}
+
+fn many(subject: &Subject) -> Result<Figures> {
+    let mut cluster = subject.new_cluster()?;
+    let (topic, victim) = ("many", 1);
+    create(&cluster, topic, MANY_PARTITIONS)?;
+    thread::sleep(STEADY);
+    let asked = cluster.another(victim)?;
+    cluster.kill(victim)?;
+    let new_leaders = cluster.wait(asked, topic, |leader, _| leader > 0 && leader != victim as i32)?;
+    let mut figures = Figures::default();
+    figures.add(NEW_LEADERS, new_leaders.as_secs_f64() * 1e3);
+    figures.add(BACK_IN_SYNC, back_in_sync(&mut cluster, topic, victim)?.as_secs_f64() * 1e3);
+    Ok(figures)
+}
+
+/// From the start of the process.
+fn back_in_sync(cluster: &mut Cluster, topic: &str, broker: usize) -> Result<Duration> {
+    let began = Instant::now();
+    cluster.restart(broker)?;
+    cluster.wait(cluster.another(broker)?, topic, |_, isr| isr == 3)?;
+    Ok(began.elapsed())
+}
+
+fn create(cluster: &Cluster, topic: &str, partitions: i32) -> Result<()> {
+    let first = cluster.any()?;
+    Admin::connect(first)?.create_replicated_topic(topic, partitions, 3, &[("min.insync.replicas", "2")])?;
+    cluster.wait(first, topic, |leader, isr| leader > 0 && isr == 3).map(drop)
 }
 
 fn measure(cluster: &mut Cluster, topic: &str, acknowledged: &Acknowledged) -> Result<Figures> {
@@ -76,8 +117,7 @@ fn measure(cluster: &mut Cluster, topic: &str, acknowledged: &Acknowledged) -> R
     figures.add(GAP_OF_ITS, of_its.map(ms));
     figures.add(GAP_OF_OTHERS, of_others.map(ms));
 
-    cluster.restart(victim)?;
-    figures.add(BACK_IN_SYNC, ms(cluster.wait(asked, topic, |_, isr| isr == 3)?));
+    figures.add(BACK_IN_SYNC, ms(back_in_sync(cluster, topic, victim)?));
 
     // Until another broker leads what it led, a stop would cost nothing.
     let other = 2;
@@ -94,131 +134,9 @@ fn measure(cluster: &mut Cluster, topic: &str, acknowledged: &Acknowledged) -> R
 }
 
 fn led_by(cluster: &Cluster, topic: &str, broker: usize) -> Result<BTreeSet<i32>> {
-    let told = Cluster::partitions(cluster.another(0)?, topic)?;
+    let told = Cluster::partitions(cluster.any()?, topic)?;
     let led = (0..).zip(told).filter(|(_, (leader, _))| *leader == broker as i32).map(|(partition, _)| partition);
     let led: BTreeSet<i32> = led.collect();
     ensure!(!led.is_empty(), "broker {broker} leads nothing");
     Ok(led)
-}
-
-/// When each partition's writes were acknowledged.
-#[derive(Debug, Default)]
-struct Acknowledged {
-    partitions: Mutex<BTreeMap<i32, Gaps>>,
-}
-
-#[derive(Debug)]
-struct Gaps {
-    last: Instant,
-    longest: Duration,
-    since_begin: u64,
-}
-
-impl Acknowledged {
-    fn note(&self, partition: i32) {
-        let now = Instant::now();
-        let mut partitions = self.partitions.lock();
-        let gaps = partitions.entry(partition).or_insert(Gaps { last: now, longest: Duration::ZERO, since_begin: 0 });
-        gaps.longest = gaps.longest.max(now - gaps.last);
-        gaps.last = now;
-        gaps.since_begin += 1;
-    }
-
-    /// Gaps count from now on.
-    fn begin(&self) {
-        let now = Instant::now();
-        for gaps in self.partitions.lock().values_mut() {
-            *gaps = Gaps { last: now, longest: Duration::ZERO, since_begin: 0 };
-        }
-    }
-
-    fn all_written_to(&self, patience: Duration) -> Result<()> {
-        let began = Instant::now();
-        loop {
-            let partitions = self.partitions.lock();
-            let written = partitions.values().filter(|gaps| gaps.since_begin > 0).count();
-            if written == PARTITIONS as usize {
-                return Ok(());
-            }
-            drop(partitions);
-            ensure!(began.elapsed() < patience, "only {written} of {PARTITIONS} partitions are written to");
-            thread::sleep(LOOK);
-        }
-    }
-
-    /// Of these partitions, and of the others.
-    fn longest_gaps(&self, its: &BTreeSet<i32>) -> (Option<Duration>, Option<Duration>) {
-        let partitions = self.partitions.lock();
-        let longest = |of_its: bool| {
-            let chosen = partitions.iter().filter(|(partition, _)| its.contains(partition) == of_its);
-            chosen.map(|(_, gaps)| gaps.longest).max()
-        };
-        (longest(true), longest(false))
-    }
-}
-
-/// Kafka's `VerifiableProducer`, which tells of each record when it was acknowledged.
-struct JavaWriter {
-    child: Child,
-    acknowledged: Arc<Acknowledged>,
-}
-
-impl JavaWriter {
-    fn start(bootstrap: &str, topic: &str) -> Result<Self> {
-        let classpath = systems::fetch_kafka(Path::new("."))?;
-        let mut command: Command = systems::java(&classpath);
-        command.args(["-Xmx256M", "org.apache.kafka.tools.VerifiableProducer"]);
-        command.args(["--bootstrap-server", bootstrap, "--topic", topic, "--acks", "-1"]);
-        command.args(["--throughput", RATE, "--repeating-keys", KEYS]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let output = child.stdout.take().context("read what the producer says")?;
-        let acknowledged = Arc::new(Acknowledged::default());
-        let noted = Arc::clone(&acknowledged);
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(partition) = acknowledged_partition(&line) {
-                    noted.note(partition);
-                }
-            }
-        });
-        Ok(Self { child, acknowledged })
-    }
-}
-
-impl Drop for JavaWriter {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn acknowledged_partition(line: &str) -> Option<i32> {
-    let told: serde_json::Value = serde_json::from_str(line).ok()?;
-    (told["name"] == "producer_send_success").then(|| told["partition"].as_i64()?.try_into().ok())?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn acknowledged_records_tell_their_partition_and_others_do_not() {
-        let sent = r#"{"timestamp":1,"name":"producer_send_success","key":"1","value":"5","topic":"t","partition":7,"offset":3}"#;
-        assert_eq!(acknowledged_partition(sent), Some(7));
-        assert_eq!(acknowledged_partition(&sent.replace("success", "error")), None);
-        assert_eq!(acknowledged_partition("Picked up"), None);
-    }
-
-    #[test]
-    fn gaps_are_those_since_the_beginning_by_who_led() {
-        let acknowledged = Acknowledged::default();
-        (0..PARTITIONS).for_each(|partition| acknowledged.note(partition));
-        acknowledged.begin();
-        assert!(acknowledged.all_written_to(Duration::ZERO).is_err());
-        (0..PARTITIONS).for_each(|partition| acknowledged.note(partition));
-        acknowledged.all_written_to(Duration::ZERO).unwrap();
-        let (its, others) = acknowledged.longest_gaps(&[0].into());
-        assert!(its.unwrap() < Duration::from_secs(10) && others.is_some());
-    }
 }

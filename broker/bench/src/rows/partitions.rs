@@ -60,7 +60,7 @@ fn measure(subject: &Subject, case: &str, partitions: i32, active: i32) -> Resul
     let pace = Pace::Open { per_second: RECORDS_PER_SECOND, first_ns };
     let writing = load(boxed(producing), 64, pace, false)?;
     let pids: Vec<_> = subject.pids.iter().copied().chain([pid]).collect();
-    let observed = observe(&[&reading, &writing], Some(pid), &pids, subject.window());
+    let observed = observe(&[&reading, &writing], &[pid], &pids, subject.window());
     writing.stop()?;
     let latency = reading.stop()?;
     let observed = observed?;

@@ -111,7 +111,7 @@ impl Produce {
         Load::start(Plan { address: subject.address, dialogues, depth: self.depth, pace: self.pace, epoch, latency })
     }
 
-    fn dialogue(&self, kind: Kind, topic: &str, connection: usize) -> Result<Box<dyn Dialogue>> {
+    pub(super) fn dialogue(&self, kind: Kind, topic: &str, connection: usize) -> Result<Box<dyn Dialogue>> {
         let partition = i32::try_from(connection % self.partitions)?;
         let batch = self.shape.batch(connection as u64)?;
         let frame = produce_frame(topic, partition, self.acks, &batch)?;
@@ -129,7 +129,7 @@ impl Produce {
         }
         let topic = Topic::create(subject, i32::try_from(self.partitions)?, if self.synced { SYNCED } else { &[] })?;
         let load = self.start(subject, &topic.name, Instant::now(), report == Report::Latency)?;
-        let observed = observe(&[&load], subject.pid, &subject.pids, subject.window());
+        let observed = observe(&[&load], subject.pid.as_slice(), &subject.pids, subject.window());
         // The load knows better why it ended.
         let latency = load.stop()?;
         let observed = observed?;

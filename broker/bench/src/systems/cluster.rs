@@ -2,7 +2,7 @@
 //! in each.
 
 use super::{Program, Server};
-use crate::admin::Admin;
+use crate::{admin::Admin, process::CpuTime};
 use anyhow::{Context, Result, ensure};
 use std::{
     net::SocketAddr,
@@ -36,7 +36,7 @@ pub(crate) enum Member {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     nodes: Vec<Node>,
-    _controller: Option<Server>,
+    controller: Option<Server>,
 }
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Cluster {
             };
             Node { program: member(kind), address: address(id), folder: folder.join(id.to_string()), server: None }
         });
-        let mut cluster = Self { nodes: nodes.collect(), _controller: controller };
+        let mut cluster = Self { nodes: nodes.collect(), controller };
         // All at once: Kafka's need each other to become ready.
         thread::scope(|scope| {
             let starts: Vec<_> = cluster.nodes.iter_mut().map(|node| scope.spawn(|| node.start())).collect();
@@ -82,10 +82,31 @@ impl Cluster {
         addresses.join(",")
     }
 
+    /// A broker that is up.
+    pub(crate) fn any(&self) -> Result<SocketAddr> {
+        self.another(0)
+    }
+
     /// A broker that is up, other than `not`.
     pub(crate) fn another(&self, not: usize) -> Result<SocketAddr> {
         let mut up = self.nodes.iter().enumerate().filter(|(n, node)| n + 1 != not && node.server.is_some());
         Ok(up.next().context("no broker is up")?.1.address)
+    }
+
+    pub(crate) fn address(&self, id: usize) -> SocketAddr {
+        self.nodes[id - 1].address
+    }
+
+    /// Processes that are up, the controller's among them.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let brokers = self.nodes.iter().filter_map(|node| node.server.as_ref());
+        brokers.chain(&self.controller).map(Server::pid).collect()
+    }
+
+    /// What a broker used since its start.
+    pub(crate) fn cpu_time(&self, id: usize) -> Result<Duration> {
+        let server = self.nodes[id - 1].server.as_ref().context("the broker is down")?;
+        Ok(CpuTime::of(server.pid())?.total())
     }
 
     pub(crate) fn kill(&mut self, id: usize) -> Result<()> {
@@ -103,6 +124,23 @@ impl Cluster {
     /// Leaders by partition, and whether all replicas are in sync, as `address` tells.
     pub(crate) fn partitions(address: SocketAddr, topic: &str) -> Result<Vec<(i32, usize)>> {
         Admin::connect(address)?.replicas(topic)
+    }
+
+    /// Waits until every partition has a broker that serves as its leader: metadata names leaders before they do.
+    pub(crate) fn wait_until_led(&self, topic: &str, partitions: usize) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let mut led = vec![false; partitions];
+            for node in self.nodes.iter().filter(|node| node.server.is_some()) {
+                let ends = Admin::connect(node.address)?.ends(topic, i32::try_from(partitions)?)?;
+                led.iter_mut().zip(ends).for_each(|(led, end)| *led |= end.is_some());
+            }
+            if led.into_iter().all(|led| led) {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < PATIENCE, "topic {topic} got no leaders");
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Waits until `good` holds for leader and number of in-sync replicas of all partitions; how long that took.
