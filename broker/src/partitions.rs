@@ -44,7 +44,10 @@ use crate::{
 };
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use controller::{image::ConfigMap, topic_config::TopicConfig};
+use controller::{
+    image::{BrokerRegistration, ConfigMap},
+    topic_config::TopicConfig,
+};
 use gathered::Gathered;
 use manifest_file::{Known, ManifestFile};
 use model::{BrokerId, MonotonicTime, PartitionIndex, TopicId, TopicName};
@@ -53,7 +56,7 @@ use parking_lot::{Mutex, RwLock};
 use partition_log::Crash;
 use replication::Proposal;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -93,6 +96,8 @@ struct Host {
     topics: RwLock<Topics>,
     /// Replicas that follow, or followed until now, and whose role changed.
     moved: Gathered<Arc<Partition>>,
+    /// As the newest metadata has them.
+    brokers: ArcSwap<BTreeMap<BrokerId, BrokerRegistration>>,
     /// When any follower asked last.
     heard: Mutex<MonotonicTime>,
     /// A replicated partition that is led here could not be written to.
@@ -145,6 +150,7 @@ impl Partitions {
             manifest,
             topics: RwLock::default(),
             moved: Gathered::default(),
+            brokers: ArcSwap::default(),
             heard: Mutex::new(clock.now()),
             cannot_lead: Notify::new(),
             proposals: Gathered::default(),

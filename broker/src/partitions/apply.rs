@@ -22,6 +22,7 @@ impl Partitions {
     /// Makes what this broker holds agree with `after`, given that it agreed with `before`. When it returns, new
     /// partitions are served and deleted ones are out of the way of topics with their names.
     pub(crate) async fn apply(&self, before: &ClusterImage, after: &ClusterImage) {
+        self.host.brokers.store(Arc::clone(&after.brokers));
         let deleted: Vec<&Arc<TopicImage>> =
             before.topics.iter().filter(|topic| after.topic_by_id(topic.id).is_none()).collect();
         self.delete(&deleted).await;
@@ -35,6 +36,7 @@ impl Partitions {
                 old => under_way.extend(self.take_over(topic, old.map(|old| &**old), &mut resolved)),
             }
         }
+        self.welcome_back(before, after);
         let known = self.host.known.lock().take();
         if let Some(known) = known {
             self.put_strays_aside(&known, after).await;

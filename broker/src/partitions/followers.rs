@@ -10,7 +10,7 @@ use super::{
     watch::Change,
     writer::Writer,
 };
-use controller::ClusterImage;
+use controller::{ClusterImage, PartitionImage};
 use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
 use replication::{AFTER_REFUSAL, Assignment, FollowerRequest, NotServed, Proposal, ProposalRefused};
 use std::{sync::Arc, time::Duration};
@@ -64,6 +64,25 @@ impl Partitions {
     /// Waits for proposals and takes all there are.
     pub(crate) async fn proposals(&self) -> Vec<(Arc<Partition>, Proposal)> {
         self.host.proposals.take().await
+    }
+
+    /// Followers that caught up before the controller would have them in sync may join now: what they said they say but once.
+    pub(super) fn welcome_back(&self, before: &ClusterImage, after: &ClusterImage) {
+        let is_back = |id: &BrokerId| after.is_usable(*id) && !before.is_usable(*id);
+        if !after.brokers.keys().any(is_back) {
+            return;
+        }
+        for topic in after.topics.iter() {
+            let waits = |one: &PartitionImage| {
+                one.leader == Some(self.host.me) && one.replicas.iter().any(|id| is_back(id) && !one.isr.contains(id))
+            };
+            let Some(held) = self.topic_by_id(topic.id) else { continue };
+            for (index, _) in topic.indexed_partitions().filter(|(_, one)| waits(one)) {
+                if let Some(partition) = held.get(index) {
+                    partition.queue_job(Need::Nothing, |partition, writer| partition.propose(writer));
+                }
+            }
+        }
     }
 
     /// A follower of anything asked.
@@ -184,8 +203,10 @@ impl Partition {
 
     /// After whatever may have given the leader something to propose.
     pub(super) fn propose(self: &Arc<Self>, writer: &mut Writer) {
+        let brokers = self.host.brokers.load();
+        let is_usable = |id: BrokerId, epoch| brokers.get(&id).is_some_and(|broker| broker.is_usable_as(epoch));
         if let Ok(leader) = writer.replica.leader_mut()
-            && let Some(proposal) = leader.next_proposal(self.host.clock.now())
+            && let Some(proposal) = leader.next_proposal(is_usable, self.host.clock.now())
         {
             self.host.proposals.add((Arc::clone(self), proposal));
         }

@@ -311,6 +311,11 @@ impl BrokerRegistration {
         !self.fenced && !self.in_controlled_shutdown
     }
 
+    /// The same, in that life of it.
+    pub fn is_usable_as(&self, epoch: BrokerEpoch) -> bool {
+        self.epoch == epoch && self.is_usable()
+    }
+
     /// The endpoint of a listener, whose names compare without regard to case.
     pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {
         self.endpoints.iter().find(|endpoint| endpoint.listener.eq_ignore_ascii_case(listener))

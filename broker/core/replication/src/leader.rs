@@ -75,6 +75,11 @@ impl Leader {
         if assignment.partition_epoch > self.assignment.partition_epoch {
             self.proposals.decided();
         }
+        let left = |broker: &BrokerId| self.assignment.in_sync.contains(broker) && !assignment.in_sync.contains(broker);
+        self.followers
+            .iter_mut()
+            .filter(|follower| left(&follower.broker))
+            .for_each(|follower| follower.is_back = false);
         self.assignment = assignment;
         self.meet_followers(now);
         self.raise_high_watermark()
@@ -140,10 +145,6 @@ impl Leader {
         let follower = self.followers.iter_mut().find(|follower| follower.broker == fetch.broker);
         let follower = follower.ok_or(NotServed::UnknownReplica)?;
         follower.fetched(fetch, log_end, now)?;
-        if self.may_join(fetch.broker) {
-            let epoch = epoch_of(&self.followers, fetch.broker);
-            self.proposals.propose_join(fetch.broker, epoch, now);
-        }
         Ok(self.raise_high_watermark())
     }
 
@@ -162,13 +163,13 @@ impl Leader {
     /// A follower outside the ISR joins once it has everything that is committed, and of this leadership at least its
     /// beginning: only then its log cannot diverge from ours below the high watermark. What it has is known of one life of
     /// it, which the controller compares: a life that it does not tell may be over.
-    fn may_join(&self, broker: BrokerId) -> bool {
-        !self.assignment.in_sync.contains(&broker)
+    fn may_join(&self, follower: &Progress) -> bool {
+        let is_there = |end| end >= self.high_watermark && end >= self.epoch_start;
+        !self.assignment.in_sync.contains(&follower.broker)
             && !self.assignment.recovering
-            && self.progress(broker).filter(|follower| follower.epoch.0 >= 0).is_some_and(|follower| {
-                let is_there = |end| end >= self.high_watermark && end >= self.epoch_start;
-                follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp)
-            })
+            && follower.is_back
+            && follower.epoch.0 >= 0
+            && (follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp))
     }
 
     /// Members that did not keep up for `lag_max` (`replica.lag.time.max.ms`) are to leave.
@@ -180,7 +181,18 @@ impl Leader {
     }
 
     /// The next change to ask the controller for; the same one again after [`Leader::proposal_lost`]. One at a time.
-    pub fn next_proposal(&mut self, now: MonotonicTime) -> Option<Proposal> {
+    ///
+    /// `is_usable` says whether the controller would have a broker in an ISR in that life, as far as this leader knows. A
+    /// follower that is fenced or about to stop would be refused, again and again, and counts until each refusal is settled.
+    pub fn next_proposal(
+        &mut self,
+        is_usable: impl Fn(BrokerId, BrokerEpoch) -> bool,
+        now: MonotonicTime,
+    ) -> Option<Proposal> {
+        let joins = |follower: &&Progress| self.may_join(follower) && is_usable(follower.broker, follower.epoch);
+        if let Some(Progress { broker, epoch, .. }) = self.followers.iter().find(joins) {
+            self.proposals.propose_join(*broker, *epoch, now);
+        }
         let followers = &self.followers;
         self.proposals.next(&self.assignment, |broker| epoch_of(followers, broker), now)
     }

@@ -167,9 +167,12 @@ impl World {
         let now = self.network.now;
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let (Some(broker_epoch), None) = (node.epoch, &node.altering) else { return };
+        let image = node.image.clone();
+        let known = |id| image.as_ref().and_then(|image| image.brokers.get(&id));
+        let is_usable = |id, epoch| known(id).is_some_and(|known| known.is_usable_as(epoch));
         let mut proposals = Vec::new();
         for (partition, one) in &mut node.partitions {
-            if let Some(proposal) = one.leader().and_then(|leader| leader.next_proposal(now)) {
+            if let Some(proposal) = one.leader().and_then(|leader| leader.next_proposal(is_usable, now)) {
                 proposals.push(wire_proposal(*partition, proposal));
             }
         }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::api::fixture::until;
 use bytes::{Bytes, BytesMut};
+use controller::{ClusterImage, MetadataChange, MetadataRecord, PartitionImage, image::BrokerRegistration};
+use futures_util::FutureExt as _;
 use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
 use partition_log::PreparedBatch;
 use protocol::record_batch::{set_base_offset, set_partition_leader_epoch};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 const ME: BrokerId = BrokerId(1);
 const OTHER: BrokerId = BrokerId(2);
+const OTHERS_EPOCH: BrokerEpoch = BrokerEpoch(7);
 
 fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment {
     Assignment {
@@ -44,6 +47,33 @@ fn asks(following: Following) -> NextFetch {
         Following::Asks(next) => next,
         other => panic!("it asks for nothing: {other:?}"),
     }
+}
+
+/// Metadata arrives, as it was committed.
+async fn learn(broker: &Fixture, records: Vec<MetadataRecord>) {
+    let broker = broker.broker();
+    let before = broker.metadata.current();
+    let mut after = ClusterImage::clone(&before);
+    after.apply(&MetadataChange { version: before.metadata_version.next(), records }).unwrap();
+    broker.partitions.apply(&before, &after).await;
+    broker.metadata.publish(Arc::new(after));
+}
+
+/// Another broker is there, fenced still, and is to have replicas of all partitions of the first topic.
+async fn meet_other(broker: &Fixture) {
+    let known = broker.broker().metadata.current();
+    let other = BrokerRegistration { id: OTHER, epoch: OTHERS_EPOCH, fenced: true, ..known.brokers[&ME].clone() };
+    let topic = known.topics.iter().next().unwrap();
+    let wider = topic.indexed_partitions().map(|(partition, state)| MetadataRecord::PartitionChanged {
+        id: topic.id,
+        partition,
+        state: PartitionImage { replicas: vec![ME, OTHER], ..state.clone() },
+    });
+    learn(broker, std::iter::once(MetadataRecord::BrokerRegistered(other)).chain(wider).collect()).await;
+}
+
+async fn unfence_other(broker: &Fixture) {
+    learn(broker, vec![MetadataRecord::BrokerUnfenced { id: OTHER, epoch: OTHERS_EPOCH }]).await;
 }
 
 /// A broker whose one partition has "a" and "b" of epoch 0 or so; the epoch.
@@ -151,6 +181,8 @@ async fn request_of_a_follower_counts_only_where_its_log_agrees() {
 #[tokio::test]
 async fn follower_that_caught_up_is_proposed_and_one_that_lags_too() {
     let (broker, partition, epoch) = with_two_records().await;
+    meet_other(&broker).await;
+    unfence_other(&broker).await;
     assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
     let follower = FollowingBroker { id: OTHER, epoch: BrokerEpoch(7) };
     let fetch = FollowerAsks {
@@ -174,4 +206,24 @@ async fn follower_that_caught_up_is_proposed_and_one_that_lags_too() {
     let made = partitions.proposals().await;
     let members: Vec<BrokerId> = made[0].1.in_sync.iter().map(|(id, _)| *id).collect();
     assert_eq!(members, [ME]);
+}
+
+/// What it said it does not say again while nothing happens.
+#[tokio::test]
+async fn follower_that_caught_up_while_it_was_fenced_is_proposed_once_it_is_not() {
+    let (broker, partition, epoch) = with_two_records().await;
+    meet_other(&broker).await;
+    let follower = FollowingBroker { id: OTHER, epoch: BrokerEpoch(7) };
+    let fetch = FollowerAsks {
+        leader_epoch: LeaderEpoch(epoch),
+        last_fetched_epoch: LeaderEpoch(epoch),
+        log_end: Offset(2),
+        log_start: Offset(0),
+    };
+    partition.follower_asks(follower, fetch).await.unwrap();
+    let partitions = &broker.broker().partitions;
+    assert!(partitions.proposals().now_or_never().is_none());
+    unfence_other(&broker).await;
+    let members: Vec<BrokerId> = partitions.proposals().await[0].1.in_sync.iter().map(|(id, _)| *id).collect();
+    assert_eq!(members, [ME, OTHER]);
 }

@@ -9,6 +9,8 @@ pub(super) struct Progress {
     pub(super) broker: BrokerId,
     /// The newest life of the broker that fetched; −1 before one that knows its epoch did.
     pub(super) epoch: BrokerEpoch,
+    /// It fetched in this leadership, and since it last left the ISR: only then it may be asked back.
+    pub(super) is_back: bool,
     /// `None` before the first fetch in this leadership.
     pub(super) log_end: Option<Offset>,
     /// What it told last; it may lag behind the leader's.
@@ -22,7 +24,15 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(broker: BrokerId, caught_up_at: Option<MonotonicTime>) -> Self {
-        Self { broker, epoch: BrokerEpoch(-1), log_end: None, log_start: None, caught_up_at, last_fetch: None }
+        Self {
+            broker,
+            epoch: BrokerEpoch(-1),
+            is_back: false,
+            log_end: None,
+            log_start: None,
+            caught_up_at,
+            last_fetch: None,
+        }
     }
 
     pub(super) fn fetched(
@@ -48,6 +58,7 @@ impl Progress {
         {
             self.caught_up_at = self.caught_up_at.max(Some(fetched_at));
         }
+        self.is_back = true;
         self.log_end = Some(fetch.log_end);
         self.last_fetch = Some((now, leader_log_end));
         Ok(())

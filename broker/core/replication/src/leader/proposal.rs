@@ -9,7 +9,8 @@
 //!
 //! A refusal does not end a joining: an earlier copy of the proposal may be on its way on a connection that broke, and be
 //! committed later. So the leader has the ISR confirmed as it is. That raises the partition epoch, and with the old one no
-//! copy is accepted any more. Until then the member counts.
+//! copy is accepted any more. Until then the member counts, and may hold up what is to be committed: so that is asked at once,
+//! and only the next joining waits.
 
 use crate::Assignment;
 use model::{
@@ -18,7 +19,7 @@ use model::{
 };
 use std::time::Duration;
 
-/// After a refusal that only time can mend. A follower fetches every few milliseconds, and each fetch would ask again.
+/// After a refusal that only time can mend.
 pub const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// Another in-sync set, from a state of the partition.
@@ -44,6 +45,7 @@ pub enum ProposalRefused {
 pub(super) struct Proposals {
     state: State,
     not_before: MonotonicTime,
+    no_join_before: MonotonicTime,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,7 +70,7 @@ enum Change {
 
 impl Proposals {
     pub(super) fn propose_join(&mut self, broker: BrokerId, epoch: BrokerEpoch, now: MonotonicTime) {
-        if self.state == State::Nothing && now >= self.not_before {
+        if self.state == State::Nothing && now >= self.not_before.max(self.no_join_before) {
             self.state = State::Wanted(Change::Join(broker, epoch));
         }
     }
@@ -131,6 +133,10 @@ impl Proposals {
 
     /// The partition has a newer state: what was proposed for the one before is over.
     pub(super) fn decided(&mut self) {
+        let confirmed = matches!(&self.state, State::Wanted(Change::Confirm(_)) | State::InFlight(Change::Confirm(_)));
+        if !confirmed {
+            self.no_join_before = MonotonicTime::ZERO;
+        }
         self.state = State::Nothing;
         self.not_before = MonotonicTime::ZERO;
     }
@@ -139,7 +145,11 @@ impl Proposals {
         let State::InFlight(change) = &self.state else { return };
         self.state = match refused {
             ProposalRefused::NotNow => {
-                self.not_before = now + AFTER_REFUSAL;
+                let again_at = now + AFTER_REFUSAL;
+                match change {
+                    Change::Join(..) => self.no_join_before = again_at,
+                    Change::Confirm(_) | Change::Leave(_) | Change::Recovered => self.not_before = again_at,
+                }
                 match change {
                     _ if is_made(Mistake::ForgetRefusedJoin) => State::Nothing,
                     Change::Join(broker, _) | Change::Confirm(broker) => State::Wanted(Change::Confirm(*broker)),

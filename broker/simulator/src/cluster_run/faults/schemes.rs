@@ -40,6 +40,10 @@ impl World {
         if !self.pass_until(Duration::from_millis(20), |world| !world.isr_of(partition).contains(&joining)) {
             return;
         }
+        // A leader asks for nobody who is fenced as far as it knows.
+        if !self.pass_until(Duration::from_micros(100), |world| world.knows_as_usable(leader, joining)) {
+            return;
+        }
         self.network.cut(Node::Controller(self.newest_controller), Node::Broker(leader.0));
         if self.pass_until(Duration::from_millis(1), |world| world.isr_of(partition).contains(&joining)) {
             self.network.pause(Node::Broker(joining.0), Duration::from_secs(2));
@@ -74,6 +78,11 @@ impl World {
 
     fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.random.below(bound as u64)).unwrap_or(0)
+    }
+
+    fn knows_as_usable(&self, broker: BrokerId, other: BrokerId) -> bool {
+        let image = self.brokers.get(&broker.0).and_then(|node| node.image.as_ref());
+        image.is_some_and(|image| image.is_usable(other))
     }
 
     /// As it is stored.
