@@ -44,7 +44,10 @@ use crate::{
 };
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use controller::{image::ConfigMap, topic_config::TopicConfig};
+use controller::{
+    image::ConfigMap,
+    topic_config::{Defaults, TopicConfig},
+};
 use gathered::Gathered;
 use manifest_file::{Known, ManifestFile};
 use model::{BrokerId, MonotonicTime, PartitionIndex, TopicId, TopicName};
@@ -84,6 +87,7 @@ struct Host {
     runtime: Handle,
     metrics: Metrics,
     static_configs: ConfigMap,
+    default_configs: Defaults,
     log_settings: settings::BrokerLogSettings,
     /// What the disk told at the start. Gone once the first image was applied: later partitions are new.
     known: Mutex<Option<Known>>,
@@ -139,6 +143,7 @@ impl Partitions {
             runtime: Handle::current(),
             metrics,
             static_configs,
+            default_configs: config.defaults(),
             log_settings,
             known: Mutex::new(Some(known)),
             recovering: AtomicBool::new(true),

@@ -83,8 +83,9 @@ impl Default for NetworkConfig {
 pub struct TopicConfig {
     /// `num.partitions`.
     pub num_partitions: u32,
-    /// `default.replication.factor`.
+    /// `default.replication.factor`; where nobody set it, so many or as many as there are brokers.
     pub default_replication_factor: u16,
+    pub is_default_replication_set: bool,
     /// `min.insync.replicas`.
     pub min_insync_replicas: u32,
     /// `auto.create.topics.enable`.
@@ -100,6 +101,7 @@ impl TopicConfig {
         Self {
             num_partitions: values.number("num.partitions"),
             default_replication_factor: values.number("default.replication.factor"),
+            is_default_replication_set: values.is_set("default.replication.factor"),
             min_insync_replicas: values.number("min.insync.replicas"),
             auto_create: values.boolean("auto.create.topics.enable"),
             delete_enable: values.boolean("delete.topic.enable"),

@@ -174,7 +174,7 @@ impl Resolver<'_> {
             return Arc::clone(settings);
         }
         let host: &Host = &self.partitions.host;
-        let layers = BrokerLayers::new(&self.image.broker_configs, host.me, &host.static_configs);
+        let layers = BrokerLayers::new(&self.image.broker_configs, host.me, &host.static_configs, host.default_configs);
         let settings = Arc::new(TopicConfig::resolve(configs, &layers));
         self.known.insert(configs.clone(), Arc::clone(&settings));
         settings

@@ -9,7 +9,9 @@ use crate::harness::{
 use broker::{Broker, config::BrokerConfig};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName,
+    BrokerId, DescribeConfigsRequest, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest,
+    ProduceRequest, TopicName,
+    describe_configs_request::DescribeConfigsResource,
     fetch_request::{FetchPartition, FetchTopic},
     produce_request::{PartitionProduceData, TopicProduceData},
 };
@@ -19,6 +21,8 @@ use std::collections::BTreeSet;
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const LEADER_NOT_AVAILABLE: i16 = 5;
+/// A source in DescribeConfigs.
+const DEFAULT_CONFIG: i8 = 5;
 
 fn wire_name(topic: &str) -> TopicName {
     TopicName(topic.to_owned().into())
@@ -45,6 +49,8 @@ async fn fetch(cluster: &TestCluster, at: i32, topic: &str, partition: i32) -> (
     let request = FetchRequest::default()
         .with_replica_id(BrokerId(-1))
         .with_max_bytes(1 << 20)
+        .with_min_bytes(1)
+        .with_max_wait_ms(30_000)
         .with_session_epoch(-1)
         .with_topics(vec![topic]);
     let response = cluster.client(at).await.call(12, &request).await;
@@ -69,6 +75,27 @@ async fn a_topic_made_by_way_of_any_broker_is_spread_and_told_by_all_alike() {
         let told = cluster.metadata(id).await;
         assert_eq!((&told.cluster_id, &told.brokers, &told.topics), (&first.cluster_id, &first.brokers, &first.topics));
         assert_eq!(told.controller_id.0, id, "each passes on what is for the controller");
+    }
+}
+
+#[tokio::test]
+async fn a_topic_without_a_factor_is_on_three_brokers_of_which_two_must_be_in_sync() {
+    let cluster = TestCluster::start(4).await;
+    cluster.create_topic(2, "orders", 4, -1).await;
+    let told = cluster.metadata(3).await;
+    for partition in &told.topics[0].partitions {
+        assert_eq!((partition.replica_nodes.len(), partition.isr_nodes.len()), (3, 3));
+    }
+    cluster.create_topic(2, "alone", 1, 1).await;
+    let leader = leaders(&cluster.metadata(1).await, "alone")[0];
+    assert_eq!(produce(&cluster, leader, "alone", 0, -1).await, 0, "all of its one replica are in sync");
+    let resource = DescribeConfigsResource::default().with_resource_type(2).with_resource_name("orders".into());
+    let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
+    for id in 1..=4 {
+        let answer = cluster.client(id).await.call(4, &request).await;
+        let configs = &answer.results[0].configs;
+        let in_sync = configs.iter().find(|config| config.name.as_str() == "min.insync.replicas").unwrap();
+        assert_eq!((in_sync.value.as_deref(), in_sync.config_source), (Some("2"), DEFAULT_CONFIG));
     }
 }
 
@@ -120,17 +147,17 @@ async fn a_broker_that_stops_and_one_that_is_killed_are_gone_from_metadata() {
 
 #[tokio::test]
 async fn others_lead_before_a_broker_stops() {
-    let mut cluster = TestCluster::start(2).await;
-    cluster.create_topic(1, "orders", 4, 2).await;
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 4, 3).await;
     let led = leaders(&cluster.metadata(1).await, "orders");
     for (partition, leader) in (0..).zip(led) {
         assert_eq!(produce(&cluster, leader, "orders", partition, -1).await, 0);
     }
     cluster.stop_broker(2).await;
-    let told = cluster.metadata(1).await;
-    assert_eq!(leaders(&told, "orders"), [1, 1, 1, 1], "known before the stop was over");
-    for partition in 0..4 {
-        let (code, bytes) = fetch(&cluster, 1, "orders", partition).await;
+    let led = leaders(&cluster.metadata(1).await, "orders");
+    assert!(led.iter().all(|leader| [1, 3].contains(leader)), "known before the stop was over: {led:?}");
+    for (partition, leader) in (0..).zip(led) {
+        let (code, bytes) = fetch(&cluster, leader, "orders", partition).await;
         assert!(code == 0 && bytes > 0, "{code} {bytes}");
     }
 }
