@@ -4,14 +4,16 @@ mod controllers;
 
 use crate::harness::{
     TestBroker,
-    cluster::{TestCluster, broker_config, broker_ids, leaders, topic_names},
+    cluster::{TestCluster, broker_config, broker_ids, in_time, leaders, topic_names},
 };
 use broker::{Broker, config::BrokerConfig};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    BrokerId, DescribeConfigsRequest, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest,
-    ProduceRequest, TopicName,
+    BrokerId, DescribeClusterRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest, FetchRequest,
+    FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, MetadataResponse, ProduceRequest, TopicName,
+    UnregisterBrokerRequest,
     describe_configs_request::DescribeConfigsResource,
+    describe_topic_partitions_request::TopicRequest,
     fetch_request::{FetchPartition, FetchTopic},
     produce_request::{PartitionProduceData, TopicProduceData},
 };
@@ -21,6 +23,8 @@ use std::collections::BTreeSet;
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const LEADER_NOT_AVAILABLE: i16 = 5;
+const INVALID_REQUEST: i16 = 42;
+const BROKER_ID_NOT_REGISTERED: i16 = 102;
 /// A source in DescribeConfigs.
 const DEFAULT_CONFIG: i8 = 5;
 
@@ -97,6 +101,52 @@ async fn a_topic_without_a_factor_is_on_three_brokers_of_which_two_must_be_in_sy
         let in_sync = configs.iter().find(|config| config.name.as_str() == "min.insync.replicas").unwrap();
         assert_eq!((in_sync.value.as_deref(), in_sync.config_source), (Some("2"), DEFAULT_CONFIG));
     }
+}
+
+#[tokio::test]
+async fn a_broker_that_is_gone_for_good_is_forgotten_by_all() {
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 1, 2).await;
+    let held: Vec<i32> =
+        cluster.metadata(1).await.topics[0].partitions[0].replica_nodes.iter().map(|id| id.0).collect();
+    let without = (1..=3).find(|id| !held.contains(id)).unwrap();
+    let unregister = |id: i32| UnregisterBrokerRequest::default().with_broker_id(BrokerId(id));
+    let mut by = cluster.client(held[0]).await;
+    for id in 1..=3 {
+        assert_eq!(by.call(0, &unregister(id)).await.error_code, INVALID_REQUEST, "it lives");
+    }
+    cluster.stop_broker(without).await;
+    cluster.until(held[0], "it is gone", |told| told.brokers.len() == 2).await;
+    assert_eq!(by.call(0, &unregister(without)).await.error_code, 0);
+    let everybody = DescribeClusterRequest::default().with_endpoint_type(1).with_include_fenced_brokers(true);
+    for id in held {
+        let mut client = cluster.client(id).await;
+        assert_eq!(client.call(0, &unregister(without)).await.error_code, BROKER_ID_NOT_REGISTERED);
+        in_time("the broker is forgotten", async {
+            while client.call(2, &everybody).await.brokers.iter().any(|broker| broker.broker_id.0 == without) {}
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_left_too_few_in_sync_is_told_to_be_eligible() {
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 1, 3).await;
+    cluster.stop_broker(3).await;
+    let in_sync =
+        |told: &MetadataResponse| told.topics[0].partitions[0].isr_nodes.iter().map(|id| id.0).collect::<Vec<_>>();
+    cluster.until(1, "two are in sync", |told| in_sync(told).len() == 2).await;
+    let topic = TopicRequest::default().with_name(wire_name("orders"));
+    let request = DescribeTopicPartitionsRequest::default().with_topics(vec![topic]).with_response_partition_limit(10);
+    let mut client = cluster.client(1).await;
+    let told = client.call(0, &request).await.topics.remove(0).partitions.remove(0);
+    assert_eq!(told.eligible_leader_replicas, Some(vec![]), "two are enough");
+    cluster.stop_broker(2).await;
+    cluster.until(1, "one is in sync", |told| in_sync(told) == [1]).await;
+    let told = client.call(0, &request).await.topics.remove(0).partitions.remove(0);
+    assert_eq!(told.eligible_leader_replicas, Some(vec![BrokerId(2)]));
+    assert_eq!(told.last_known_elr, Some(vec![]));
 }
 
 #[tokio::test]
@@ -185,7 +235,7 @@ async fn every_broker_names_the_same_coordinator() {
     let mut named = BTreeSet::new();
     for id in 1..=3 {
         let mut client = cluster.client(id).await;
-        let found = crate::harness::cluster::in_time("a coordinator is named", async {
+        let found = in_time("a coordinator is named", async {
             loop {
                 let found = client.call(2, &request).await;
                 // COORDINATOR_NOT_AVAILABLE: the client asks again.
