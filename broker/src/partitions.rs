@@ -6,6 +6,7 @@
 
 mod append;
 mod apply;
+mod buried;
 mod disk_pool;
 mod flush;
 mod followers;
@@ -91,6 +92,8 @@ struct Host {
     log_settings: settings::BrokerLogSettings,
     /// What the disk told at the start. Gone once the first image was applied: later partitions are new.
     known: Mutex<Option<Known>>,
+    /// Logs of tombstones, and those about to be served again.
+    resting: Mutex<buried::Resting>,
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
@@ -146,6 +149,7 @@ impl Partitions {
             default_configs: config.defaults(),
             log_settings,
             known: Mutex::new(Some(known)),
+            resting: Mutex::default(),
             recovering: AtomicBool::new(true),
             manifest,
             topics: RwLock::default(),
@@ -286,6 +290,9 @@ impl Host {
 
     /// What the disk has of a partition that is about to be served.
     fn known_at_start(&self, folder: &str) -> (Closed, State) {
+        if let Some(restored) = self.resting.lock().remove(folder) {
+            return restored;
+        }
         if let Some(known) = &*self.known.lock() {
             return known.state_of(folder);
         }

@@ -5,6 +5,8 @@ use super::{
     values::Values,
 };
 
+use std::time::Duration;
+
 const MINUTE_MS: i64 = 60_000;
 
 /// Sockets, connections, and how much a request may weigh.
@@ -92,6 +94,8 @@ pub struct TopicConfig {
     pub auto_create: bool,
     /// `delete.topic.enable`.
     pub delete_enable: bool,
+    /// `weir.delete.topic.undo.ms`.
+    pub deletion_undo_window: Duration,
     /// `max.request.partition.size.limit`: partitions in one DescribeTopicPartitions answer.
     pub max_request_partition_size_limit: u32,
 }
@@ -105,6 +109,7 @@ impl TopicConfig {
             min_insync_replicas: values.number("min.insync.replicas"),
             auto_create: values.boolean("auto.create.topics.enable"),
             delete_enable: values.boolean("delete.topic.enable"),
+            deletion_undo_window: Duration::from_millis(values.number("weir.delete.topic.undo.ms")),
             max_request_partition_size_limit: values.number("max.request.partition.size.limit"),
         }
     }

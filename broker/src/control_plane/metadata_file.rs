@@ -256,6 +256,7 @@ fn may_use_reserve(commit: &Commit) -> bool {
         matches!(
             record,
             MetadataRecord::TopicDeleted { .. }
+                | MetadataRecord::TopicTombstoned { .. }
                 | MetadataRecord::TopicConfigChanged { .. }
                 | MetadataRecord::BrokerConfigChanged { .. }
                 | MetadataRecord::ControllerEpochRaised(_)

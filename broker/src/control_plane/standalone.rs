@@ -84,6 +84,7 @@ pub(super) fn settings(config: &BrokerConfig) -> Settings {
         },
         min_insync_replicas: topics.min_insync_replicas,
         delete_topic_enable: topics.delete_enable,
+        deletion_undo_window: topics.deletion_undo_window,
         internal_replication_factor: i16::try_from(config.offsets.topic_replication_factor).unwrap_or(i16::MAX),
         ..Settings::default()
     }
