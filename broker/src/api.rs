@@ -48,6 +48,8 @@ pub(crate) mod produce;
 mod row;
 mod sync_group;
 mod topic_words;
+mod unregister_broker;
+mod update_features;
 
 pub(crate) use row::{Api, Handler};
 
@@ -170,8 +172,10 @@ pub(crate) static TABLE: &[Api] = &[
         0..=0
     ),
     row::typed!(Ordinary, OffsetDelete, offset_delete, OffsetDeleteRequest, 0..=0),
+    row::typed!(Ordinary, UpdateFeatures, update_features, UpdateFeaturesRequest, 0..=2),
     row::typed!(Ordinary, DescribeCluster, describe_cluster, DescribeClusterRequest, 0..=2),
     row::typed!(Ordinary, DescribeProducers, describe_producers, DescribeProducersRequest, 0..=0),
+    row::typed!(Ordinary, UnregisterBroker, unregister_broker, UnregisterBrokerRequest, 0..=0),
     row::typed!(Ordinary, DescribeTransactions, describe_transactions, DescribeTransactionsRequest, 0..=0),
     row::typed!(Ordinary, ListTransactions, list_transactions, ListTransactionsRequest, 0..=2),
     row::typed!(Ordinary, DescribeTopicPartitions, describe_topic_partitions, DescribeTopicPartitionsRequest, 0..=0),

@@ -33,6 +33,7 @@ pub use typed::{
 };
 pub use value::{Refusal, Value};
 
+use controller::topic_config::Defaults;
 use model::{BrokerId, ClusterId};
 use std::{
     collections::BTreeMap,
@@ -70,6 +71,7 @@ pub struct BrokerConfig {
     pub producers: ProducerConfig,
     pub replication: ReplicationConfig,
     static_values: Arc<BTreeMap<String, String>>,
+    defaults: Defaults,
 }
 
 impl BrokerConfig {
@@ -111,6 +113,11 @@ impl BrokerConfig {
     /// DescribeConfigs and of the defaults of topics. Both names of one thing (`node.id`, `broker.id`) are there.
     pub fn static_values(&self) -> &BTreeMap<String, String> {
         &self.static_values
+    }
+
+    /// Defaults that are others than those of the table, because of what this process is.
+    pub fn defaults(&self) -> Defaults {
+        self.defaults
     }
 }
 

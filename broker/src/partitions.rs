@@ -6,6 +6,7 @@
 
 mod append;
 mod apply;
+mod buried;
 mod disk_pool;
 mod flush;
 mod followers;
@@ -46,7 +47,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use controller::{
     image::{BrokerRegistration, ConfigMap},
-    topic_config::TopicConfig,
+    topic_config::{Defaults, TopicConfig},
 };
 use gathered::Gathered;
 use manifest_file::{Known, ManifestFile};
@@ -87,9 +88,12 @@ struct Host {
     runtime: Handle,
     metrics: Metrics,
     static_configs: ConfigMap,
+    default_configs: Defaults,
     log_settings: settings::BrokerLogSettings,
     /// What the disk told at the start. Gone once the first image was applied: later partitions are new.
     known: Mutex<Option<Known>>,
+    /// Logs of tombstones, and those about to be served again.
+    resting: Mutex<buried::Resting>,
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
@@ -144,8 +148,10 @@ impl Partitions {
             runtime: Handle::current(),
             metrics,
             static_configs,
+            default_configs: config.defaults(),
             log_settings,
             known: Mutex::new(Some(known)),
+            resting: Mutex::default(),
             recovering: AtomicBool::new(true),
             manifest,
             topics: RwLock::default(),
@@ -287,6 +293,9 @@ impl Host {
 
     /// What the disk has of a partition that is about to be served.
     fn known_at_start(&self, folder: &str) -> (Closed, State) {
+        if let Some(restored) = self.resting.lock().remove(folder) {
+            return restored;
+        }
         if let Some(known) = &*self.known.lock() {
             return known.state_of(folder);
         }

@@ -5,7 +5,7 @@ mod tests;
 
 use crate::{
     handle::{Call, ControllerHandle},
-    store::{Commit, CommitError, MetadataStore},
+    store::{Commit, CommitError, LoadError, MetadataStore},
 };
 use controller::{ClusterImage, Controller, Effect, Event, MetadataChange, RequestId, Settings, requests::Reply};
 use model::MonotonicTime;
@@ -58,11 +58,7 @@ struct Callers {
 impl<S: MetadataStore, P: Publisher> Host<S, P> {
     /// Loads what the store holds and returns the handle for callers. Nothing is decided until [`Host::run`] is
     /// polled, and nothing is published before the first commit: a broker has to register before it serves.
-    pub async fn start(
-        mut store: S,
-        publisher: P,
-        settings: Settings,
-    ) -> Result<(Self, ControllerHandle), CommitError> {
+    pub async fn start(mut store: S, publisher: P, settings: Settings) -> Result<(Self, ControllerHandle), LoadError> {
         let image = store.load().await?;
         let (handle, calls) = ControllerHandle::new();
         let host = Self {

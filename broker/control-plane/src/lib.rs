@@ -17,4 +17,4 @@ mod wire;
 
 pub use handle::ControllerHandle;
 pub use host::{Host, Published, Publisher};
-pub use store::{Commit, CommitError, MetadataStore};
+pub use store::{Commit, CommitError, LoadError, MetadataStore};

@@ -2,6 +2,7 @@
 
 mod configs;
 mod every_version;
+mod features;
 mod metadata;
 mod topics;
 
@@ -44,6 +45,9 @@ asks! {
     elect_leaders: elect_leaders, ElectLeadersRequest => ElectLeadersResponse;
     alter_reassignments: alter_partition_reassignments, AlterPartitionReassignmentsRequest => AlterPartitionReassignmentsResponse;
     list_reassignments: list_partition_reassignments, ListPartitionReassignmentsRequest => ListPartitionReassignmentsResponse;
+    api_versions: api_versions, ApiVersionsRequest => ApiVersionsResponse;
+    update_features: update_features, UpdateFeaturesRequest => UpdateFeaturesResponse;
+    unregister_broker: unregister_broker, UnregisterBrokerRequest => UnregisterBrokerResponse;
     init_producer_id: init_producer_id, InitProducerIdRequest => InitProducerIdResponse;
 }
 

@@ -1,6 +1,7 @@
 //! ApiVersions: which APIs in which versions, derived from the table (KIP-35, KIP-511, KIP-584).
 
 use super::{RequestContext, Response, TABLE};
+use controller::{ClusterImage, features};
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -14,15 +15,8 @@ use protocol::frame::encode_response;
 /// From this version on a request names its client and an answer lists features.
 const FIRST_WITH_FEATURES: i16 = 3;
 
-/// `metadata.version` is how tools tell which Kafka a cluster matches; the levels are those of Kafka 3.3 and 4.3.
-///
-/// No other feature is listed: `transaction.version` 2 would start transactions of the second protocol (KIP-890) and
-/// `group.version` 1 groups of the new one (KIP-848), neither of which is served.
-const METADATA_VERSION: &str = "metadata.version";
-const LOWEST_METADATA_VERSION: i16 = 7;
-const METADATA_VERSION_OF_4_3: i16 = 30;
-/// Features change only with the program, so they have one epoch. Clients read -1 as "not known".
-const FEATURES_EPOCH: i64 = 0;
+/// Older clients take a level of 0 for an error (KAFKA-17011).
+const FIRST_WITH_LEVEL_0: i16 = 4;
 
 pub(crate) async fn handle(context: &RequestContext, request: ApiVersionsRequest) -> ApiVersionsResponse {
     let response = ApiVersionsResponse::default();
@@ -35,22 +29,32 @@ pub(crate) async fn handle(context: &RequestContext, request: ApiVersionsRequest
         return response.with_error_code(ResponseError::InvalidRequest.code());
     }
     context.software.name(name, version);
-    let feature = StrBytes::from_static_str(METADATA_VERSION);
+    with_features(response.with_api_keys(advertised()), &context.broker.metadata.current(), context.version)
+}
+
+/// What the controller knows, and nothing else: `transaction.version` 2 would start transactions of the second protocol
+/// (KIP-890) and `group.version` 1 groups of the new one (KIP-848), neither of which is served.
+fn with_features(response: ApiVersionsResponse, image: &ClusterImage, version: i16) -> ApiVersionsResponse {
+    let lowest_told = if version < FIRST_WITH_LEVEL_0 { 1 } else { 0 };
+    let supported = features::definitions().iter().map(|feature| {
+        SupportedFeatureKey::default()
+            .with_name(StrBytes::from_static_str(feature.name))
+            .with_min_version(feature.lowest.max(lowest_told))
+            .with_max_version(feature.highest)
+    });
+    // Level 0 is a feature that is off, and Kafka does not list those.
+    let finalized = image.feature_levels().filter(|(_, level)| *level > 0).map(|(feature, level)| {
+        FinalizedFeatureKey::default()
+            .with_name(StrBytes::from_static_str(feature.name))
+            .with_min_version_level(level)
+            .with_max_version_level(level)
+    });
+    // Clients read -1 as "not known".
+    let epoch = i64::try_from(image.metadata_version.0).unwrap_or(i64::MAX);
     response
-        .with_api_keys(advertised())
-        .with_supported_features(vec![
-            SupportedFeatureKey::default()
-                .with_name(feature.clone())
-                .with_min_version(LOWEST_METADATA_VERSION)
-                .with_max_version(METADATA_VERSION_OF_4_3),
-        ])
-        .with_finalized_features_epoch(FEATURES_EPOCH)
-        .with_finalized_features(vec![
-            FinalizedFeatureKey::default()
-                .with_name(feature)
-                .with_min_version_level(METADATA_VERSION_OF_4_3)
-                .with_max_version_level(METADATA_VERSION_OF_4_3),
-        ])
+        .with_supported_features(supported.collect())
+        .with_finalized_features_epoch(epoch)
+        .with_finalized_features(finalized.collect())
 }
 
 /// The answer to a version nobody here knows: in version 0, which every client reads, with the range to try again in.

@@ -57,7 +57,7 @@ fn success(context: &RequestContext, image: &ClusterImage, created: CreatedTopic
     if context.version < 5 {
         return result;
     }
-    let layers = BrokerLayers::new(&image.broker_configs, config.node_id, config.static_values());
+    let layers = BrokerLayers::new(&image.broker_configs, config.node_id, config.static_values(), config.defaults());
     let configs = definitions().iter().map(|definition| {
         let in_force = effective(definition, &created.configs, &layers);
         CreatableTopicConfigs::default()

@@ -75,7 +75,8 @@ fn describe(
             topic_name::validate(&name).map_err(|error| (error_codes::topic(&error), text(error.to_string())))?;
             let topic = image.topic(&name).ok_or_else(|| refusal(Code::UnknownTopicOrPartition, ""))?;
             let config = &context.broker.config;
-            let layers = BrokerLayers::new(&image.broker_configs, config.node_id, config.static_values());
+            let layers =
+                BrokerLayers::new(&image.broker_configs, config.node_id, config.static_values(), config.defaults());
             topic_config::definitions().iter().map(|d| topic_row(d, &topic.configs, &layers)).collect()
         }
         ConfigResource::Broker(broker) => broker_rows(context, image, broker.is_some()),

@@ -88,7 +88,8 @@ impl Page<'_> {
                     .with_leader_epoch(partition.leader_epoch.0)
                     .with_replica_nodes(wire_brokers(&partition.replicas))
                     .with_isr_nodes(wire_brokers(&partition.isr))
-                    .with_eligible_leader_replicas(Some(Vec::new()))
+                    .with_eligible_leader_replicas(Some(wire_brokers(&partition.elr)))
+                    // Kafka's last hope for a partition whose ISR is empty. Ours always names who leads next.
                     .with_last_known_elr(Some(Vec::new()))
                     .with_offline_replicas(view.offline_replicas)
             })

@@ -1,7 +1,9 @@
 //! The only map from what the cores refuse to Kafka's error codes.
 
 use crate::partitions::{AppendError, ReadError, Unavailable};
-use controller::{ConfigError, ControllerError, ElectionError, ReassignmentError, TopicError};
+use controller::{
+    ConfigError, ControllerError, ElectionError, FeatureError, ReassignmentError, TopicError, UnregisterError,
+};
 use group_coordinator::{CommitRefusal, GroupError};
 use kafka_protocol::ResponseError as Code;
 use protocol::validation::ProduceError;
@@ -147,6 +149,20 @@ pub(super) fn reassignment(error: &ReassignmentError) -> i16 {
         ReassignmentError::InvalidAssignment(_) => Code::InvalidReplicaAssignment.code(),
         ReassignmentError::InvalidReplicationFactor(_) => Code::InvalidReplicationFactor.code(),
         ReassignmentError::NotInProgress => Code::NoReassignmentInProgress.code(),
+    }
+}
+
+pub(super) fn feature(error: &FeatureError) -> i16 {
+    match error {
+        FeatureError::InvalidUpdate(_) | FeatureError::DowngradeNotAllowed { .. } => Code::InvalidUpdateVersion.code(),
+    }
+}
+
+/// Kafka forgets a broker whatever it is and has. Ours has to be gone and to hold nothing.
+pub(super) fn unregistration(error: UnregisterError) -> i16 {
+    match error {
+        UnregisterError::Unknown => Code::BrokerIdNotRegistered.code(),
+        UnregisterError::Alive | UnregisterError::HoldsReplicas => Code::InvalidRequest.code(),
     }
 }
 

@@ -65,6 +65,8 @@ error_codes! {
     OffsetFetchResponse: [] [groups] [groups.topics.partitions] [topics.partitions];
     OffsetForLeaderEpochResponse: [topics.partitions];
     SyncGroupResponse: [];
+    UnregisterBrokerResponse: [];
+    UpdateFeaturesResponse: [] [results];
 }
 
 /// Asked for one coordinator the response says it at its top, asked for several it has a list.

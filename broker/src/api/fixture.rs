@@ -58,6 +58,10 @@ impl Fixture {
         self.running.take().unwrap().stop().await.unwrap();
     }
 
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.running.is_none()
+    }
+
     /// A second broker on a copy of this one's folder as it is now: what a killed process would have left behind.
     pub(crate) async fn after_a_crash(&self) -> Self {
         let mut crashed = self.left_behind().await;

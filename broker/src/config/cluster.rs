@@ -1,6 +1,7 @@
 //! What a process is in its cluster, and how its brokers and their controller keep in touch.
 
 use super::values::Values;
+use controller::topic_config::Defaults;
 use std::time::Duration;
 
 /// `process.roles` with the addresses that each role needs.
@@ -22,6 +23,10 @@ pub(super) struct RoleProblem {
     pub(super) key: &'static str,
     pub(super) reason: &'static str,
 }
+
+/// Where a record can be on other brokers, it is unless somebody says otherwise. `default.replication.factor` is then what
+/// there are brokers for, if that is less: see [`TopicConfig`](super::TopicConfig).
+const CLUSTER_DEFAULTS: Defaults = &[("default.replication.factor", "3"), ("min.insync.replicas", "2")];
 
 const ROLES: &str = "process.roles";
 const CONTROLLER: &str = "weir.controller";
@@ -78,6 +83,11 @@ impl Role {
             Self::Controller { listen } | Self::BrokerAndController { listen } => Some(listen),
             Self::Alone | Self::Broker { .. } => None,
         }
+    }
+
+    /// Defaults of a process of this kind that are not those of one alone.
+    pub fn defaults(&self) -> Defaults {
+        if self.has_other_brokers() { CLUSTER_DEFAULTS } else { &[] }
     }
 
     /// Whether other brokers may be in the cluster.

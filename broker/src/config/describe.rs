@@ -5,7 +5,7 @@ use super::{
     definitions::{ConfigType, Definition},
     value::Value,
 };
-use controller::topic_config::ConfigSource;
+use controller::topic_config::{ConfigSource, Defaults};
 use std::collections::BTreeMap;
 
 /// One row of the answer.
@@ -39,13 +39,17 @@ impl BrokerConfig {
             (ConfigSource::StaticBroker, self.static_values()),
         ];
         let shown = Definition::all().iter().filter(|definition| definition.shown);
-        shown.map(|definition| describe_one(definition, &layers)).collect()
+        shown.map(|definition| describe_one(definition, &layers, self.defaults)).collect()
     }
 }
 
 type Layer<'a> = (ConfigSource, &'a BTreeMap<String, String>);
 
-fn describe_one(definition: &'static Definition, layers: &[Layer<'_>]) -> Described {
+fn describe_one(definition: &'static Definition, layers: &[Layer<'_>], defaults: Defaults) -> Described {
+    let default_of = |definition: &Definition| {
+        let of_process = defaults.iter().find(|(key, _)| *key == definition.name);
+        of_process.map(|(_, value)| *value).or(definition.default)
+    };
     let shown = |value: &str| (!definition.is_sensitive()).then(|| value.to_owned());
     let names = definition.synonyms();
     let mut synonyms = Vec::new();
@@ -57,7 +61,7 @@ fn describe_one(definition: &'static Definition, layers: &[Layer<'_>]) -> Descri
         }
     }
     for name in &names {
-        if let Some(default) = Definition::find(name).and_then(|definition| definition.default) {
+        if let Some(default) = Definition::find(name).and_then(default_of) {
             synonyms.push(Synonym { name, value: shown(default), source: ConfigSource::Default });
         }
     }
@@ -65,7 +69,7 @@ fn describe_one(definition: &'static Definition, layers: &[Layer<'_>]) -> Descri
     let synonyms: Vec<_> = synonyms.into_iter().skip_while(|synonym| synonym.name != definition.name).collect();
     // Kafka shows a key's own value, even where a synonym that wins has another.
     let own = layers.iter().find_map(|(_, values)| values.get(definition.name));
-    let value = own.map(|text| in_plain_form(definition, text)).or_else(|| definition.default.map(str::to_owned));
+    let value = own.map(|text| in_plain_form(definition, text)).or_else(|| default_of(definition).map(str::to_owned));
     Described {
         definition,
         value: value.filter(|_| !definition.is_sensitive()),

@@ -61,7 +61,7 @@ pub fn load(sources: Sources) -> Result<LoadedConfig, ConfigError> {
         let Some(definition) = Definition::find(key) else { continue };
         match definition.parse(&setting.value) {
             Ok(value) => {
-                values.0.insert(definition.name, value);
+                values.set.insert(definition.name, value);
             }
             Err(refusal) => problems.push(describe_problem(definition.name, Some(setting), &refusal.to_string())),
         }
@@ -75,6 +75,7 @@ pub fn load(sources: Sources) -> Result<LoadedConfig, ConfigError> {
         problems.push(describe_problem(problem.key, settings.get(problem.key), problem.reason));
         Role::Alone
     });
+    values.defaults = role.defaults();
     let listeners = match read_listeners(&role, &values, &settings) {
         Ok(listeners) if problems.is_empty() => listeners,
         Ok(_) => return Err(ConfigError { problems }),
@@ -185,6 +186,7 @@ fn build(values: &Values, role: Role, listeners: Listeners, settings: &BTreeMap<
         producers: ProducerConfig::read(values),
         replication: ReplicationConfig::read(values),
         static_values: Arc::new(static_values.collect()),
+        defaults: values.defaults,
     }
 }
 

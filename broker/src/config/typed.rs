@@ -5,6 +5,8 @@ use super::{
     values::Values,
 };
 
+use std::time::Duration;
+
 const MINUTE_MS: i64 = 60_000;
 
 /// Sockets, connections, and how much a request may weigh.
@@ -83,14 +85,17 @@ impl Default for NetworkConfig {
 pub struct TopicConfig {
     /// `num.partitions`.
     pub num_partitions: u32,
-    /// `default.replication.factor`.
+    /// `default.replication.factor`; where nobody set it, so many or as many as there are brokers.
     pub default_replication_factor: u16,
+    pub is_default_replication_set: bool,
     /// `min.insync.replicas`.
     pub min_insync_replicas: u32,
     /// `auto.create.topics.enable`.
     pub auto_create: bool,
     /// `delete.topic.enable`.
     pub delete_enable: bool,
+    /// `weir.delete.topic.undo.ms`.
+    pub deletion_undo_window: Duration,
     /// `max.request.partition.size.limit`: partitions in one DescribeTopicPartitions answer.
     pub max_request_partition_size_limit: u32,
 }
@@ -100,9 +105,11 @@ impl TopicConfig {
         Self {
             num_partitions: values.number("num.partitions"),
             default_replication_factor: values.number("default.replication.factor"),
+            is_default_replication_set: values.is_set("default.replication.factor"),
             min_insync_replicas: values.number("min.insync.replicas"),
             auto_create: values.boolean("auto.create.topics.enable"),
             delete_enable: values.boolean("delete.topic.enable"),
+            deletion_undo_window: Duration::from_millis(values.number("weir.delete.topic.undo.ms")),
             max_request_partition_size_limit: values.number("max.request.partition.size.limit"),
         }
     }

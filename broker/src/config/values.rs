@@ -1,24 +1,32 @@
 //! The values in force of a process, each of its type.
 
 use super::{definitions::Definition, value::Value};
+use controller::topic_config::Defaults;
 use std::collections::BTreeMap;
 
 /// What was set, checked; everything else has its default.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Values(pub(super) BTreeMap<&'static str, Value>);
+pub(super) struct Values {
+    pub(super) set: BTreeMap<&'static str, Value>,
+    /// Before those of the table.
+    pub(super) defaults: Defaults,
+}
 
 impl Values {
     /// The value set, or the default; `None` where that is null.
     pub(super) fn get(&self, name: &str) -> Option<Value> {
-        if let Some(value) = self.0.get(name) {
+        if let Some(value) = self.set.get(name) {
             return Some(value.clone());
         }
         let definition = Definition::find(name).expect("only keys of the table are read");
-        definition.default.map(|text| definition.parse(text).expect("a test parses every default of the table"))
+        let default = self.defaults.iter().find(|(key, _)| *key == name).map(|(_, text)| *text);
+        default
+            .or(definition.default)
+            .map(|text| definition.parse(text).expect("a test parses every default of the table"))
     }
 
     pub(super) fn is_set(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.set.contains_key(name)
     }
 
     /// A number whose range in the table lies within `T`; a test reads every key, so a range that does not is found.

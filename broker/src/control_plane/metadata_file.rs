@@ -15,7 +15,7 @@ mod recovery;
 mod tests;
 
 use anyhow::{Context, ensure};
-use control_plane::{Commit, CommitError, MetadataStore};
+use control_plane::{Commit, CommitError, LoadError, MetadataStore};
 use controller::{ClusterImage, MetadataRecord};
 use frame::{FileKind, PREAMBLE};
 use model::ClusterId;
@@ -76,7 +76,7 @@ impl MetadataFile {
 }
 
 impl MetadataStore for MetadataFile {
-    async fn load(&mut self) -> Result<Arc<ClusterImage>, CommitError> {
+    async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
         Ok(Arc::clone(self.committed()))
     }
 
@@ -256,6 +256,7 @@ fn may_use_reserve(commit: &Commit) -> bool {
         matches!(
             record,
             MetadataRecord::TopicDeleted { .. }
+                | MetadataRecord::TopicTombstoned { .. }
                 | MetadataRecord::TopicConfigChanged { .. }
                 | MetadataRecord::BrokerConfigChanged { .. }
                 | MetadataRecord::ControllerEpochRaised(_)

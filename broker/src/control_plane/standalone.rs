@@ -4,7 +4,7 @@ use super::{ControllerHandle, acts_by::OwnBroker, metadata_file::MetadataFile};
 use crate::config::BrokerConfig;
 use ::control_plane::Host;
 use anyhow::Context;
-use controller::{Endpoint, Settings, requests::RegisterBroker};
+use controller::{DefaultReplication, Endpoint, Settings, requests::RegisterBroker};
 use model::{BrokerEpoch, ClusterId};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -72,11 +72,19 @@ pub(super) fn registration(config: &BrokerConfig) -> RegisterBroker {
 }
 
 pub(super) fn settings(config: &BrokerConfig) -> Settings {
+    let topics = &config.topics;
+    let replicas = i16::try_from(topics.default_replication_factor).unwrap_or(i16::MAX);
+    let is_set = topics.is_default_replication_set;
     Settings {
-        num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
-        default_replication_factor: i16::try_from(config.topics.default_replication_factor).unwrap_or(i16::MAX),
-        min_insync_replicas: config.topics.min_insync_replicas,
-        delete_topic_enable: config.topics.delete_enable,
+        num_partitions: i32::try_from(topics.num_partitions).unwrap_or(i32::MAX),
+        default_replication: if is_set {
+            DefaultReplication::Exactly(replicas)
+        } else {
+            DefaultReplication::AtMost(replicas)
+        },
+        min_insync_replicas: topics.min_insync_replicas,
+        delete_topic_enable: topics.delete_enable,
+        deletion_undo_window: topics.deletion_undo_window,
         internal_replication_factor: i16::try_from(config.offsets.topic_replication_factor).unwrap_or(i16::MAX),
         ..Settings::default()
     }

@@ -25,7 +25,11 @@ impl Partitions {
         self.host.brokers.store(Arc::clone(&after.brokers));
         let deleted: Vec<&Arc<TopicImage>> =
             before.topics.iter().filter(|topic| after.topic_by_id(topic.id).is_none()).collect();
-        self.delete(&deleted).await;
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            deleted.into_iter().partition(|topic| after.tombstones.contains_key(&topic.id));
+        self.remove(self.taken_out(&gone)).await;
+        self.bury(self.taken_out(&kept)).await;
+        self.follow_tombstones(before, after).await;
         self.leave(before, after).await;
         let mut resolved = Resolver { partitions: self, image: after, known: BTreeMap::new() };
         let mut under_way = Vec::new();
@@ -136,19 +140,18 @@ impl Partitions {
         self.remove(doomed).await;
     }
 
-    async fn delete(&self, images: &[&Arc<TopicImage>]) {
-        let mut doomed = Vec::new();
-        {
-            let mut topics = self.host.topics.write();
-            for image in images {
-                if let Some(topic) = topics.by_id.remove(&image.id) {
-                    topics.by_name.remove(&image.name);
-                    self.host.metrics.remove_topic(&image.name);
-                    doomed.extend(topic.partitions.write().drain(..).flatten());
-                }
+    /// Nobody finds these topics any more; answers what is held of them.
+    fn taken_out(&self, images: &[&Arc<TopicImage>]) -> Vec<Arc<Partition>> {
+        let mut held = Vec::new();
+        let mut topics = self.host.topics.write();
+        for image in images {
+            if let Some(topic) = topics.by_id.remove(&image.id) {
+                topics.by_name.remove(&image.name);
+                self.host.metrics.remove_topic(&image.name);
+                held.extend(topic.partitions.write().drain(..).flatten());
             }
         }
-        self.remove(doomed).await;
+        held
     }
 
     async fn remove(&self, doomed: Vec<Arc<Partition>>) {
@@ -176,7 +179,7 @@ impl Resolver<'_> {
             return Arc::clone(settings);
         }
         let host: &Host = &self.partitions.host;
-        let layers = BrokerLayers::new(&self.image.broker_configs, host.me, &host.static_configs);
+        let layers = BrokerLayers::new(&self.image.broker_configs, host.me, &host.static_configs, host.default_configs);
         let settings = Arc::new(TopicConfig::resolve(configs, &layers));
         self.known.insert(configs.clone(), Arc::clone(&settings));
         settings

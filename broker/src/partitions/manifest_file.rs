@@ -125,6 +125,16 @@ impl Known {
         self.folders.iter()
     }
 
+    pub(super) fn has_folder(&self, folder: &str) -> bool {
+        self.folders.contains(folder)
+    }
+
+    /// The folder has another name by now.
+    pub(super) fn forget(&mut self, folder: &str) {
+        self.folders.remove(folder);
+        self.entries.remove(folder);
+    }
+
     pub(super) fn entries(&self) -> BTreeMap<String, ManifestEntry> {
         self.entries.clone()
     }
@@ -146,6 +156,14 @@ impl ManifestFile {
     pub(super) fn remove(&self, folder: &str) {
         let removed = self.entries.lock().remove(folder).is_some();
         self.touched.lock().unwritten |= removed;
+    }
+
+    /// A log has another folder.
+    pub(super) fn replace(&self, folder: &str, by: Option<&ManifestEntry>) {
+        let mut entries = self.entries.lock();
+        entries.remove(folder);
+        entries.extend(by.map(|entry| (entry.folder.clone(), entry.clone())));
+        self.touched.lock().unwritten = true;
     }
 
     /// Writes the manifest if anything moved. Durable when it returns. Goes on to its end if the caller gives up: half of

@@ -16,7 +16,7 @@ use std::sync::{Arc, atomic::Ordering};
 use tokio::time::{Instant, timeout_at};
 
 /// A log without open files.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Closed {
     /// Nothing was ever written; there is no folder.
     New,
@@ -33,6 +33,14 @@ impl Closed {
             Self::Clean(entry) => Some(entry),
             Self::Unclean(entry, _) => entry.as_deref(),
         }
+    }
+
+    /// The same log in another folder.
+    pub(super) fn moved_to(mut self, folder: &str) -> Self {
+        if let Self::Clean(entry) | Self::Unclean(Some(entry), _) = &mut self {
+            folder.clone_into(&mut entry.folder);
+        }
+        self
     }
 
     pub(super) fn positions(&self) -> Offsets {
@@ -207,6 +215,12 @@ impl Partition {
 
     /// Fails everything that waits and moves the folder away, so that a topic of the same name can be made at once.
     pub(super) fn delete(self: &Arc<Self>, writer: &mut Writer) -> Option<String> {
+        let doomed = aside(&self.folder(), self.host.clock.random_uuid(), "delete");
+        self.retire(writer, doomed)
+    }
+
+    /// The partition is no more, and its folder another one: answers that one, unless nothing was ever written.
+    pub(super) fn retire(self: &Arc<Self>, writer: &mut Writer, to: String) -> Option<String> {
         self.set_state(State::Deleted);
         self.set_leader(None, self.leader_epoch());
         if writer.replica.follower_mut().is_some() {
@@ -220,10 +234,8 @@ impl Partition {
         if !wrote {
             return None;
         }
-        let folder = self.folder();
-        let doomed = format!("{folder}.{:032x}-delete", self.host.clock.random_uuid().as_u128());
-        match self.host.disk.rename_folder(&folder, &doomed) {
-            Ok(()) => Some(doomed),
+        match self.host.disk.rename_folder(&self.folder(), &to) {
+            Ok(()) => Some(to),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
                 self.storage_failed("move deleted folder", &error);
@@ -249,6 +261,14 @@ impl Partition {
             timeout_at(deadline, self.ensure_open()).await.ok();
         }
     }
+}
+
+/// Where a folder goes that is out of use: its name may not be longer than file systems take, as in Kafka.
+pub(super) fn aside(folder: &str, id: uuid::Uuid, why: &str) -> String {
+    const LONGEST_NAME: usize = 255;
+    let suffix = format!(".{:032x}-{why}", id.as_u128());
+    let kept = folder.len().min(LONGEST_NAME - suffix.len());
+    format!("{}{suffix}", folder.get(..kept).unwrap_or_default())
 }
 
 /// The active segment file of an entry is as long as the entry says, and was not succeeded by another. Opens nothing: a

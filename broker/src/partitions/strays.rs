@@ -6,7 +6,7 @@
 //! | a topic that the metadata does not know | it is moved aside (`…-stray`) and kept for a person to decide about |
 //! | nothing | it stays: somebody put it there for a topic to be made |
 
-use super::{Partitions, manifest_file::Known};
+use super::{Partitions, manifest_file::Known, opening::aside};
 use controller::ClusterImage;
 use model::{PartitionIndex, TopicName};
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ impl Partitions {
                 let Some(id) = partition_log::stored_topic_id(&disk, &folder) else { continue };
                 let is_elsewhere = names.get(&id).is_some_and(|name| topic_of(&folder) == Some(&**name));
                 let fate = if is_elsewhere { "delete" } else { "stray" };
-                let aside = format!("{folder}.{:032x}-{fate}", clock.random_uuid().as_u128());
+                let aside = aside(&folder, clock.random_uuid(), fate);
                 match disk.rename_folder(&folder, &aside) {
                     Ok(()) if fate == "delete" => {
                         tracing::info!(%folder, "partition was moved to other brokers while this one was away");

@@ -5,6 +5,7 @@ mod gate;
 mod recovery;
 mod roles;
 mod shown;
+mod undone;
 mod upkeep;
 mod waiting;
 

@@ -4,12 +4,16 @@ mod controllers;
 
 use crate::harness::{
     TestBroker,
-    cluster::{TestCluster, broker_config, broker_ids, leaders, topic_names},
+    cluster::{TestCluster, broker_config, broker_ids, in_time, leaders, topic_names},
 };
 use broker::{Broker, config::BrokerConfig};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName,
+    BrokerId, DescribeClusterRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest, FetchRequest,
+    FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, MetadataResponse, ProduceRequest, TopicName,
+    UnregisterBrokerRequest,
+    describe_configs_request::DescribeConfigsResource,
+    describe_topic_partitions_request::TopicRequest,
     fetch_request::{FetchPartition, FetchTopic},
     produce_request::{PartitionProduceData, TopicProduceData},
 };
@@ -19,6 +23,10 @@ use std::collections::BTreeSet;
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const LEADER_NOT_AVAILABLE: i16 = 5;
+const INVALID_REQUEST: i16 = 42;
+const BROKER_ID_NOT_REGISTERED: i16 = 102;
+/// A source in DescribeConfigs.
+const DEFAULT_CONFIG: i8 = 5;
 
 fn wire_name(topic: &str) -> TopicName {
     TopicName(topic.to_owned().into())
@@ -45,6 +53,8 @@ async fn fetch(cluster: &TestCluster, at: i32, topic: &str, partition: i32) -> (
     let request = FetchRequest::default()
         .with_replica_id(BrokerId(-1))
         .with_max_bytes(1 << 20)
+        .with_min_bytes(1)
+        .with_max_wait_ms(30_000)
         .with_session_epoch(-1)
         .with_topics(vec![topic]);
     let response = cluster.client(at).await.call(12, &request).await;
@@ -70,6 +80,73 @@ async fn a_topic_made_by_way_of_any_broker_is_spread_and_told_by_all_alike() {
         assert_eq!((&told.cluster_id, &told.brokers, &told.topics), (&first.cluster_id, &first.brokers, &first.topics));
         assert_eq!(told.controller_id.0, id, "each passes on what is for the controller");
     }
+}
+
+#[tokio::test]
+async fn a_topic_without_a_factor_is_on_three_brokers_of_which_two_must_be_in_sync() {
+    let cluster = TestCluster::start(4).await;
+    cluster.create_topic(2, "orders", 4, -1).await;
+    let told = cluster.metadata(3).await;
+    for partition in &told.topics[0].partitions {
+        assert_eq!((partition.replica_nodes.len(), partition.isr_nodes.len()), (3, 3));
+    }
+    cluster.create_topic(2, "alone", 1, 1).await;
+    let leader = leaders(&cluster.metadata(1).await, "alone")[0];
+    assert_eq!(produce(&cluster, leader, "alone", 0, -1).await, 0, "all of its one replica are in sync");
+    let resource = DescribeConfigsResource::default().with_resource_type(2).with_resource_name("orders".into());
+    let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
+    for id in 1..=4 {
+        let answer = cluster.client(id).await.call(4, &request).await;
+        let configs = &answer.results[0].configs;
+        let in_sync = configs.iter().find(|config| config.name.as_str() == "min.insync.replicas").unwrap();
+        assert_eq!((in_sync.value.as_deref(), in_sync.config_source), (Some("2"), DEFAULT_CONFIG));
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_is_gone_for_good_is_forgotten_by_all() {
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 1, 2).await;
+    let held: Vec<i32> =
+        cluster.metadata(1).await.topics[0].partitions[0].replica_nodes.iter().map(|id| id.0).collect();
+    let without = (1..=3).find(|id| !held.contains(id)).unwrap();
+    let unregister = |id: i32| UnregisterBrokerRequest::default().with_broker_id(BrokerId(id));
+    let mut by = cluster.client(held[0]).await;
+    for id in 1..=3 {
+        assert_eq!(by.call(0, &unregister(id)).await.error_code, INVALID_REQUEST, "it lives");
+    }
+    cluster.stop_broker(without).await;
+    cluster.until(held[0], "it is gone", |told| told.brokers.len() == 2).await;
+    assert_eq!(by.call(0, &unregister(without)).await.error_code, 0);
+    let everybody = DescribeClusterRequest::default().with_endpoint_type(1).with_include_fenced_brokers(true);
+    for id in held {
+        let mut client = cluster.client(id).await;
+        assert_eq!(client.call(0, &unregister(without)).await.error_code, BROKER_ID_NOT_REGISTERED);
+        in_time("the broker is forgotten", async {
+            while client.call(2, &everybody).await.brokers.iter().any(|broker| broker.broker_id.0 == without) {}
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_left_too_few_in_sync_is_told_to_be_eligible() {
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 1, 3).await;
+    cluster.stop_broker(3).await;
+    let in_sync =
+        |told: &MetadataResponse| told.topics[0].partitions[0].isr_nodes.iter().map(|id| id.0).collect::<Vec<_>>();
+    cluster.until(1, "two are in sync", |told| in_sync(told).len() == 2).await;
+    let topic = TopicRequest::default().with_name(wire_name("orders"));
+    let request = DescribeTopicPartitionsRequest::default().with_topics(vec![topic]).with_response_partition_limit(10);
+    let mut client = cluster.client(1).await;
+    let told = client.call(0, &request).await.topics.remove(0).partitions.remove(0);
+    assert_eq!(told.eligible_leader_replicas, Some(vec![]), "two are enough");
+    cluster.stop_broker(2).await;
+    cluster.until(1, "one is in sync", |told| in_sync(told) == [1]).await;
+    let told = client.call(0, &request).await.topics.remove(0).partitions.remove(0);
+    assert_eq!(told.eligible_leader_replicas, Some(vec![BrokerId(2)]));
+    assert_eq!(told.last_known_elr, Some(vec![]));
 }
 
 #[tokio::test]
@@ -120,17 +197,17 @@ async fn a_broker_that_stops_and_one_that_is_killed_are_gone_from_metadata() {
 
 #[tokio::test]
 async fn others_lead_before_a_broker_stops() {
-    let mut cluster = TestCluster::start(2).await;
-    cluster.create_topic(1, "orders", 4, 2).await;
+    let mut cluster = TestCluster::start(3).await;
+    cluster.create_topic(1, "orders", 4, 3).await;
     let led = leaders(&cluster.metadata(1).await, "orders");
     for (partition, leader) in (0..).zip(led) {
         assert_eq!(produce(&cluster, leader, "orders", partition, -1).await, 0);
     }
     cluster.stop_broker(2).await;
-    let told = cluster.metadata(1).await;
-    assert_eq!(leaders(&told, "orders"), [1, 1, 1, 1], "known before the stop was over");
-    for partition in 0..4 {
-        let (code, bytes) = fetch(&cluster, 1, "orders", partition).await;
+    let led = leaders(&cluster.metadata(1).await, "orders");
+    assert!(led.iter().all(|leader| [1, 3].contains(leader)), "known before the stop was over: {led:?}");
+    for (partition, leader) in (0..).zip(led) {
+        let (code, bytes) = fetch(&cluster, leader, "orders", partition).await;
         assert!(code == 0 && bytes > 0, "{code} {bytes}");
     }
 }
@@ -158,7 +235,7 @@ async fn every_broker_names_the_same_coordinator() {
     let mut named = BTreeSet::new();
     for id in 1..=3 {
         let mut client = cluster.client(id).await;
-        let found = crate::harness::cluster::in_time("a coordinator is named", async {
+        let found = in_time("a coordinator is named", async {
             loop {
                 let found = client.call(2, &request).await;
                 // COORDINATOR_NOT_AVAILABLE: the client asks again.

@@ -22,7 +22,7 @@ enum Verdict {
 }
 
 impl MetadataStore for HeldStore {
-    async fn load(&mut self) -> Result<Arc<ClusterImage>, CommitError> {
+    async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
         Ok(Arc::clone(&self.image))
     }
 

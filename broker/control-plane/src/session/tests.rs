@@ -1,7 +1,7 @@
 //! A controller and brokers over real connections on loopback.
 
 use super::{client::describe, *};
-use crate::{Commit, CommitError, ControllerHandle, Host, MetadataStore, Published, Publisher};
+use crate::{Commit, CommitError, ControllerHandle, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{
     ClusterImage, ControllerError, SessionSettings, Settings,
     requests::{CreateTopics, NewTopic, RegisterBroker},
@@ -19,7 +19,7 @@ const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 struct InMemory(Arc<ClusterImage>);
 
 impl MetadataStore for InMemory {
-    async fn load(&mut self) -> Result<Arc<ClusterImage>, CommitError> {
+    async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
         Ok(Arc::clone(&self.0))
     }
 

@@ -1,4 +1,16 @@
 //! What every [`MetadataStore`] must do, as checks that each implementation's tests run. They panic where it does not.
+//!
+//! A place of small objects is checked by [`check_objects`] and then by [`check_sharded`], which includes all others.
+
+mod failing;
+mod memory;
+mod objects;
+mod sharded;
+mod story;
+
+pub use memory::{InMemory, MemoryObjects};
+pub use objects::{ObjectsStorage, check_objects};
+pub use sharded::check_sharded;
 
 use super::{Commit, CommitError, MetadataStore};
 use controller::{ClusterImage, ConfigChange, MetadataChange, MetadataRecord};

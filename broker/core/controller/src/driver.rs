@@ -154,11 +154,12 @@ impl Controller {
 
     /// When time alone may make a difference.
     pub fn next_deadline(&self, now: MonotonicTime) -> MonotonicTime {
+        // What is due by then is done at once; until then looking at it again and again would change nothing.
+        let when_not_idle = |at: MonotonicTime| at.max(self.idle_until);
         let deadlines = [
             self.sessions.next_deadline(&alive(&self.committed), now),
-            // Passed over while the controller is idle: a deadline in the past would have the host look without a pause.
-            self.hand_back_at.filter(|at| *at > now),
-            self.undo_windows.next_deadline(self.settings.deletion_undo_window, now),
+            self.hand_back_at.map(when_not_idle),
+            self.undo_windows.next_deadline(self.settings.deletion_undo_window).map(when_not_idle),
             Some(self.idle_until).filter(|until| *until > now),
         ];
         deadlines.into_iter().flatten().fold(now + self.longest_quiet(), MonotonicTime::min)

@@ -145,7 +145,8 @@ pub enum UnregisterError {
     Unknown,
     #[error("the broker is alive: stop it first")]
     Alive,
-    #[error("the broker holds replicas: move them to others first")]
+    /// Of topics, or of deleted ones that can still be restored.
+    #[error("the broker holds replicas: move them to others first, and wait until deleted topics are gone for good")]
     HoldsReplicas,
 }
 

@@ -35,4 +35,4 @@ pub use image::{
 };
 pub use record::{ConfigChange, MetadataChange, MetadataRecord};
 pub use sessions::{Heartbeat, SessionSettings};
-pub use settings::{DELETION_UNDO_WINDOW, HandBack, Settings};
+pub use settings::{DELETION_UNDO_WINDOW, DefaultReplication, HandBack, Settings};

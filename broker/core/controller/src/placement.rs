@@ -1,19 +1,29 @@
 //! Which brokers hold the replicas of new partitions.
 
-use crate::image::{ClusterImage, PartitionImage};
+use crate::image::{BrokerRegistration, ClusterImage, PartitionImage};
 use model::{BrokerId, LeaderEpoch, PartitionEpoch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Replicas of `count` new partitions: leaders spread evenly, starting with the broker that leads least, the other
-/// replicas on racks the partition does not have yet while there are any. Callers have checked that `replicas` is at
-/// least 1 and at most the number of usable brokers.
+/// replicas on racks the partition does not have yet while there are any. Brokers that are down take replicas only where the
+/// others are too few, and come last. Callers have checked that `replicas` is at least 1 and at most the number of brokers,
+/// one of which is usable.
 pub fn place(image: &ClusterImage, count: usize, replicas: usize) -> Vec<Vec<BrokerId>> {
-    let ring = rack_alternating(image);
+    let ring = rack_alternating(image.usable_brokers());
     if ring.is_empty() {
         return Vec::new();
     }
+    let absent = rack_alternating(image.brokers.values().filter(|broker| !broker.is_usable()));
     let first = least_leading(image, &ring);
-    (0..count).map(|partition| replicas_from(&ring, first + partition, replicas)).collect()
+    let of_partition = |partition| {
+        let mut chosen = replicas_from(&ring, first + partition, replicas);
+        let missing = replicas - chosen.len();
+        if missing > 0 && !absent.is_empty() {
+            chosen.extend(replicas_from(&absent, partition, missing));
+        }
+        chosen
+    };
+    (0..count).map(of_partition).collect()
 }
 
 /// A new partition whose first usable replica leads.
@@ -33,9 +43,9 @@ pub fn new_partition(image: &ClusterImage, replicas: Vec<BrokerId>) -> Partition
 }
 
 /// Brokers so ordered that neighbours are on different racks as far as possible.
-fn rack_alternating(image: &ClusterImage) -> Vec<(BrokerId, Option<&str>)> {
+fn rack_alternating<'a>(brokers: impl Iterator<Item = &'a BrokerRegistration>) -> Vec<(BrokerId, Option<&'a str>)> {
     let mut racks = BTreeMap::<Option<&str>, Vec<BrokerId>>::new();
-    for broker in image.usable_brokers() {
+    for broker in brokers {
         racks.entry(broker.rack.as_deref()).or_default().push(broker.id);
     }
     let rounds = racks.values().map(Vec::len).max().unwrap_or(0);

@@ -239,7 +239,7 @@ pub struct UpdateFeatures {
 pub struct FeatureUpdate {
     pub name: String,
     pub level: i16,
-    /// Safe or unsafe: no level that is left behind loses anything here.
+    /// The level is to become lower, and only that. Safe or unsafe: no level that is left behind loses anything here.
     pub allow_downgrade: bool,
 }
 

@@ -11,7 +11,7 @@ pub struct Settings {
     /// `num.partitions`.
     pub num_partitions: i32,
     /// `default.replication.factor`.
-    pub default_replication_factor: i16,
+    pub default_replication: DefaultReplication,
     /// `min.insync.replicas`: has to be what the brokers' own files say.
     pub min_insync_replicas: u32,
     /// `delete.topic.enable`.
@@ -30,13 +30,32 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             num_partitions: 1,
-            default_replication_factor: 1,
+            default_replication: DefaultReplication::Exactly(1),
             min_insync_replicas: 1,
             delete_topic_enable: true,
             deletion_undo_window: Duration::ZERO,
             internal_replication_factor: 3,
             sessions: SessionSettings::NEVER_LOST,
             hand_back: None,
+        }
+    }
+}
+
+/// How many replicas a topic gets when nobody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultReplication {
+    /// What a person set; without as many brokers there is no topic.
+    Exactly(i16),
+    /// So many, or as many as there are brokers.
+    AtMost(i16),
+}
+
+impl DefaultReplication {
+    /// Where so many brokers are registered.
+    pub(crate) fn factor(self, brokers: usize) -> i16 {
+        match self {
+            Self::Exactly(factor) => factor,
+            Self::AtMost(factor) => factor.min(i16::try_from(brokers).unwrap_or(i16::MAX)).max(1),
         }
     }
 }

@@ -12,7 +12,7 @@ mod typed;
 mod values;
 
 pub use definitions::{BrokerSynonym, TopicConfigDefinition, Unit, definition, definitions};
-pub use effective::{BrokerLayers, ConfigSource, EffectiveConfig, Synonym, effective};
+pub use effective::{BrokerLayers, ConfigSource, Defaults, EffectiveConfig, Synonym, effective};
 pub use typed::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};
 pub use values::{Check, ConfigKind, parse_list};
 

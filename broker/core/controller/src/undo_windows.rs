@@ -23,7 +23,7 @@ impl UndoWindows {
         self.began.iter().filter(|(_, began)| **began + window <= now).map(|(id, _)| *id).collect()
     }
 
-    pub(crate) fn next_deadline(&self, window: Duration, now: MonotonicTime) -> Option<MonotonicTime> {
-        self.began.values().map(|began| *began + window).filter(|end| *end > now).min()
+    pub(crate) fn next_deadline(&self, window: Duration) -> Option<MonotonicTime> {
+        self.began.values().map(|began| *began + window).min()
     }
 }

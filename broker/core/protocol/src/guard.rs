@@ -26,6 +26,8 @@ macro_rules! every_api {
             &metadata::ELECT_LEADERS,
             &metadata::ALTER_PARTITION_REASSIGNMENTS,
             &metadata::LIST_PARTITION_REASSIGNMENTS,
+            &metadata::UPDATE_FEATURES,
+            &metadata::UNREGISTER_BROKER,
             &configs::DESCRIBE_CONFIGS,
             &configs::ALTER_CONFIGS,
             &configs::INCREMENTAL_ALTER_CONFIGS,

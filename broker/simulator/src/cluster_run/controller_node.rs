@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) fn settings() -> Settings {
     Settings {
         num_partitions: 1,
-        default_replication_factor: 3,
+        default_replication: controller::DefaultReplication::Exactly(3),
         delete_topic_enable: true,
         sessions: SESSION,
         hand_back: Some(controller::HandBack { interval: Duration::from_secs(20), percentage: 10 }),

@@ -50,7 +50,7 @@ definitions! {
     Class "create.topic.policy.class.name" = null, Any, ReadOnly, None:
         "Java class that checks requests; Java classes are not loaded.";
     Int "default.replication.factor" = "1", Between(1, 32767), ReadOnly, Used:
-        "Replicas of a topic that is created without a count.";
+        "Replicas of a topic that is created without a count. In a cluster 3 where it is not set, or as many as there are brokers.";
     Int "delete.records.purgatory.purge.interval.requests" = "1", Any, ReadOnly, None:
         "Tunes how Kafka forgets finished waits; here they end at once.";
     Boolean "delete.topic.enable" = "true", Any, ReadOnly, Used: "Whether topics can be deleted.";
@@ -84,7 +84,7 @@ definitions! {
     Long "metrics.sample.window.ms" = "30000", AtLeast(1), ReadOnly, None:
         "Java metrics; see the admin port for those of this broker.";
     Int "min.insync.replicas" = "1", AtLeast(1), ClusterWide, Used:
-        "Replicas that must be in sync for a write with acks=all.";
+        "Replicas that must be in sync for a write with acks=all; of a topic with fewer replicas, all of them. In a cluster 2 where it is not set.";
     Int "node.id" = "1", AtLeast(0), ReadOnly, Used: "Id of this broker in its cluster, different from that of every other.";
     Int "num.partitions" = "1", AtLeast(1), ReadOnly, Used: "Partitions of a topic that is created without a count.";
     Int "num.replica.alter.log.dirs.threads" = null, Any, ReadOnly, None:

@@ -10,7 +10,8 @@ fn read_in_cluster(keys: &[(&str, &str)], in_cluster: bool) -> Result<Listeners,
         let definition = crate::config::Definition::find(key).expect("is a key");
         (definition.name, definition.parse(text).expect("has its type"))
     };
-    let values = Values(keys.iter().map(parse).collect::<std::collections::BTreeMap<_, Value>>());
+    let set = keys.iter().map(parse).collect::<std::collections::BTreeMap<_, Value>>();
+    let values = Values { set, ..Values::default() };
     Listeners::read(&values, "box", false, in_cluster)
 }
 

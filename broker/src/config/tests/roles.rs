@@ -1,6 +1,8 @@
 //! Which process is what, and which combinations make no sense.
 
 use super::*;
+use controller::topic_config::ConfigSource;
+use std::collections::BTreeMap;
 
 const BROKER: &[(&str, &str)] = &[("process.roles", "broker"), ("node.id", "3"), ("weir.controller", "c:9090")];
 const CONTROLLER: &[(&str, &str)] = &[("process.roles", "controller"), ("weir.control.plane.listen", ":9090")];
@@ -82,4 +84,32 @@ fn sessions_follow_kafkas_keys() {
     let keys = [("broker.session.timeout.ms", "9000"), ("auto.leader.rebalance.enable", "false")];
     let cluster = load(set(&keys)).expect("is good").config.cluster;
     assert_eq!((cluster.session_timeout.as_secs(), cluster.hand_back_interval), (9, None));
+}
+
+#[test]
+fn in_a_cluster_topics_have_three_replicas_unless_somebody_says_otherwise() {
+    let in_force = |keys: &[(&str, &str)]| {
+        let config = load(with(keys, &[])).unwrap().config;
+        let described = config.describe(&BTreeMap::new(), &BTreeMap::new());
+        let shown = |name: &str| {
+            let row = described.iter().find(|row| row.definition.name == name).unwrap();
+            assert_eq!(row.synonyms.last().map(|synonym| &synonym.value), Some(&row.value), "no other value behind it");
+            (row.value.clone().unwrap(), row.source)
+        };
+        let topics = config.topics;
+        let (replicas, in_sync) = (topics.default_replication_factor, topics.min_insync_replicas);
+        let (factor, source) = shown("default.replication.factor");
+        assert_eq!((factor, shown("min.insync.replicas").0), (replicas.to_string(), in_sync.to_string()));
+        (replicas, topics.is_default_replication_set, source, in_sync)
+    };
+    let broker = [("process.roles", "broker"), ("node.id", "1"), ("weir.controller", "c:9090")];
+    let controller = [("process.roles", "controller"), ("weir.control.plane.listen", "c:9090")];
+    let both = [("weir.control.plane.listen", "c:9090")];
+    for keys in [&broker[..], &controller, &both] {
+        assert_eq!(in_force(keys), (3, false, ConfigSource::Default, 2), "{keys:?}");
+    }
+    assert_eq!(in_force(&[]), (1, false, ConfigSource::Default, 1));
+    let set = [&both[..], &[("default.replication.factor", "2")]].concat();
+    let config = load(with(&set, &[])).unwrap().config;
+    assert!(config.topics.is_default_replication_set && config.topics.default_replication_factor == 2);
 }

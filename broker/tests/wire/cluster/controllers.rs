@@ -1,7 +1,7 @@
 //! Controllers that come and go, and which of them a broker obeys.
 
 use super::*;
-use crate::harness::cluster::{controller, in_time};
+use crate::harness::cluster::controller;
 use std::{fs, path::Path, time::Duration};
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -11,12 +11,13 @@ use kafka_protocol::{
         JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
         ListTransactionsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
         OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest, TopicName, TransactionalId,
-        alter_configs_request, alter_partition_reassignments_request as reassign, create_partitions_request,
-        create_topics_request, delete_records_request, delete_topics_request, describe_configs_request,
-        describe_producers_request, describe_topic_partitions_request, elect_leaders_request, fetch_request,
+        UnregisterBrokerRequest, UpdateFeaturesRequest, alter_configs_request,
+        alter_partition_reassignments_request as reassign, create_partitions_request, create_topics_request,
+        delete_records_request, delete_topics_request, describe_configs_request, describe_producers_request,
+        describe_topic_partitions_request, elect_leaders_request, fetch_request,
         incremental_alter_configs_request as incremental, join_group_request, leave_group_request,
         list_offsets_request, list_partition_reassignments_request, metadata_request, offset_delete_request,
-        offset_for_leader_epoch_request as leader_epoch, produce_request, sync_group_request,
+        offset_for_leader_epoch_request as leader_epoch, produce_request, sync_group_request, update_features_request,
     },
     protocol::{Encodable, Message, Request, StrBytes},
 };
@@ -39,7 +40,7 @@ macro_rules! with_all_requests {
             AlterConfigsRequest DescribeLogDirsRequest CreatePartitionsRequest DeleteGroupsRequest ElectLeadersRequest
             IncrementalAlterConfigsRequest AlterPartitionReassignmentsRequest ListPartitionReassignmentsRequest
             OffsetDeleteRequest DescribeClusterRequest DescribeProducersRequest DescribeTransactionsRequest
-            ListTransactionsRequest DescribeTopicPartitionsRequest)
+            ListTransactionsRequest DescribeTopicPartitionsRequest UpdateFeaturesRequest UnregisterBrokerRequest)
     };
 }
 pub(crate) use with_all_requests;
@@ -455,5 +456,22 @@ impl Sample for DescribeTopicPartitionsRequest {
         let topics = [topic(), missing_topic()]
             .map(|name| describe_topic_partitions_request::TopicRequest::default().with_name(name));
         Self::default().with_topics(topics.to_vec()).with_response_partition_limit(2000)
+    }
+}
+
+impl Sample for UpdateFeaturesRequest {
+    fn filled(version: i16) -> Self {
+        let updates = ["metadata.version", "no.feature"].map(|name| {
+            let update = update_features_request::FeatureUpdateKey::default().with_feature(text(name));
+            let update = update.with_max_version_level(99);
+            if version == 0 { update.with_allow_downgrade(true) } else { update.with_upgrade_type(1) }
+        });
+        Self::default().with_feature_updates(updates.to_vec()).with_timeout_ms(TIMEOUT_MS)
+    }
+}
+
+impl Sample for UnregisterBrokerRequest {
+    fn filled(_version: i16) -> Self {
+        Self::default().with_broker_id(BrokerId(99))
     }
 }

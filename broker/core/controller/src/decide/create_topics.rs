@@ -99,7 +99,7 @@ fn placed(
     room: &mut usize,
 ) -> Result<Vec<Vec<BrokerId>>, TopicError> {
     let replication_factor = match topic.replication_factor {
-        -1 => settings.default_replication_factor,
+        -1 => settings.default_replication.factor(image.brokers.len()),
         factor => factor,
     };
     let partitions = match topic.partitions {
@@ -124,13 +124,17 @@ fn placed(
     Ok(placement::place(image, partitions, replicas))
 }
 
-/// The number of replicas, if there are brokers for as many.
+/// The number of replicas, if there are brokers for as many. Those that are down for a moment count, as with Kafka: a broker
+/// that restarts keeps nobody from creating topics.
 pub(super) fn replicas_for_factor(image: &ClusterImage, factor: i16) -> Result<usize, TopicError> {
-    let usable = image.usable_brokers().count();
+    let brokers = image.brokers.len();
     match usize::try_from(factor) {
-        Ok(replicas) if replicas >= 1 && replicas <= usable => Ok(replicas),
+        Ok(replicas) if replicas >= 1 && replicas <= brokers && image.usable_brokers().next().is_some() => Ok(replicas),
+        Ok(replicas) if replicas >= 1 && replicas <= brokers => {
+            Err(TopicError::InvalidReplicationFactor("no broker is alive that could lead".to_owned()))
+        }
         _ => Err(TopicError::InvalidReplicationFactor(format!(
-            "the replication factor is {factor}, but only {usable} broker(s) can take replicas"
+            "the replication factor is {factor}, but only {brokers} broker(s) are registered"
         ))),
     }
 }

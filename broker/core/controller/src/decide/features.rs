@@ -53,5 +53,11 @@ fn check(draft: &Draft, update: &FeatureUpdate) -> Result<(), FeatureError> {
     if update.level < current && !update.allow_downgrade {
         return Err(FeatureError::DowngradeNotAllowed { name: update.name.clone(), current });
     }
+    if update.level > current && update.allow_downgrade {
+        return Err(FeatureError::InvalidUpdate(format!(
+            "{} is at level {current}, and a downgrade does not raise it",
+            update.name
+        )));
+    }
     Ok(())
 }

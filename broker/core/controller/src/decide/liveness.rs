@@ -58,8 +58,10 @@ pub(super) fn unregister(draft: &mut Draft, id: BrokerId) -> Reply {
     if !broker.fenced {
         return Reply::BrokerUnregistered(Err(crate::errors::UnregisterError::Alive));
     }
-    let holds = draft.image().topics.iter().any(|topic| topic.partitions.iter().any(|one| one.replicas.contains(&id)));
-    if holds {
+    let image = draft.image();
+    let deleted = image.tombstones.values().map(|tombstone| &tombstone.topic);
+    let partitions = image.topics.iter().chain(deleted).flat_map(|topic| &topic.partitions);
+    if partitions.into_iter().any(|partition| partition.replicas.contains(&id)) {
         return Reply::BrokerUnregistered(Err(crate::errors::UnregisterError::HoldsReplicas));
     }
     draft.add(MetadataRecord::BrokerUnregistered { id });

@@ -7,6 +7,7 @@ mod lifecycle;
 mod replay;
 mod tombstones;
 mod topics;
+mod unregistration;
 
 use crate::{
     BrokerRegistration, ClusterImage, Controller, Effect, Endpoint, Event, MetadataChange, RequestId, Settings,

@@ -25,7 +25,12 @@ pub struct BrokerLayers<'a> {
     pub dynamic_default: &'a ConfigMap,
     /// What the operator of the broker set: file, environment, command line. Without defaults.
     pub static_values: &'a ConfigMap,
+    /// Of broker keys whose default is another one than usual.
+    pub defaults: Defaults,
 }
+
+/// Broker keys and their defaults.
+pub type Defaults = &'static [(&'static str, &'static str)];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EffectiveConfig {
@@ -44,8 +49,8 @@ pub struct Synonym {
 }
 
 impl<'a> BrokerLayers<'a> {
-    pub fn new(configs: &'a BrokerConfigs, broker: BrokerId, static_values: &'a ConfigMap) -> Self {
-        Self { dynamic: configs.of(broker), dynamic_default: &configs.cluster, static_values }
+    pub fn new(configs: &'a BrokerConfigs, broker: BrokerId, static_values: &'a ConfigMap, defaults: Defaults) -> Self {
+        Self { dynamic: configs.of(broker), dynamic_default: &configs.cluster, static_values, defaults }
     }
 
     fn layers(&self) -> impl Iterator<Item = (ConfigSource, &'a ConfigMap)> {
@@ -59,7 +64,11 @@ impl<'a> BrokerLayers<'a> {
     }
 
     fn value(&self, name: &str) -> Option<&'a str> {
-        self.layers().find_map(|(_, values)| values.get(name)).map(String::as_str)
+        self.layers().find_map(|(_, values)| values.get(name)).map(String::as_str).or_else(|| self.default(name))
+    }
+
+    fn default(&self, name: &str) -> Option<&'a str> {
+        self.defaults.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// Layer by layer, as Kafka lists them, and like Kafka nothing before the first that has the key's leading name:
@@ -72,7 +81,7 @@ impl<'a> BrokerLayers<'a> {
             family.iter().filter_map(value_of)
         });
         let defaults = family.iter().filter_map(|synonym| {
-            let value = synonym.default?.to_owned();
+            let value = self.default(synonym.name).or(synonym.default)?.to_owned();
             Some(Synonym { name: synonym.name, value, source: ConfigSource::Default })
         });
         let leading = family.first().map(|synonym| synonym.name);

@@ -14,7 +14,7 @@ fn in_force(
     let [topic, dynamic, dynamic_default, static_values] = layers.map(map);
     let mut configs = BrokerConfigs { cluster: dynamic_default, ..BrokerConfigs::default() };
     configs.per_broker.insert(BrokerId(1), dynamic);
-    let layers = BrokerLayers::new(&configs, BrokerId(1), &static_values);
+    let layers = BrokerLayers::new(&configs, BrokerId(1), &static_values, &[]);
     let found = effective(definition(name).unwrap(), &topic, &layers);
     (found.value, found.source, found.synonyms.into_iter().map(|s| (s.name, s.value, s.source)).collect())
 }
@@ -118,10 +118,25 @@ fn typed_values_follow_the_layers() {
     let configs = BrokerConfigs::default();
     let static_values =
         map(&[("log.segment.bytes", "2000000"), ("compression.type", "lz4"), ("log.retention.hours", "-1")]);
-    let layers = BrokerLayers::new(&configs, BrokerId(1), &static_values);
+    let layers = BrokerLayers::new(&configs, BrokerId(1), &static_values, &[]);
     let config = TopicConfig::resolve(&map(&[("cleanup.policy", "compact"), ("retention.bytes", "7")]), &layers);
     assert_eq!(config.cleanup_policy, CleanupPolicy { compact: true, delete: false });
     assert_eq!((config.segment_bytes, config.compression_type), (2_000_000, CompressionType::Lz4));
     assert_eq!((config.retention_bytes, config.retention_ms), (Some(7), None));
     assert_eq!((config.max_message_bytes, config.min_insync_replicas), (1_048_588, 1));
+}
+
+#[test]
+fn another_default_of_a_broker_is_a_default() {
+    let definition = definition("min.insync.replicas").unwrap();
+    let (configs, nothing, set) = (BrokerConfigs::default(), map(&[]), map(&[("min.insync.replicas", "3")]));
+    let in_force = |static_values| {
+        let layers = BrokerLayers::new(&configs, BrokerId(1), static_values, &[("min.insync.replicas", "2")]);
+        let typed = TopicConfig::resolve(&map(&[]), &layers).min_insync_replicas;
+        let config = effective(definition, &map(&[]), &layers);
+        assert_eq!(typed.to_string(), config.value);
+        (config.value, config.source, config.synonyms.len(), config.synonyms.last().unwrap().value.clone())
+    };
+    assert_eq!(in_force(&nothing), ("2".to_owned(), ConfigSource::Default, 1, "2".to_owned()));
+    assert_eq!(in_force(&set), ("3".to_owned(), ConfigSource::StaticBroker, 2, "2".to_owned()));
 }

@@ -45,6 +45,8 @@ fn deleted_topic_is_gone_at_once_and_its_records_after_the_window() {
     assert!(cluster.image().tombstones.contains_key(&id));
     let deadline = cluster.controller.next_deadline(cluster.now);
     assert_eq!(deadline, cluster.now + Duration::from_millis(1));
+    let late = cluster.controller.next_deadline(cluster.now + Duration::from_secs(1));
+    assert_eq!(late, deadline, "it is still to come, not forgotten");
     cluster.pass(Duration::from_millis(1));
     assert!(cluster.image().tombstones.is_empty());
     assert_eq!(cluster.changes.last().unwrap().records, [MetadataRecord::TopicDeleted { id }]);

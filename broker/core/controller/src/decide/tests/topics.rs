@@ -1,4 +1,5 @@
 use super::*;
+use crate::DefaultReplication;
 use model::{LeaderEpoch, PartitionEpoch};
 
 #[test]
@@ -107,8 +108,43 @@ fn replicas_are_spread_over_brokers_and_fenced_ones_get_none() {
         *leads.entry(partition.leader.unwrap()).or_default() += 1;
     }
     assert_eq!(leads.into_values().collect::<Vec<_>>(), [2, 2, 2]);
-    let too_many = cluster.create(vec![topic("b", 1, 4)]).remove(0);
-    assert!(matches!(too_many, Err(TopicError::InvalidReplicationFactor(_))));
+}
+
+#[test]
+fn a_broker_that_is_down_takes_replicas_where_the_others_are_too_few() {
+    let mut cluster = Cluster::of(4);
+    cluster.fence(3);
+    cluster.create(vec![topic("a", 6, 4)]).remove(0).unwrap();
+    for partition in &cluster.image().topic("a").unwrap().partitions {
+        assert_eq!((partition.replicas.len(), partition.replicas[3]), (4, BrokerId(3)));
+        assert_eq!(
+            (partition.isr.as_slice(), partition.leader),
+            (&partition.replicas[..3], Some(partition.replicas[0]))
+        );
+    }
+    let refused = |cluster: &mut Cluster, replicas| {
+        matches!(cluster.create(vec![topic("b", 1, replicas)]).remove(0), Err(TopicError::InvalidReplicationFactor(_)))
+    };
+    assert!(refused(&mut cluster, 5), "there are four brokers");
+    for id in [1, 2, 4] {
+        cluster.fence(id);
+    }
+    assert!(refused(&mut cluster, 1), "nobody could lead");
+}
+
+#[test]
+fn without_a_factor_a_topic_has_what_is_set_or_what_there_are_brokers_for() {
+    let created = |default_replication, brokers: i32, down: i32| {
+        let mut cluster = Cluster::with(Settings { default_replication, ..settings() }, brokers);
+        (1..=down).for_each(|id| cluster.fence(id));
+        cluster.create(vec![topic("a", 1, -1)]).remove(0).map(|created| created.replication_factor)
+    };
+    for (brokers, down, replicas) in [(1, 0, 1), (2, 0, 2), (3, 0, 3), (3, 1, 3), (5, 0, 3)] {
+        assert_eq!(created(DefaultReplication::AtMost(3), brokers, down), Ok(replicas), "{brokers} brokers");
+    }
+    assert_eq!(created(DefaultReplication::Exactly(2), 3, 0), Ok(2));
+    let refused = created(DefaultReplication::Exactly(2), 1, 0);
+    assert!(matches!(refused, Err(TopicError::InvalidReplicationFactor(_))));
 }
 
 #[test]

@@ -146,3 +146,25 @@ pub(super) const LIST_PARTITION_REASSIGNMENTS: Schema = Schema::new(
         field("topics", Structs(&[field("name", String), field("partition_indexes", Array(&Int32))])).nullable(),
     ],
 );
+
+pub(super) const UPDATE_FEATURES: Schema = Schema::new(
+    57,
+    0,
+    2,
+    0,
+    &[
+        field("timeout_ms", Int32),
+        field(
+            "feature_updates",
+            Structs(&[
+                field("feature", String),
+                field("max_version_level", Int16),
+                field("allow_downgrade", Int8).until(0),
+                field("upgrade_type", Int8).since(1),
+            ]),
+        ),
+        field("validate_only", Int8).since(1),
+    ],
+);
+
+pub(super) const UNREGISTER_BROKER: Schema = Schema::new(64, 0, 0, 0, &[field("broker_id", Int32)]);

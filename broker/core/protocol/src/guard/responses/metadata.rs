@@ -291,3 +291,28 @@ pub(super) const LIST_PARTITION_REASSIGNMENTS: Schema = Schema::new(
         ),
     ],
 );
+
+pub(super) const UPDATE_FEATURES: Schema = Schema::new(
+    57,
+    0,
+    2,
+    0,
+    &[
+        field("throttle_time_ms", Int32),
+        field("error_code", Int16),
+        field("error_message", String).nullable(),
+        field(
+            "results",
+            Structs(&[field("feature", String), field("error_code", Int16), field("error_message", String).nullable()]),
+        )
+        .until(1),
+    ],
+);
+
+pub(super) const UNREGISTER_BROKER: Schema = Schema::new(
+    64,
+    0,
+    0,
+    0,
+    &[field("throttle_time_ms", Int32), field("error_code", Int16), field("error_message", String).nullable()],
+);

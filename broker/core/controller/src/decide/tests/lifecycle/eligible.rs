@@ -196,6 +196,8 @@ fn lowered_feature_level_ends_eligibility_and_is_asked_for_by_name() {
     assert_eq!(live.eligible(), NOBODY);
     live.lose(1);
     assert_eq!(live.led(), (None, vec![1], 1));
+    let raised = live.update(ELIGIBLE_LEADER_REPLICAS, 1, true);
+    assert!(matches!(raised, Err(FeatureError::InvalidUpdate(_))), "a downgrade does not raise: {raised:?}");
     assert_eq!(live.update(ELIGIBLE_LEADER_REPLICAS, 1, false), Ok(()));
     for (name, level) in [("unheard.of", 1), (ELIGIBLE_LEADER_REPLICAS, 2), (METADATA_VERSION, 7)] {
         assert!(matches!(live.update(name, level, true), Err(FeatureError::InvalidUpdate(_))), "{name} {level}");
