@@ -36,8 +36,8 @@ test-rust: ## the tests that need nothing but Rust
 SEEDS ?= 1000
 .PHONY: simulate
 simulate: ## run SEEDS=1000 clusters that fail, on all CPUs; FIRST=0 is the first seed
-	@$(CARGO) build --release -p simulator
-	@target/release/simulator $(SEEDS) $(FIRST)
+	@$(CARGO) build --profile simulate -p simulator
+	@target/simulate/simulator $(SEEDS) $(FIRST)
 
 .PHONY: test-clients
 test-clients: build ## real Kafka clients and tools against our broker, Apache Kafka as the oracle

@@ -1,23 +1,29 @@
-//! A whole cluster in one thread: controllers, brokers, a producer, a consumer, and a member of a group that forgets where it
-//! stands and reads on from what it committed, over a network and processes that fail.
+//! A whole cluster in one thread: controllers, brokers, a producer, a consumer, and the members of a consumer group, over a
+//! network, disks, clocks, a store of metadata and processes that fail.
 //! The cores are the broker's own; the steps around them are those of its shell.
 //!
-//! Faults for a while, then none. What is checked as it happens, and at the end: see [`history`]; what every commit of
-//! metadata keeps: see [`store`].
+//! Faults for a while, as [`plan`]ned, then none. What is checked as it happens, and at the end: see [`history`]; what every
+//! commit of metadata keeps: see [`store`]. A run that breaks a promise is made smaller, and told: see [`shrink`].
 
 mod broker_node;
 mod client;
 mod controller_node;
+mod coordinator;
 mod faults;
-mod group;
+mod fetching;
 mod history;
+mod member;
 mod message;
 mod network;
 mod partition;
 mod place;
+pub mod plan;
+mod records;
+pub mod shrink;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 
 use crate::random::Random;
 use broker_node::{BrokerNode, MIN_IN_SYNC, Remains};
@@ -26,34 +32,46 @@ use controller::{
     Event, RequestId,
     requests::{CreateTopics, NewTopic, Request},
 };
-use controller_node::ControllerNode;
-use group::Member;
+use controller_node::{ControllerNode, Step};
 use history::History;
+use member::Member;
 use message::Node;
 use model::{BrokerId, MonotonicTime, Offset, TopicName};
-use network::{Happening, Network, Timer};
+use network::{Happening, Network};
 use place::Place;
-use std::{collections::BTreeMap, time::Duration};
+use plan::Planned;
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 use store::Store;
+use trace::{Detail, Trace};
 
 /// After the faults everything must be in sync, and every record answered, within this time.
 const HEALING_LIMIT: Duration = Duration::from_secs(60);
 
 /// How a run is made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     pub seed: u64,
     pub brokers: i32,
     pub partitions: i32,
-    /// Virtual time with faults.
+    pub members: usize,
+    /// Virtual time with faults, if they last so long.
     pub faulty_for: Duration,
+    pub plan: Vec<Planned>,
+    /// What is told of it.
+    pub detail: Detail,
 }
 
 impl Setup {
-    /// Three brokers or four, two partitions, a minute of faults.
+    /// Three brokers or four, two partitions, two members or three, a minute of faults.
     pub fn of_seed(seed: u64) -> Self {
         let brokers = if seed.is_multiple_of(3) { 4 } else { 3 };
-        Self { seed, brokers, partitions: 2, faulty_for: Duration::from_secs(60) }
+        let members = if seed.is_multiple_of(2) { 3 } else { 2 };
+        let (faulty_for, plan) = (Duration::from_secs(60), plan::of_seed(seed));
+        Self { seed, brokers, partitions: 2, members, faulty_for, plan, detail: Detail::Nothing }
     }
 }
 
@@ -69,13 +87,19 @@ pub struct Outcome {
     pub faults: u64,
     /// Leader epochs in the end: how often leadership moved.
     pub leader_epochs: Vec<i32>,
+    /// Of the group, in the end: how often it rebalanced.
+    pub generation: i32,
     /// What was broken, the first first.
     pub broken: Vec<String>,
+    /// What happened, in as much detail as was asked for.
+    pub trace: Vec<String>,
 }
 
 struct World {
     setup: Setup,
     random: Random,
+    /// What the present fault draws from.
+    fate: Random,
     network: Network,
     store: Store,
     controllers: BTreeMap<usize, ControllerNode>,
@@ -84,35 +108,24 @@ struct World {
     remains: BTreeMap<i32, Remains>,
     producer: Producer,
     consumer: Consumer,
-    member: Member,
+    members: Vec<Member>,
     history: History,
-    faults_on: bool,
+    trace: Trace,
+    /// The step at which the next controller that comes to it dies.
+    dies_at: Option<Step>,
     producing: bool,
     faults: u64,
 }
 
-/// One run. The same setup, the same outcome.
+/// One run. The same setup, the same outcome. An invariant of a core or of the store that panics is a broken promise like any
+/// other, where panics unwind.
 pub fn run(setup: Setup) -> Outcome {
-    let mut world = World {
-        setup,
-        random: Random::new(setup.seed),
-        network: Network::new(),
-        store: Store::new(),
-        controllers: BTreeMap::new(),
-        newest_controller: 0,
-        brokers: BTreeMap::new(),
-        remains: BTreeMap::new(),
-        producer: Producer::default(),
-        consumer: Consumer::default(),
-        member: Member::default(),
-        history: History::default(),
-        faults_on: false,
-        producing: true,
-        faults: 0,
-    };
-    world.set_up();
-    world.live_with_faults();
-    world.heal();
+    let mut world = World::new(setup);
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.live())) {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        world.history.broken.push(text.unwrap_or_else(|| "a panic without a word".to_owned()));
+    }
     world.outcome()
 }
 
@@ -120,6 +133,34 @@ pub fn run(setup: Setup) -> Outcome {
 const MOST_HAPPENINGS: u64 = 5_000_000;
 
 impl World {
+    fn new(setup: Setup) -> Self {
+        Self {
+            random: Random::new(setup.seed),
+            fate: Random::new(setup.seed),
+            network: Network::new(),
+            store: Store::new(),
+            controllers: BTreeMap::new(),
+            newest_controller: 0,
+            brokers: BTreeMap::new(),
+            remains: BTreeMap::new(),
+            producer: Producer::default(),
+            consumer: Consumer::default(),
+            members: (0..setup.members).map(|_| Member::default()).collect(),
+            history: History::default(),
+            trace: Trace::new(setup.detail),
+            dies_at: None,
+            producing: true,
+            faults: 0,
+            setup,
+        }
+    }
+
+    fn live(&mut self) {
+        self.set_up();
+        self.live_with_faults();
+        self.heal();
+    }
+
     fn set_up(&mut self) {
         self.start_controller(0);
         (1..=self.setup.brokers).for_each(|id| self.start_broker(id));
@@ -142,15 +183,16 @@ impl World {
     }
 
     fn live_with_faults(&mut self) {
-        self.faults_on = true;
         let end = self.network.now + self.setup.faulty_for;
-        while self.network.now < end && self.history.broken.is_empty() {
-            self.cause_fault();
-            let wait = Duration::from_millis(20 + self.random.below(1500));
-            self.pass(wait);
+        for planned in std::mem::take(&mut self.setup.plan) {
+            if self.network.now >= end || !self.history.broken.is_empty() {
+                break;
+            }
+            self.pass(planned.wait);
+            self.cause(planned);
         }
-        self.faults_on = false;
-        self.network.heal();
+        self.mend_all();
+        self.trace.story(self.network.now, "NO MORE FAULTS");
     }
 
     /// Everything comes to rest within a bound, and everything promised is there.
@@ -158,6 +200,7 @@ impl World {
         self.producing = false;
         let limit = self.network.now + HEALING_LIMIT;
         while !self.is_at_rest() && self.network.now < limit && self.history.broken.is_empty() {
+            self.replace_damaged_disks();
             self.pass(Duration::from_millis(500));
         }
         if !self.history.broken.is_empty() {
@@ -177,8 +220,10 @@ impl World {
             for node in self.brokers.values() {
                 let Some(replica) = node.partitions.get(&partition) else { continue };
                 let view = replica.log.view();
-                let records = partition::records_of(partition, view, Offset::ZERO, view.log_end());
-                self.history.ended(partition, node.id, &records);
+                match records::records_of(partition, view, Offset::ZERO, view.log_end()) {
+                    Some(records) => self.history.ended(partition, node.id, &records),
+                    None => self.history.broken.push(format!("broker {} cannot read {partition}", node.id)),
+                }
             }
         }
     }
@@ -194,11 +239,30 @@ impl World {
         if !fenced.is_empty() {
             return format!("brokers {fenced:?} are fenced");
         }
+        if let Some((id, _)) = self.remains.iter().find(|(_, remains)| remains.is_damaged) {
+            return format!("the disk of broker {id} is damaged");
+        }
         let mut states = Place::all(self.setup.partitions).filter_map(|place| Some((place, place.state_in(image)?)));
         match states.find(|(_, state)| state.isr.len() < state.replicas.len()) {
             Some((place, state)) => format!("{place} is {state:?}"),
-            None => String::new(),
+            None => self.unrest_of_group().unwrap_or_default(),
         }
+    }
+
+    /// Every member is in the group's generation, and the group has read and committed everything.
+    fn unrest_of_group(&self) -> Option<String> {
+        let generation = self.history.generation();
+        if let Some(index) = self.members.iter().position(|member| !member.is_owner_of(generation)) {
+            return Some(format!("member {index} is not in generation {generation}: {:?}", self.members[index]));
+        }
+        (0..self.setup.partitions).map(Place::data).find_map(|place| {
+            let state = place.state_in(&self.store.image)?;
+            let end = self.brokers.get(&state.leader?.0)?.partitions.get(&place)?.log.log_end();
+            let read = self.members.iter().find_map(|member| member.position(place));
+            let committed = self.history.committed_position(place);
+            let is_done = read == Some(end) && committed == end;
+            (!is_done).then(|| format!("{place} ends at {end}, is read up to {read:?} and committed at {committed}"))
+        })
     }
 
     fn pass(&mut self, time: Duration) {
@@ -211,6 +275,12 @@ impl World {
                 }
                 return;
             }
+            match &happening {
+                Happening::Timer(timer) => self.trace.happening(self.network.now, format_args!("{node}: {timer:?}")),
+                Happening::Arrives { from, message } => {
+                    self.trace.happening(self.network.now, format_args!("{node} from {from}: {message}"));
+                }
+            }
             match (node, happening) {
                 (Node::Controller(index), Happening::Timer(timer)) => self.controller_timer(index, timer),
                 (Node::Controller(index), Happening::Arrives { from, message }) => {
@@ -218,13 +288,15 @@ impl World {
                 }
                 (Node::Broker(id), Happening::Timer(timer)) => self.broker_timer(id, timer),
                 (Node::Broker(id), Happening::Arrives { from, message }) => self.broker_hears(id, from, message),
-                (Node::Producer, Happening::Timer(Timer::Next)) => self.producer_turn(),
+                (Node::Producer, Happening::Timer(_)) => self.producer_turn(),
                 (Node::Producer, Happening::Arrives { message, .. }) => self.producer_hears(message),
-                (Node::Consumer, Happening::Timer(Timer::Next)) => self.consumer_turn(),
+                (Node::Consumer, Happening::Timer(_)) => self.consumer_turn(),
                 (Node::Consumer, Happening::Arrives { message, .. }) => self.consumer_hears(message),
-                (Node::Member, Happening::Timer(Timer::Next)) => self.member_turn(),
-                (Node::Member, Happening::Arrives { message, .. }) => self.member_hears(message),
-                (Node::Producer | Node::Consumer | Node::Member, Happening::Timer(_)) => {}
+                (Node::Member(index), Happening::Timer(_)) => self.member_turn(index),
+                (Node::Member(index), Happening::Arrives { message, .. }) => self.member_hears(index, message),
+            }
+            if let Node::Broker(id) = node {
+                self.bury(id);
             }
         }
     }
@@ -240,7 +312,9 @@ impl World {
             faults: self.faults,
             leader_epochs,
             offset_commits: self.history.offset_commits(),
+            generation: self.history.generation(),
             broken: self.history.broken,
+            trace: self.trace.lines,
         }
     }
 }

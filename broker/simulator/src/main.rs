@@ -1,8 +1,7 @@
 //! `make simulate SEEDS=N`: many runs of the cluster, on all CPUs, with what they did so far every few seconds.
 
-use simulator::cluster_run::{Outcome, Setup, run};
+use simulator::cluster_run::{Outcome, Setup, run, shrink::shrink, trace::Detail};
 use std::{
-    cell::Cell,
     env,
     io::{self, Write},
     panic,
@@ -16,9 +15,10 @@ use std::{
 };
 
 const USAGE: &str = "usage: simulator [SEEDS [FIRST]]
+       simulator trace SEED
 
-Runs SEEDS seeds (1000), beginning with FIRST (0), and ends with the first one that breaks a promise.
-The same seed is the same run: simulator 1 SEED repeats it.
+Runs SEEDS seeds (1000), beginning with FIRST (0), and ends with the first one that breaks a promise: made smaller, with its
+story. The same seed is the same run. With 'trace' one seed tells each message.
 ";
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
@@ -27,33 +27,40 @@ struct Totals {
     next: AtomicU64,
     done: AtomicU64,
     happenings: AtomicU64,
+    faults: AtomicU64,
     acknowledged: AtomicU64,
     offset_commits: AtomicU64,
+    generations: AtomicU64,
     is_broken: AtomicBool,
-    broken: Mutex<Option<(u64, Vec<String>)>>,
-}
-
-thread_local! {
-    /// What this thread runs, for the words of a panic.
-    static SEED: Cell<u64> = const { Cell::new(0) };
+    broken: Mutex<Option<u64>>,
 }
 
 fn main() -> ExitCode {
-    let says_where = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        say(&mut io::stderr(), &format!("seed {}:\n", SEED.get()));
-        says_where(panic);
-    }));
-    let mut arguments = env::args().skip(1).map(|argument| argument.parse::<u64>());
-    let (seeds, first) = match (arguments.next(), arguments.next(), arguments.next()) {
-        (None, ..) => (1000, 0),
-        (Some(Ok(seeds)), None, _) => (seeds, 0),
-        (Some(Ok(seeds)), Some(Ok(first)), None) => (seeds, first),
+    // A promise that is kept by a panic is told with its seed.
+    panic::set_hook(Box::new(|_| {}));
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let numbers: Vec<_> = words.iter().map_while(|word| word.parse::<u64>().ok()).collect();
+    match (&words[..], &numbers[..]) {
+        (["trace", seed], _) if seed.parse::<u64>().is_ok() => trace(seed.parse().unwrap_or_default()),
+        ([], _) => run_all(1000, 0),
+        ([_], [seeds]) => run_all(*seeds, 0),
+        ([_, _], [seeds, first]) => run_all(*seeds, *first),
         _ => {
             say(&mut io::stderr(), USAGE);
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
+    }
+}
+
+fn trace(seed: u64) -> ExitCode {
+    let outcome = run(Setup { detail: Detail::Everything, ..Setup::of_seed(seed) });
+    let mut out = io::BufWriter::new(io::stdout());
+    outcome.trace.iter().chain(&outcome.broken).for_each(|line| say(&mut out, &format!("{line}\n")));
+    if outcome.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_all(seeds: u64, first: u64) -> ExitCode {
     let totals = Totals { next: AtomicU64::new(first), ..Totals::default() };
     let began = Instant::now();
     thread::scope(|scope| {
@@ -70,11 +77,10 @@ fn main() -> ExitCode {
         }
     });
     say(&mut io::stdout(), &format!("{}\n", progress(&totals, seeds, began)));
-    let broken = totals.broken.into_inner().unwrap_or_default();
-    match broken {
+    match totals.broken.into_inner().unwrap_or_default() {
         None => ExitCode::SUCCESS,
-        Some((seed, broken)) => {
-            say(&mut io::stderr(), &format!("seed {seed}:\n  {}\n", broken.join("\n  ")));
+        Some(seed) => {
+            tell(seed);
             ExitCode::FAILURE
         }
     }
@@ -86,32 +92,55 @@ fn work(totals: &Totals, end: u64) {
         if seed >= end {
             return;
         }
-        SEED.set(seed);
-        let Outcome { happenings, acknowledged, offset_commits, broken, .. } = run(Setup::of_seed(seed));
-        totals.happenings.fetch_add(happenings, Ordering::Relaxed);
-        totals.acknowledged.fetch_add(acknowledged as u64, Ordering::Relaxed);
-        totals.offset_commits.fetch_add(offset_commits, Ordering::Relaxed);
-        totals.done.fetch_add(1, Ordering::Relaxed);
+        let outcome = run(Setup::of_seed(seed));
+        let Outcome { happenings, faults, acknowledged, offset_commits, generation, broken, .. } = outcome;
+        let counts = [
+            (&totals.happenings, happenings),
+            (&totals.faults, faults),
+            (&totals.acknowledged, acknowledged as u64),
+            (&totals.offset_commits, offset_commits),
+            (&totals.generations, u64::from(generation.unsigned_abs())),
+            (&totals.done, 1),
+        ];
+        for (total, more) in counts {
+            total.fetch_add(more, Ordering::Relaxed);
+        }
         if !broken.is_empty()
             && let Ok(mut first) = totals.broken.lock()
         {
-            first.get_or_insert((seed, broken));
+            first.get_or_insert(seed);
             totals.is_broken.store(true, Ordering::Relaxed);
         }
     }
 }
 
 fn progress(totals: &Totals, seeds: u64, began: Instant) -> String {
-    let happenings = totals.happenings.load(Ordering::Relaxed);
-    let seconds = began.elapsed().as_secs_f64();
+    let of = |total: &AtomicU64| total.load(Ordering::Relaxed);
+    let (seconds, done, happenings) = (began.elapsed().as_secs_f64(), of(&totals.done), of(&totals.happenings));
     format!(
-        "{} of {seeds} seeds in {seconds:.0} s, {happenings} events ({:.0} a second), {} records and {} commits of \
-         offsets acknowledged",
-        totals.done.load(Ordering::Relaxed),
+        "{done} of {seeds} seeds in {seconds:.0} s ({:.1} a second), {happenings} events ({:.0} a second), {} faults, \
+         {} records and {} commits of offsets acknowledged, {} generations",
+        done as f64 / seconds,
         happenings as f64 / seconds,
-        totals.acknowledged.load(Ordering::Relaxed),
-        totals.offset_commits.load(Ordering::Relaxed),
+        of(&totals.faults),
+        of(&totals.acknowledged),
+        of(&totals.offset_commits),
+        of(&totals.generations),
     )
+}
+
+/// What the seed breaks, with as few faults as break it, and how it came to that.
+fn tell(seed: u64) {
+    let mut out = io::stderr();
+    say(&mut out, &format!("seed {seed} breaks a promise; looking for the faults that matter\n"));
+    let Some(report) = shrink(&Setup::of_seed(seed)) else {
+        return say(&mut out, "it does not break again\n");
+    };
+    say(&mut out, "the story, with the faults that are left:\n");
+    report.story.iter().for_each(|line| say(&mut out, &format!("{line}\n")));
+    say(&mut out, "the faults that are left:\n");
+    report.plan.iter().for_each(|planned| say(&mut out, &format!("  {planned}\n")));
+    say(&mut out, &format!("seed {seed}:\n  {}\n", report.broken.join("\n  ")));
 }
 
 /// Nobody is left to be told when the output is closed.

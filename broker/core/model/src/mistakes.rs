@@ -54,6 +54,18 @@ pub enum Mistake {
     AnswerBeforeStored,
     /// Consumers read up to the end of the log.
     ServeUncommitted,
+    /// What is read from a disk is believed.
+    ServeDamaged,
+    /// What a crash left at the end of a log is believed if it looks like batches.
+    BelieveTail,
+    /// A coordinator that takes over counts only what it already knew to be committed.
+    LoadKnownCommitted,
+    /// Whoever has a generation commits, whatever member it is and of whichever generation.
+    CommitOfAnyone,
+    /// Members that the group's leader leaves out keep what they had.
+    KeepAssignments,
+    /// A coordinator that takes over counts generations from the beginning.
+    ForgetGeneration,
 }
 
 #[cfg(feature = "mistakes")]

@@ -135,7 +135,7 @@ impl Follower {
     ) -> Vec<FollowerStep> {
         let is_current = asked.leader == self.leader && asked.leader_epoch == self.leader_epoch;
         let is_same_log = asked.offset == log.log_end() && asked.last_fetched_epoch == last_fetched_epoch(log);
-        if !(is_current && is_same_log || is_made(Mistake::TakeOutdatedAnswer)) {
+        if !(is_made(Mistake::TakeOutdatedAnswer) || is_current && is_same_log) {
             return Vec::new();
         }
         match answer {

@@ -44,15 +44,38 @@ pub(super) struct BrokerNode {
 #[derive(Debug, Default)]
 pub(super) struct Remains {
     pub(super) disk: MemoryDisk,
+    /// The process dies in the middle of one of the next changes of its disk.
+    pub(super) is_doomed: bool,
+    pub(super) is_full: bool,
+    /// Bits were flipped; the disk is replaced when others have everything.
+    pub(super) is_damaged: bool,
+    /// A write takes up to this long; 0 on a good disk.
+    pub(super) slow_by_ms: u64,
     /// What the shell last wrote into its manifest; older than the logs.
     pub(super) entries: BTreeMap<Place, ManifestEntry>,
     highest_controller_epoch: Option<ControllerEpoch>,
     /// How the last process ended.
-    crash: Option<Crash>,
+    pub(super) crash: Option<Crash>,
     /// None before the first start, and once the machine was lost.
     pub(super) log_life: Option<LogLife>,
     /// Logs that were not opened since the machine was lost.
     pub(super) in_doubt: BTreeSet<Place>,
+}
+
+impl Remains {
+    /// This much more fits on the disk.
+    pub(super) fn fill(&mut self, free: u64) {
+        let content = self.disk.paths().into_iter().filter_map(|path| self.disk.content(&path));
+        let used: usize = content.map(|content| content.len()).sum();
+        self.disk.set_capacity(Some(used as u64 + free));
+        self.is_full = true;
+    }
+
+    /// The disk has room and is as fast as it was.
+    pub(super) fn relieve(&mut self) {
+        self.disk.set_capacity(None);
+        (self.is_full, self.slow_by_ms) = (false, 0);
+    }
 }
 
 impl BrokerNode {
@@ -75,6 +98,10 @@ impl World {
                 Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
             };
         }
+        remains.is_doomed = false;
+        if remains.is_full {
+            remains.fill(self.random.below(300));
+        }
         let fresh = || LogLife(uuid::Uuid::from_u128(u128::from(self.random.draw())));
         remains.log_life.get_or_insert_with(fresh);
         let node = BrokerNode {
@@ -85,6 +112,7 @@ impl World {
             partitions: BTreeMap::new(),
             altering: None,
         };
+        self.trace.story(self.network.now, format_args!("broker {id} starts, {:?}", remains.log_life));
         self.brokers.insert(id, node);
         self.network.set_timer(Node::Broker(id), Duration::from_millis(1), Timer::Tick);
     }
@@ -98,6 +126,7 @@ impl World {
             remains.in_doubt = Place::all(self.setup.partitions).collect();
         }
         let Some(node) = self.brokers.remove(&id) else { return };
+        self.trace.story(self.network.now, format_args!("broker {id} dies: {crash:?}"));
         if let Some(epoch) = node.epoch {
             let broken = Message::Broken(BrokerSession { id: node.id, epoch });
             let controller = Node::Controller(self.newest_controller);
@@ -120,13 +149,21 @@ impl World {
                 let partitions: Vec<_> = self.brokers[&id].partitions.keys().copied().collect();
                 partitions.into_iter().for_each(|partition| self.fetch_next(id, partition));
             }
+            Timer::Wait => self.end_waits(id),
             Timer::Commit => {}
+        }
+    }
+
+    /// The disk died under the process.
+    pub(super) fn bury(&mut self, id: i32) {
+        if self.remains.get(&id).is_some_and(|remains| remains.is_doomed && remains.disk.is_crashed()) {
+            self.crash_broker(id, Crash::Process);
         }
     }
 
     /// Heartbeat or registration, a look at the followers, proposals, fetches that were lost.
     fn broker_tick(&mut self, id: i32) {
-        let now = self.network.now;
+        let now = self.network.clock(Node::Broker(id));
         let controller = Node::Controller(self.newest_controller);
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let message = match node.epoch {
@@ -147,15 +184,16 @@ impl World {
         self.network.send(Node::Broker(id), controller, message, &mut self.random);
         self.check_followers(id);
         self.propose(id);
-        let partitions: Vec<_> = self.brokers[&id].partitions.keys().copied().collect();
-        for partition in partitions {
+        self.coordinate(id);
+        let Some(node) = self.brokers.get(&id) else { return };
+        for partition in node.partitions.keys().copied().collect::<Vec<_>>() {
             self.fetch_next(id, partition);
             self.keep_manifest(id, partition);
         }
     }
 
     fn check_followers(&mut self, id: i32) {
-        let now = self.network.now;
+        let now = self.network.clock(Node::Broker(id));
         let Some(node) = self.brokers.get_mut(&id) else { return };
         for leader in node.partitions.values_mut().filter_map(|one| one.leader()) {
             leader.check_lag(LAG_MAX, now);
@@ -164,7 +202,7 @@ impl World {
 
     /// All proposals of this moment in one request, one request at a time.
     pub(super) fn propose(&mut self, id: i32) {
-        let now = self.network.now;
+        let now = self.network.clock(Node::Broker(id));
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let (Some(broker_epoch), None) = (node.epoch, &node.altering) else { return };
         let image = node.image.clone();
@@ -209,10 +247,12 @@ impl World {
             Message::Read { partition, offset, leader_epoch } => {
                 self.serve_reader(id, from, partition, offset, leader_epoch);
             }
-            Message::CommitOffsets { request, sent_at, positions } => {
-                self.commit_offsets(id, request, sent_at, &positions);
+            Message::AskGroup { connection, request, ask } => {
+                let Node::Member(member) = from else { return };
+                if self.members[member].may_still_ask(connection, &ask) {
+                    self.group_asked(id, member, request, *ask);
+                }
             }
-            Message::FetchOffsets { request } => self.fetch_offsets(id, request),
             _ => {}
         }
     }
@@ -253,7 +293,7 @@ impl World {
         request: &AlterPartitions,
         results: Result<Vec<controller::requests::AlteredPartition>, IsrError>,
     ) {
-        let now = self.network.now;
+        let now = self.network.clock(Node::Broker(id));
         let Some(node) = self.brokers.get_mut(&id) else { return };
         if node.epoch != Some(request.broker_epoch) {
             return;

@@ -4,12 +4,12 @@ use super::{
     World,
     message::{Message, Node, Refusal},
     network::Timer,
-    partition::{NOW, numbers_in},
     place::Place,
+    records::numbers_in,
 };
 use bytes::Bytes;
 use controller::ClusterImage;
-use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset, ProducerEpoch, ProducerId, Sequence};
+use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset, ProducerEpoch, ProducerId, Sequence, WallTime};
 use protocol::record_batch::{BatchOptions, RecordData, build_batch};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,6 +21,8 @@ use std::{
 const MOST_IN_FLIGHT: usize = 5;
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
 const TURN: Duration = Duration::from_millis(10);
+/// A consumer that got nothing asks again after this long.
+const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 pub(super) struct Producer {
@@ -61,8 +63,14 @@ fn leader_of(image: Option<&Arc<ClusterImage>>, partition: Place) -> Option<(Bro
     Some((state.leader?, state.leader_epoch))
 }
 
+impl Producer {
+    pub(super) fn image(&self) -> Option<Arc<ClusterImage>> {
+        self.image.clone()
+    }
+}
+
 impl Stream {
-    fn make_batch(&mut self, partition: Place, count: u64) {
+    fn make_batch(&mut self, partition: Place, count: u64, now: WallTime) {
         let first_number = self.next_number;
         self.next_number += count;
         let options = BatchOptions {
@@ -73,7 +81,7 @@ impl Stream {
         };
         let keys: Vec<_> = (0..count).map(|index| (first_number + index).to_be_bytes()).collect();
         let record =
-            |key| RecordData { timestamp: NOW, key: Some(key), value: Some(&[7; 20]), ..RecordData::default() };
+            |key| RecordData { timestamp: now, key: Some(key), value: Some(&[7; 20]), ..RecordData::default() };
         let records: Vec<_> = keys.iter().map(|key| record(&key[..])).collect();
         let bytes = build_batch(&options, &records).expect("a small batch");
         self.in_flight.push_back(Batch { first_number, count, bytes, sent_at: None, answered: false });
@@ -82,7 +90,8 @@ impl Stream {
 
 impl World {
     pub(super) fn start_clients(&mut self) {
-        for node in [Node::Producer, Node::Consumer, Node::Member] {
+        let members = (0..self.members.len()).map(Node::Member);
+        for node in [Node::Producer, Node::Consumer].into_iter().chain(members) {
             self.network.set_timer(node, TURN, Timer::Next);
         }
     }
@@ -103,7 +112,7 @@ impl World {
                 let count = 1 + self.random.below(3);
                 let stream = self.producer.partitions.entry(partition).or_default();
                 if stream.in_flight.len() < MOST_IN_FLIGHT {
-                    stream.make_batch(partition, count);
+                    stream.make_batch(partition, count, self.network.wall(Node::Producer));
                 }
             }
             self.send_batches(partition);
@@ -157,8 +166,8 @@ impl World {
     }
 
     pub(super) fn consumer_turn(&mut self) {
-        self.network.set_timer(Node::Consumer, TURN, Timer::Next);
-        if self.consumer.image.is_none() || self.random.once_in(30) {
+        self.network.set_timer(Node::Consumer, PAUSE, Timer::Next);
+        if self.consumer.image.is_none() || self.random.once_in(15) {
             self.ask_metadata(Node::Consumer);
         }
         for index in 0..self.setup.partitions {

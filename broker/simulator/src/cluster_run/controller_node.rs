@@ -4,13 +4,14 @@ use super::{
     World,
     message::{Message, Node},
     network::Timer,
+    place::Place,
 };
 use controller::{
     Controller, Effect, Event, RequestId, SessionSettings, Settings,
     driver::Commit,
     requests::{AlterPartitions, Reply, Request},
 };
-use model::Incarnation;
+use model::{BrokerId, Incarnation};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -42,6 +43,26 @@ pub(super) struct ControllerNode {
     requests: u64,
 }
 
+/// Where a controller may die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A commit is decided, and the store has not heard of it.
+    BeforeCommit,
+    /// The store got the commit, and nobody knows.
+    Committed,
+    /// It knows that it committed, and nobody else does.
+    BeforePublish,
+    /// Some of the brokers know.
+    BetweenPushes,
+    /// All know, and whoever asked has no answer.
+    BeforeReply,
+}
+
+impl Step {
+    pub(super) const ALL: [Self; 5] =
+        [Self::BeforeCommit, Self::Committed, Self::BeforePublish, Self::BetweenPushes, Self::BeforeReply];
+}
+
 #[derive(Debug)]
 enum Asked {
     Registration { broker: i32, incarnation: Incarnation },
@@ -52,7 +73,8 @@ impl World {
     /// Takes over from whatever the store holds. Another controller may go on believing that it is the one.
     pub(super) fn start_controller(&mut self, index: usize) {
         let node = Node::Controller(index);
-        let controller = Controller::new(settings(), self.store.image.clone(), self.network.now);
+        let controller = Controller::new(settings(), self.store.image.clone(), self.network.clock(node));
+        self.trace.story(self.network.now, format_args!("{node} starts from {}", self.store.image.metadata_version.0));
         let started = ControllerNode {
             controller,
             effects: VecDeque::new(),
@@ -73,7 +95,7 @@ impl World {
             }
             Timer::Commit => self.commit_ends(index),
             Timer::Rise => self.start_controller(index),
-            Timer::Next => {}
+            Timer::Next | Timer::Wait => {}
         }
     }
 
@@ -105,7 +127,7 @@ impl World {
     }
 
     pub(super) fn controller_handles(&mut self, index: usize, event: Event) {
-        let now = self.network.now;
+        let now = self.network.clock(Node::Controller(index));
         let Some(node) = self.controllers.get_mut(&index) else { return };
         let effects = node.controller.handle(event, now);
         node.effects.extend(effects);
@@ -120,8 +142,13 @@ impl World {
                 return;
             }
             let Some(effect) = node.effects.pop_front() else { return };
-            if self.faults_on && self.random.once_in(2000) {
-                self.crash_controller(index);
+            let step = match effect {
+                Effect::Commit(_) => Some(Step::BeforeCommit),
+                Effect::Publish { .. } => Some(Step::BeforePublish),
+                Effect::Reply { .. } => Some(Step::BeforeReply),
+                Effect::Deposed => None,
+            };
+            if step.is_some_and(|step| self.dies(index, step)) {
                 return;
             }
             self.run_effect(index, effect);
@@ -131,13 +158,21 @@ impl World {
     fn run_effect(&mut self, index: usize, effect: Effect) {
         match effect {
             Effect::Commit(commit) => {
-                let wait = Duration::from_micros(500 + self.random.below(20_000));
+                let slow_by = self.store.ailment.slow_by_ms * 1000;
+                let wait = Duration::from_micros(500 + self.random.below(20_000 + slow_by));
                 if let Some(node) = self.controllers.get_mut(&index) {
                     node.committing = Some(commit);
                 }
                 self.network.set_timer(Node::Controller(index), wait, Timer::Commit);
             }
-            Effect::Publish { .. } => (1..=self.setup.brokers).for_each(|broker| self.push_metadata(index, broker)),
+            Effect::Publish { .. } => {
+                for broker in 1..=self.setup.brokers {
+                    self.push_metadata(index, broker);
+                    if broker > 1 && self.dies(index, Step::BetweenPushes) {
+                        return;
+                    }
+                }
+            }
             Effect::Reply { id, reply } => self.reply(index, id, reply),
             // The process that the brokers are sent to starts again, and takes over in its turn.
             Effect::Deposed if index == self.newest_controller => self.crash_controller(index),
@@ -150,12 +185,11 @@ impl World {
 
     fn commit_ends(&mut self, index: usize) {
         let Some(commit) = self.controllers.get_mut(&index).and_then(|node| node.committing.take()) else { return };
-        let event = if self.faults_on && self.random.once_in(50) {
+        let fails_once_in = self.store.ailment.fails_once_in;
+        let event = if fails_once_in > 0 && self.random.once_in(fails_once_in) {
             Event::CommitFailed { reason: "the store is not reached".to_owned() }
-        } else if self.store.commit(&commit) {
-            if self.faults_on && self.random.once_in(200) {
-                // Stored, and nobody was told.
-                self.crash_controller(index);
+        } else if self.commit(index, &commit) {
+            if self.dies(index, Step::Committed) {
                 return;
             }
             Event::Committed
@@ -163,6 +197,44 @@ impl World {
             Event::Conflict { image: self.store.image.clone() }
         };
         self.controller_handles(index, event);
+    }
+
+    fn commit(&mut self, index: usize, commit: &Commit) -> bool {
+        let before = self.store.image.clone();
+        let is_committed = self.store.commit(commit);
+        let now = self.network.now;
+        if !is_committed {
+            self.trace.story(now, format_args!("controller {index}: conflict at {}", commit.expected.0));
+            return false;
+        }
+        let (version, epoch) = (self.store.image.metadata_version.0, self.store.image.controller_epoch.0);
+        self.trace.story(now, format_args!("controller {index} in epoch {epoch} committed {version}"));
+        for place in Place::all(self.setup.partitions) {
+            let Some(after) = place.state_in(&self.store.image).filter(|after| place.state_in(&before) != Some(after))
+            else {
+                continue;
+            };
+            let leader = after.leader.map_or(-1, |leader| leader.0);
+            let (epoch, change) = (after.leader_epoch.0, after.partition_epoch.0);
+            let (isr, elr) = (ids(&after.isr), ids(&after.elr));
+            self.trace.story(
+                now,
+                format_args!(
+                    "  {place}: leader {leader} in epoch {epoch}, state {change}, ISR {isr:?}, eligible {elr:?}"
+                ),
+            );
+        }
+        true
+    }
+
+    fn dies(&mut self, index: usize, step: Step) -> bool {
+        let dies = self.dies_at == Some(step);
+        if dies {
+            self.trace.story(self.network.now, format_args!("controller {index} dies: {step:?}"));
+            self.dies_at = None;
+            self.crash_controller(index);
+        }
+        dies
     }
 
     fn push_metadata(&mut self, index: usize, broker: i32) {
@@ -199,4 +271,8 @@ impl World {
         let wait = Duration::from_millis(100 + self.random.below(3000));
         self.network.set_timer(node, wait, Timer::Rise);
     }
+}
+
+fn ids(brokers: &[BrokerId]) -> Vec<i32> {
+    brokers.iter().map(|id| id.0).collect()
 }

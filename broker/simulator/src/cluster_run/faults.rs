@@ -1,71 +1,127 @@
-//! What goes wrong, and how often.
+//! What goes wrong, and how.
 
+mod disks;
 mod schemes;
 
 use super::{
     World,
+    controller_node::Step,
     message::Node,
     network::{Slow, Weather, What},
+    plan::{Fault, Planned},
+    store::Ailment,
 };
+use crate::random::Random;
 use model::BrokerId;
 use partition_log::Crash;
 use std::{collections::BTreeSet, time::Duration};
 
 impl World {
-    pub(super) fn cause_fault(&mut self) {
+    pub(super) fn cause(&mut self, planned: Planned) {
         self.faults += 1;
-        let broker = self.any_broker();
-        match self.random.below(22) {
-            0..=2 => self.crash_broker(broker, Crash::Process),
-            3 => {
-                // Everybody at once.
-                (1..=self.setup.brokers).for_each(|id| self.crash_broker(id, Crash::Process));
-            }
-            4 | 5 => {
-                let wait = Duration::from_millis(200 + self.random.below(8000));
-                self.network.pause(Node::Broker(broker), wait);
-            }
-            6 => {
-                let other = self.any_broker();
+        self.fate = Random::new(planned.seed);
+        self.trace.story(self.network.now, format_args!("FAULT {}: {planned}", self.faults));
+        let broker = self.any_fated_broker();
+        match planned.fault {
+            Fault::CrashBroker => self.crash_broker(broker, Crash::Process),
+            Fault::CrashAllBrokers => (1..=self.setup.brokers).for_each(|id| self.crash_broker(id, Crash::Process)),
+            Fault::PauseBroker => self.pause(Node::Broker(broker), 200, 8000),
+            Fault::CutBrokers => {
+                let other = self.any_fated_broker();
                 self.network.cut(Node::Broker(broker), Node::Broker(other));
             }
-            7 => {
+            Fault::CutController => {
                 let controller = Node::Controller(self.newest_controller);
-                if self.random.once_in(2) {
+                if self.fate.once_in(2) {
                     self.network.cut(Node::Broker(broker), controller);
                 } else {
                     self.network.cut(controller, Node::Broker(broker));
                 }
             }
-            11 => self.lose_a_machine(broker),
-            12 => self.kill_the_successor(),
-            13 => self.hide_a_joining(),
-            14 => self.lose_the_last_in_sync(),
-            15 => self.elect_after_an_old_joining(),
-            16 => self.elect_who_was_to_leave(),
-            17 => self.kill_the_leader_of_a_cut_back_log(),
-            18 => {
-                let what = if self.random.once_in(2) { What::IsrChanges } else { What::Everything };
-                let by = Duration::from_millis(self.random.below(3000));
-                let also_prompt = what == What::IsrChanges && self.random.once_in(2);
-                self.network.slow = Some(Slow { from: Node::Broker(broker), to: None, what, by, also_prompt });
-            }
-            8 => self.crash_controller(self.newest_controller),
-            9 => {
-                // Another controller takes over from one that stands still, and wakes later.
-                let wait = Duration::from_millis(500 + self.random.below(5000));
-                self.network.pause(Node::Controller(self.newest_controller), wait);
-                let next = self.newest_controller + 1;
-                self.start_controller(next);
-            }
-            10 => {
+            Fault::BadWeather => {
                 self.network.weather = Weather {
-                    lost_once_in: 5 + self.random.below(50),
-                    doubled_once_in: 5 + self.random.below(50),
-                    late_once_in: 5 + self.random.below(50),
+                    lost_once_in: 5 + self.fate.below(50),
+                    doubled_once_in: 5 + self.fate.below(50),
+                    late_once_in: 5 + self.fate.below(50),
                 };
             }
-            _ => self.network.heal(),
+            Fault::SlowLink => self.slow_a_link(broker),
+            Fault::LoseMachine => self.lose_a_machine(broker),
+            Fault::TearWrite => self.tear_a_write(broker),
+            Fault::FillDisk => self.fill_a_disk(broker),
+            Fault::FlipBits => self.flip_bits(broker),
+            Fault::SlowDisk => self.slow_a_disk(broker),
+            Fault::JumpClock => self.jump_a_clock(broker),
+            Fault::CrashController => self.crash_controller(self.newest_controller),
+            Fault::CrashControllerAtStep => {
+                let steps = Step::ALL;
+                self.dies_at = Some(steps[self.below(steps.len())]);
+            }
+            Fault::SecondController => self.start_a_second_controller(),
+            Fault::BadStore => {
+                let fails_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
+                self.store.ailment = Ailment { fails_once_in, slow_by_ms: 1 + self.fate.below(4000) };
+            }
+            Fault::RestartMember => {
+                let member = self.any_member();
+                self.restart_member(member);
+            }
+            Fault::PauseMember => {
+                let member = self.any_member();
+                self.pause(Node::Member(member), 200, 8000);
+            }
+            Fault::LetMemberLeave => {
+                let member = self.any_member();
+                let for_long = Duration::from_millis(self.fate.below(6000));
+                self.let_member_leave(member, for_long);
+            }
+            Fault::KillTheSuccessor => self.kill_the_successor(),
+            Fault::HideAJoining => self.hide_a_joining(),
+            Fault::LoseTheLastInSync => self.lose_the_last_in_sync(),
+            Fault::ElectAfterAnOldJoining => self.elect_after_an_old_joining(),
+            Fault::ElectWhoWasToLeave => self.elect_who_was_to_leave(),
+            Fault::KillTheLeaderOfACutBackLog => self.kill_the_leader_of_a_cut_back_log(),
+            Fault::Heal => self.mend_all(),
+        }
+    }
+
+    /// Links, weather, disks and the store are good from here on.
+    pub(super) fn mend_all(&mut self) {
+        self.network.heal();
+        self.store.ailment = Ailment::default();
+        self.dies_at = None;
+        self.remains.values_mut().for_each(|remains| remains.relieve());
+    }
+
+    fn pause(&mut self, node: Node, least_ms: u64, spread_ms: u64) {
+        let wait = Duration::from_millis(least_ms + self.fate.below(spread_ms));
+        self.network.pause(node, wait);
+    }
+
+    /// Another controller takes over, from one that stands still and wakes later, or from one that goes on.
+    fn start_a_second_controller(&mut self) {
+        if !self.fate.once_in(3) {
+            self.pause(Node::Controller(self.newest_controller), 500, 5000);
+        }
+        self.start_controller(self.newest_controller + 1);
+    }
+
+    fn slow_a_link(&mut self, broker: i32) {
+        let what = if self.fate.once_in(2) { What::IsrChanges } else { What::Everything };
+        let by = Duration::from_millis(self.fate.below(3000));
+        let also_prompt = what == What::IsrChanges && self.fate.once_in(2);
+        self.network.slow = Some(Slow { from: Node::Broker(broker), to: None, what, by, also_prompt });
+    }
+
+    /// The clock that counts goes forward, the one that tells the time of day either way: by less than what records are kept
+    /// for, and producers are remembered.
+    fn jump_a_clock(&mut self, broker: i32) {
+        let node = if self.fate.once_in(3) { Node::Controller(self.newest_controller) } else { Node::Broker(broker) };
+        if self.fate.once_in(2) {
+            self.network.jump(node, Duration::from_millis(self.fate.below(20_000)));
+        } else {
+            let hours = i64::try_from(self.fate.below(20)).unwrap_or(0) - 10;
+            self.network.set_wall_ahead(node, hours * 3_600_000);
         }
     }
 
@@ -73,16 +129,33 @@ impl World {
         1 + i32::try_from(self.random.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0)
     }
 
-    /// One machine, with all that was not synced, whatever else goes on: as long as every other loss is known to the
-    /// controller, and somebody else has every record. More than that nobody promises to survive.
+    fn any_fated_broker(&mut self) -> i32 {
+        1 + i32::try_from(self.fate.below(u64::from(self.setup.brokers.unsigned_abs()))).unwrap_or(0)
+    }
+
+    fn any_member(&mut self) -> usize {
+        self.below(self.members.len())
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.fate.below(bound as u64)).unwrap_or(0)
+    }
+
+    /// One machine, with all that was not synced, whatever else goes on. More than that nobody promises to survive.
     fn lose_a_machine(&mut self, broker: i32) {
+        if self.may_lose(broker) {
+            self.crash_broker(broker, Crash::Machine);
+        }
+    }
+
+    /// Every other loss is known to the controller, and somebody else has every record.
+    fn may_lose(&self, broker: i32) -> bool {
         let is_known = |id: &i32| {
             let life = self.remains.get(id).and_then(|remains| remains.log_life);
             life.is_some() && self.store.image.brokers.get(&BrokerId(*id)).is_some_and(|known| known.log_life == life)
         };
-        let is_held = |holders: &BTreeSet<BrokerId>| holders.iter().any(|id| id.0 != broker);
-        if (1..=self.setup.brokers).all(|id| is_known(&id)) && self.store.holders.values().all(is_held) {
-            self.crash_broker(broker, Crash::Machine);
-        }
+        let is_whole = |id: &BrokerId| self.remains.get(&id.0).is_some_and(|remains| !remains.is_damaged);
+        let is_held = |holders: &BTreeSet<BrokerId>| holders.iter().any(|id| id.0 != broker && is_whole(id));
+        (1..=self.setup.brokers).all(|id| is_known(&id)) && self.store.holders.values().all(is_held)
     }
 }

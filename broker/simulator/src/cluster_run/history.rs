@@ -1,6 +1,10 @@
 //! What was promised, and whether it was kept: the invariants of a cluster, checked as things happen.
 
-use super::{group::Positions, place::Place};
+mod group_log;
+
+use super::place::{Place, Positions};
+use group_coordinator::{MemberId, records::Record};
+use group_log::GroupLog;
 use model::{BrokerId, LeaderEpoch, Offset};
 use std::collections::BTreeMap;
 
@@ -13,11 +17,12 @@ pub(super) struct History {
     acknowledged: BTreeMap<(Place, u64), Offset>,
     /// Who appended in which epoch.
     writers: BTreeMap<(Place, LeaderEpoch), BrokerId>,
-    /// What the member of the group was told that it committed, or that it had.
-    offsets: Positions,
+    /// What members of the group were told that they committed.
+    pub(super) offsets: Positions,
     offset_commits: u64,
-    /// How far the member has read.
+    /// How far members have read.
     read: Positions,
+    group: GroupLog,
     /// What was broken; the first one counts.
     pub(super) broken: Vec<String>,
 }
@@ -67,7 +72,10 @@ impl History {
     }
 
     pub(super) fn offsets_committed(&mut self, positions: &Positions) {
-        self.offsets.extend(positions);
+        for (place, offset) in positions {
+            let known = self.offsets.entry(*place).or_insert(*offset);
+            *known = (*known).max(*offset);
+        }
         self.offset_commits += 1;
     }
 
@@ -75,9 +83,10 @@ impl History {
         self.offset_commits
     }
 
-    /// What a group committed never goes back, and is never more than it has read.
-    pub(super) fn offsets_fetched(&mut self, positions: &Positions) {
-        for (partition, known) in &self.offsets.clone() {
+    /// What a group committed never goes back, and is never more than was read. `known` is what was committed when the member
+    /// asked: what others commit while the answer is on its way it need not tell.
+    pub(super) fn offsets_fetched(&mut self, known: &Positions, positions: &Positions) {
+        for (partition, known) in known {
             let found = positions.get(partition).copied().unwrap_or(Offset::ZERO);
             self.check(found >= *known, || format!("{partition} was committed at {known}, and is found at {found}"));
         }
@@ -85,10 +94,35 @@ impl History {
             let read = self.read.get(partition).copied().unwrap_or(Offset::ZERO);
             self.check(*found <= read, || format!("{partition} was read up to {read}, and is found at {found}"));
         }
-        self.offsets.clone_from(positions);
     }
 
-    /// The member reads on where it stands: every record, in order.
+    /// A record of the group that is committed.
+    pub(super) fn group_recorded(&mut self, offset: Offset, record: &Record) {
+        if let Err(broken) = self.group.follow(offset, record) {
+            self.broken.push(format!("group record at {offset}: {broken}"));
+        }
+    }
+
+    /// A member was told what it owns: it is what the log of the group says of this generation, and nobody else's.
+    pub(super) fn assigned(&mut self, generation: i32, member: &MemberId, owned: &[Place]) {
+        for place in owned {
+            let owner = self.group.owner(generation, *place).cloned();
+            self.check(owner.as_ref() == Some(member), || {
+                format!("{member} was told that it owns {place} in generation {generation}, which is {owner:?}'s")
+            });
+        }
+    }
+
+    pub(super) fn generation(&self) -> i32 {
+        self.group.generation()
+    }
+
+    /// As its log tells.
+    pub(super) fn committed_position(&self, place: Place) -> Offset {
+        self.group.committed(place).unwrap_or(Offset::ZERO)
+    }
+
+    /// A member reads on where it stands: every record, in order.
     pub(super) fn read_on(&mut self, partition: Place, position: Offset, records: &[(Offset, u64)]) {
         self.seen(partition, records);
         let offsets = records.iter().map(|(offset, _)| offset.0);
@@ -111,7 +145,9 @@ impl History {
         let first = self.first_missing(partition, records, |committed_in| committed_in < epoch);
         self.check(first.is_none(), || {
             format!(
-                "broker {by} leads partition {partition} in {epoch:?} without {first:?}, which was committed before"
+                "broker {by} leads partition {partition} in {epoch:?} without {first:?}, which was committed before; it has \
+                 {:?}",
+                first.and_then(|(offset, ..)| records.iter().find(|(at, _)| *at >= offset))
             )
         });
     }

@@ -1,12 +1,13 @@
 //! What nodes say to each other. Every message travels alone: it may be late, lost, doubled, or overtaken.
 
-use super::{group::Positions, place::Place};
+use super::place::{Place, Positions};
 use bytes::Bytes;
 use controller::{
     ClusterImage, Heartbeat, IsrError,
     requests::{AlterPartitions, AlteredPartition, BrokerSession, RegisterBroker},
 };
-use model::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, MonotonicTime, Offset};
+use group_coordinator::{GroupError, Reply, Request};
+use model::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, Offset};
 use replication::{FetchAnswer, NextFetch};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub(super) enum Node {
     Producer,
     Consumer,
     /// Of a consumer group.
-    Member,
+    Member(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -76,28 +77,34 @@ pub(super) enum Message {
         offset: Offset,
         bytes: Bytes,
     },
-    CommitOffsets {
+    AskGroup {
+        /// The member closes one on which nothing comes for too long, and with it goes what it asked there.
+        connection: u64,
         request: u64,
-        sent_at: MonotonicTime,
-        positions: Positions,
+        ask: Box<GroupAsk>,
     },
-    CommittedOffsets {
+    AnswerGroup {
         request: u64,
-    },
-    FetchOffsets {
-        request: u64,
-    },
-    FetchedOffsets {
-        request: u64,
-        positions: Positions,
+        answer: Box<GroupAnswer>,
     },
 }
 
+#[derive(Debug, Clone)]
+pub(super) enum GroupAsk {
+    Decide(Request),
+    FetchOffsets,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum GroupAnswer {
+    Reply(Reply),
+    Offsets(Result<Positions, GroupError>),
+}
+
 impl Message {
-    /// A later one of the kind makes the earlier meaningless, so its connection matters: nothing on it comes twice, or after
-    /// what was sent later.
-    pub(super) fn keeps_its_place(&self) -> bool {
-        matches!(self, Self::CommitOffsets { .. } | Self::FetchOffsets { .. })
+    /// Its connection matters: nothing on it comes twice.
+    pub(super) fn comes_once(&self) -> bool {
+        matches!(self, Self::AskGroup { .. })
     }
 }
 

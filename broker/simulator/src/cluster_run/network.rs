@@ -2,7 +2,7 @@
 
 use super::message::{Message, Node};
 use crate::random::Random;
-use model::MonotonicTime;
+use model::{MonotonicTime, WallTime};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
@@ -29,12 +29,15 @@ pub(super) enum Timer {
     Rise,
     /// A commit reaches the store, or its answer the controller.
     Commit,
+    /// Followers have waited long enough for records.
+    Wait,
 }
+
+/// When, in which order among those of the same moment, and where in [`Network::waiting`]: what the queue moves about is small.
+type Turn = (MonotonicTime, u64, usize);
 
 #[derive(Debug)]
 struct Entry {
-    at: MonotonicTime,
-    order: u64,
     node: Node,
     life: u64,
     happening: Happening,
@@ -77,13 +80,26 @@ impl Slow {
     }
 }
 
+/// How a node's clocks differ from the run's.
+#[derive(Debug, Clone, Copy, Default)]
+struct Clock {
+    ahead: Duration,
+    wall_ahead_ms: i64,
+}
+
+/// When every run begins.
+const BEGIN: WallTime = WallTime(1_700_000_000_000);
+
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) now: MonotonicTime,
-    queue: BinaryHeap<Reverse<Entry>>,
+    queue: BinaryHeap<Reverse<Turn>>,
+    waiting: Vec<Option<Entry>>,
+    free: Vec<usize>,
     order: u64,
     lives: BTreeMap<Node, u64>,
     paused_until: BTreeMap<Node, MonotonicTime>,
+    clocks: BTreeMap<Node, Clock>,
     /// From, to: nothing passes in this direction.
     cut: BTreeSet<(Node, Node)>,
     pub(super) weather: Weather,
@@ -96,14 +112,38 @@ impl Network {
         Self {
             now: MonotonicTime::ZERO,
             queue: BinaryHeap::new(),
+            waiting: Vec::new(),
+            free: Vec::new(),
             order: 0,
             lives: BTreeMap::new(),
             paused_until: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             cut: BTreeSet::new(),
             weather: Weather::CALM,
             slow: None,
             delivered: 0,
         }
+    }
+
+    /// What the node takes for the time that passed.
+    pub(super) fn clock(&self, node: Node) -> MonotonicTime {
+        self.now + self.clocks.get(&node).map_or(Duration::ZERO, |clock| clock.ahead)
+    }
+
+    /// What the node takes for the time of day.
+    pub(super) fn wall(&self, node: Node) -> WallTime {
+        let ahead = self.clocks.get(&node).map_or(0, |clock| clock.wall_ahead_ms);
+        BEGIN.plus_ms(i64::try_from(self.now.since_start().as_millis()).unwrap_or(0) + ahead)
+    }
+
+    /// The node's clock of time that passed goes forward at once, as that of a machine that was suspended.
+    pub(super) fn jump(&mut self, node: Node, by: Duration) {
+        self.clocks.entry(node).or_default().ahead += by;
+    }
+
+    /// Somebody sets the node's time of day.
+    pub(super) fn set_wall_ahead(&mut self, node: Node, ms: i64) {
+        self.clocks.entry(node).or_default().wall_ahead_ms = ms;
     }
 
     pub(super) fn life(&self, node: Node) -> u64 {
@@ -132,10 +172,15 @@ impl Network {
     pub(super) fn tear(&mut self, one: Node, other: Node) {
         self.cut(one, other);
         self.cut(other, one);
-        self.queue.retain(|Reverse(Entry { node, happening, .. })| match happening {
-            Happening::Arrives { from, .. } => (*from, *node) != (one, other) && (*from, *node) != (other, one),
-            Happening::Timer(_) => true,
-        });
+        for entry in &mut self.waiting {
+            let is_on_it = entry.as_ref().is_some_and(|Entry { node, happening, .. }| match happening {
+                Happening::Arrives { from, .. } => (*from, *node) == (one, other) || (*from, *node) == (other, one),
+                Happening::Timer(_) => false,
+            });
+            if is_on_it {
+                *entry = None;
+            }
+        }
     }
 
     pub(super) fn heal(&mut self) {
@@ -155,10 +200,10 @@ impl Network {
                 return;
             }
         }
-        let may_stray = !message.keeps_its_place();
-        let copies = if may_stray && happens(self.weather.doubled_once_in, random) { 2 } else { 1 };
+        let may_double = !message.comes_once();
+        let copies = if may_double && happens(self.weather.doubled_once_in, random) { 2 } else { 1 };
         for _ in 0..copies {
-            let wait = if may_stray && happens(self.weather.late_once_in, random) {
+            let wait = if happens(self.weather.late_once_in, random) {
                 Duration::from_millis(random.below(2000))
             } else {
                 Duration::from_micros(100 + random.below(900))
@@ -173,26 +218,38 @@ impl Network {
 
     fn put(&mut self, node: Node, wait: Duration, happening: Happening) {
         self.order += 1;
-        let entry = Entry { at: self.now + wait, order: self.order, node, life: self.life(node), happening };
-        self.queue.push(Reverse(entry));
+        let entry = Some(Entry { node, life: self.life(node), happening });
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.waiting[slot] = entry;
+                slot
+            }
+            None => {
+                self.waiting.push(entry);
+                self.waiting.len() - 1
+            }
+        };
+        self.queue.push(Reverse((self.now + wait, self.order, slot)));
     }
 
     /// What happens next, before `end`.
     pub(super) fn next(&mut self, end: MonotonicTime) -> Option<(Node, Happening)> {
-        while self.queue.peek().is_some_and(|Reverse(entry)| entry.at < end) {
-            let Reverse(mut entry) = self.queue.pop()?;
-            self.now = self.now.max(entry.at);
-            if entry.life != self.life(entry.node) {
+        while let Some(Reverse((at, order, slot))) = self.queue.peek().copied().filter(|Reverse(turn)| turn.0 < end) {
+            self.queue.pop();
+            self.now = self.now.max(at);
+            let Some(node) = self.waiting[slot].as_ref().map(|entry| entry.node) else {
+                self.free.push(slot);
                 continue;
-            }
+            };
             // A frozen process finds everything when it wakes, in order.
-            if let Some(wakes) = self.paused_until.get(&entry.node).copied().filter(|wakes| *wakes > entry.at) {
-                entry.at = wakes;
-                self.queue.push(Reverse(entry));
+            if let Some(wakes) = self.paused_until.get(&node).copied().filter(|wakes| *wakes > at) {
+                self.queue.push(Reverse((wakes, order, slot)));
                 continue;
             }
+            self.free.push(slot);
+            let Some(entry) = self.waiting[slot].take().filter(|entry| entry.life == self.life(node)) else { continue };
             self.delivered += 1;
-            return Some((entry.node, entry.happening));
+            return Some((node, entry.happening));
         }
         self.now = self.now.max(end);
         None
@@ -201,24 +258,4 @@ impl Network {
 
 fn happens(once_in: u64, random: &mut Random) -> bool {
     once_in > 0 && random.once_in(once_in)
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
 }

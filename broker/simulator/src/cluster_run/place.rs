@@ -1,8 +1,11 @@
 //! The partitions of a run: those of the data, and the one that committed offsets are in.
 
 use controller::{ClusterImage, PartitionImage};
-use model::{PartitionIndex, TopicId};
-use std::fmt;
+use model::{Offset, PartitionIndex, TopicId};
+use std::{collections::BTreeMap, fmt};
+
+/// Positions by partition of the data.
+pub(super) type Positions = BTreeMap<Place, Offset>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {

@@ -8,8 +8,18 @@ use std::{
     sync::Arc,
 };
 
+/// What is wrong with the store.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ailment {
+    /// 0: never.
+    pub(super) fails_once_in: u64,
+    /// A commit takes up to so much longer.
+    pub(super) slow_by_ms: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct Store {
+    pub(super) ailment: Ailment,
     pub(super) image: Arc<ClusterImage>,
     pub(super) commits: u64,
     /// Who has every committed record, by the rules alone: members of the ISR, and those that left one that was too small
@@ -20,6 +30,7 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new() -> Self {
         Self {
+            ailment: Ailment::default(),
             image: Arc::new(ClusterImage::empty(ClusterId::from("simulated"))),
             commits: 0,
             holders: BTreeMap::new(),

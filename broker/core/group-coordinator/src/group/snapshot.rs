@@ -8,7 +8,10 @@ use crate::{
     request::MemberProtocol,
 };
 use bytes::Bytes;
-use model::{GroupId, WallTime};
+use model::{
+    GroupId, WallTime,
+    mistakes::{Mistake, is_made},
+};
 use std::sync::Arc;
 
 impl ClassicGroup {
@@ -72,7 +75,9 @@ impl ClassicGroup {
         }
         group.state = if record.members.is_empty() { GroupState::Empty } else { GroupState::Stable };
         group.state_since = record.current_state_timestamp;
-        group.generation = record.generation;
+        if !is_made(Mistake::ForgetGeneration) {
+            group.generation = record.generation;
+        }
         group.protocol_type = protocol_type;
         group.protocol = record.protocol.clone();
         group.leader = record.leader.clone().filter(|leader| group.members.contains_key(leader)).or(group.leader);

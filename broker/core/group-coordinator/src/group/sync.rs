@@ -11,6 +11,7 @@ use crate::{
     request::SyncGroup,
 };
 use bytes::Bytes;
+use model::mistakes::{Mistake, is_made};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// `known` is the group if there is one.
@@ -91,7 +92,10 @@ impl Step<'_> {
         let assignments: BTreeMap<MemberId, Bytes> = assignments.into_iter().collect();
         let members: Vec<MemberId> = self.group.members.keys().cloned().collect();
         for id in &members {
-            if let Some(member) = self.group.member_mut(id) {
+            let is_left_out = !assignments.contains_key(id);
+            if let Some(member) =
+                self.group.member_mut(id).filter(|_| !(is_left_out && is_made(Mistake::KeepAssignments)))
+            {
                 member.assignment = assignments.get(id).cloned().unwrap_or_default();
             }
         }

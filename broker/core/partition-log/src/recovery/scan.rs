@@ -21,8 +21,8 @@ use std::{io, sync::Arc};
 enum Found {
     /// All of it is good, or good but for reported batches.
     Whole,
-    /// Good up to here; what follows was cut.
-    Cut,
+    /// Good up to this position; what follows is to be cut.
+    Until(u64),
 }
 
 /// What lies behind an invalid batch.
@@ -48,14 +48,18 @@ impl<D: Disk> Recovery<'_, D> {
             let found = self.scan_segment(&segment, producers, epochs)?;
             let next = segments.get(index + 1).map(|next| next.base_offset);
             let ended_early = next.is_some_and(|next| self.lost_its_end(&segment, next));
-            if matches!(found, Found::Cut) || ended_early {
-                // Only after the loss of the machine: what follows was not flushed either.
+            if matches!(found, Found::Until(_)) || ended_early {
+                // Only after the loss of the machine: what follows was not flushed either. It goes first, and from its end: a
+                // recovery that dies on the way leaves a log that is still seen to be torn here, and never one with a gap.
                 for lost in segments.drain(index + 1..).rev() {
                     self.report.truncated_bytes += lost.extent().size;
                     self.remove(&lost)?;
                 }
                 let synced = self.disk.sync_folder(self.folder);
                 synced.map_err(|error| self.io("sync the folder of a cut log", error))?;
+            }
+            if let Found::Until(position) = found {
+                self.cut(&segment, position)?;
             }
             if next.is_some_and(|next| segment.extent().next_offset > next) && index + 2 == segments.len() {
                 self.drop_failed_roll(segments)?;
@@ -75,6 +79,13 @@ impl<D: Disk> Recovery<'_, D> {
         Ok(())
     }
 
+    /// Synced, or what is cut could come back behind new batches if the machine dies next.
+    fn cut(&self, segment: &Segment<D>, position: u64) -> Result<(), OpenError> {
+        let file = segment.open(self.disk, self.folder).map_err(|error| self.io("open a segment", error))?;
+        let cut = file.truncate(position).and_then(|()| file.sync());
+        cut.map_err(|error| self.io("cut a torn tail", error))
+    }
+
     /// The last segment begins below the end of the one before it. Empty, it is the rest of a roll that failed.
     fn drop_failed_roll(&self, segments: &mut Vec<Arc<Segment<D>>>) -> Result<(), OpenError> {
         if let Some(empty) = segments.pop_if(|last| last.extent().size == 0) {
@@ -84,12 +95,11 @@ impl<D: Disk> Recovery<'_, D> {
     }
 
     /// A file of which the machine lost the end looks like a shorter one. Our segments reach up to the next one (compaction sees
-    /// to it); in a log of other origin, without an entry, gaps are natural.
+    /// to it); in a compacted log of other origin, without an entry, gaps are natural.
     fn lost_its_end(&self, segment: &Segment<D>, next: Offset) -> bool {
         let recovery_point = self.entry.map(|entry| entry.recovery_point);
-        self.crash.loses_unflushed()
-            && recovery_point.is_some_and(|recovery_point| next > recovery_point)
-            && segment.extent().next_offset < next
+        let may_be_lost = recovery_point.map_or(!self.config.cleanup_compact, |recovery_point| next > recovery_point);
+        self.crash.loses_unflushed() && may_be_lost && segment.extent().next_offset < next
     }
 
     fn remove(&self, segment: &Segment<D>) -> Result<(), OpenError> {
@@ -139,10 +149,7 @@ impl<D: Disk> Recovery<'_, D> {
                         Some(next) => position = next,
                         None => {
                             self.report.truncated_bytes += size - position;
-                            // Synced, or what is cut could come back behind new batches if the machine dies next.
-                            let cut = file.truncate(position).and_then(|()| file.sync());
-                            cut.map_err(|error| self.io("cut a torn tail", error))?;
-                            found = Found::Cut;
+                            found = Found::Until(position);
                             break;
                         }
                     }

@@ -1,7 +1,9 @@
 //! Reads: whole batches, limits, cursors, times, damage.
 
 use super::kit::*;
-use crate::{LogConfig, ReadError, ReadRange, Start, StorageError, disk::DiskFile, memory_disk::MemoryDisk};
+use crate::{
+    LogConfig, PreparedBatch, ReadError, ReadRange, Start, StorageError, disk::DiskFile, memory_disk::MemoryDisk,
+};
 use model::{Offset, WallTime};
 
 fn range(from: i64, below: i64, max_bytes: u32) -> ReadRange {
@@ -155,6 +157,36 @@ fn a_damaged_length_is_an_error_not_a_wrong_batch() {
     let (log, _) = reopen(&disk, LogConfig::default(), Start::Clean(&entry));
     let error = log.view().plan_read(range(50, 100, 1000), None).unwrap_err();
     assert!(matches!(error, ReadError::Storage(StorageError::Corrupt(_))));
+}
+
+#[test]
+fn a_damaged_last_offset_is_an_error_not_the_end_of_the_log_or_a_gap() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, LogConfig::default());
+    for _ in 0..20 {
+        let batch = PreparedBatch::new(values(NOW.0, &["a", "b", "c"])).unwrap();
+        log.append_as_leader([&batch], EPOCH, NOW).unwrap();
+    }
+    let entry = log.close().unwrap();
+    let position = log.view().plan_read(range(30, 33, 1), None).unwrap().unwrap().position;
+    let path = "orders-0/00000000000000000000.log";
+    let read = |from| {
+        let (log, _) = reopen(&disk, LogConfig::default(), Start::Clean(&entry));
+        match log.view().plan_read(range(from, 60, 1000), None) {
+            Err(ReadError::Storage(StorageError::Corrupt(corrupt))) => Err(corrupt.position),
+            plan => Ok(plan.unwrap().unwrap().position),
+        }
+    };
+    // 2 becomes 0x4000_0002: the batch claims to end far behind the log.
+    disk.flip_bits(path, position + 23, 0x40);
+    assert_eq!(read(30), Err(position));
+    assert_eq!(read(32), Err(position));
+    assert!(read(33).is_ok_and(|next| next > position), "what lies behind it is served");
+    // 2 becomes 0: the batch hides its last two records.
+    disk.flip_bits(path, position + 23, 0x40);
+    disk.flip_bits(path, position + 26, 2);
+    assert_eq!(read(31), Err(position), "a reader does not skip records unseen");
+    assert!(read(33).is_ok_and(|next| next > position));
 }
 
 #[test]

@@ -279,3 +279,35 @@ fn removed_segments_do_not_come_back_among_later_batches_when_the_machine_is_los
         assert!(later.iter().all(|(_, value)| value.starts_with('n')), "seed {seed}: {later:?}");
     }
 }
+
+#[test]
+fn a_recovery_that_dies_on_the_way_leaves_no_gap() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, small());
+    let entry = log.checkpoint();
+    while log.log_end() < Offset(40) {
+        append_values(&mut log, &["a value of some length, so that segments are soon full"]);
+    }
+    let segments = disk.paths().iter().filter(|path| path.ends_with(".log")).count();
+    assert!(segments >= 3);
+    // The machine tore a write in the first segment; those after it reached the disk.
+    disk.flip_bits("orders-0/00000000000000000000.log", 300, 1);
+    for entry in [None, Some(&entry)] {
+        let start = || Start::Unclean { entry, crash: Crash::Machine };
+        let mut deaths = 0;
+        loop {
+            let dying = disk.after_process_death();
+            dying.crash_at(deaths, deaths * 7);
+            let survives = Log::open(dying.clone(), FOLDER, TOPIC, small(), start(), NOW).is_ok();
+            let (log, _) = reopen(&dying.after_process_death(), small(), start());
+            assert_eq!(log.log_start(), Offset(0));
+            assert_eq!(read_all(&log).len() as i64, log.log_end().0, "after a death at change {deaths}");
+            assert!(log.log_end() < Offset(10), "{} is behind the tear", log.log_end());
+            if survives && !dying.is_crashed() {
+                break;
+            }
+            deaths += 1;
+        }
+        assert!(deaths > 4, "{deaths}");
+    }
+}

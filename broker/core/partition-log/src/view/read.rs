@@ -4,11 +4,11 @@ use super::{Cursor, LogView, ReadError, ReadPlan, ReadRange};
 use crate::{
     CorruptBatch, Disk, StorageError,
     errors::During,
-    scan::HeaderReader,
+    scan::{BatchReader, HeaderReader},
     segment::{Extent, Segment},
 };
 use model::Offset;
-use protocol::record_batch::Batches;
+use protocol::record_batch::{BatchHeader, Batches};
 use std::sync::Arc;
 
 /// Below this, hopping from header to header costs no more than looking into an index file.
@@ -56,19 +56,29 @@ impl<D: Disk> LogView<D> {
             return Ok(Some(0).filter(|_| extent.size > 0));
         }
         let mut position = segment.floor(&self.disk, &self.folder, offset)?;
+        let mut passed = None;
         let file = segment.open(&self.disk, &self.folder).during("open a segment")?;
         let mut reader = HeaderReader::new(&file, segment.base_offset, extent.size);
         loop {
-            match reader.header_at(position) {
-                Ok(Some(header)) if header.last_offset() >= offset => return Ok(Some(position)),
-                Ok(Some(header)) => position += header.size_in_bytes() as u64,
+            match header_within(&mut reader, position, segment, extent) {
+                Ok(Some(header)) if header.last_offset() >= offset => {
+                    // A gap is left by compaction, or the batch before lies about its end.
+                    if let Some(passed) = passed.filter(|_| header.base_offset > offset) {
+                        BatchReader::for_single_batches(&file, segment.base_offset, extent.size).batch_at(passed)?;
+                    }
+                    return Ok(Some(position));
+                }
+                Ok(Some(header)) => {
+                    passed = Some(position);
+                    position += header.size_in_bytes() as u64;
+                }
                 Ok(None) => return Ok(None),
                 Err(StorageError::Corrupt(corrupt)) => {
                     // Only who asks for the damaged batch itself is turned away.
                     let next = reader.after_damage(position)?;
                     let header = next.map(|next| reader.header_at(next)).transpose()?.flatten();
                     match next.zip(header) {
-                        Some((next, header)) if header.base_offset <= offset => position = next,
+                        Some((next, header)) if header.base_offset <= offset => (passed, position) = (None, next),
                         _ => return Err(corrupt.into()),
                     }
                 }
@@ -123,7 +133,7 @@ impl<D: Disk> LogView<D> {
         }
         let mut reader = HeaderReader::new(file, segment.base_offset, extent.size);
         loop {
-            let header = match reader.header_at(position) {
+            let header = match header_within(&mut reader, position, segment, extent) {
                 Ok(Some(header)) => header,
                 Ok(None) => break,
                 // What lies before the damage can be served.
@@ -139,6 +149,24 @@ impl<D: Disk> LogView<D> {
             (position, next) = (end, Some(header.next_offset()));
         }
         Ok(next.filter(|_| position > start).map(|next| (position, next)))
+    }
+}
+
+/// The header at `position`. One that claims offsets of the next segment is damaged: taken for true it would make a batch that
+/// is never wholly there.
+fn header_within<D: Disk>(
+    reader: &mut HeaderReader<'_, D::File>,
+    position: u64,
+    segment: &Segment<D>,
+    extent: Extent,
+) -> Result<Option<BatchHeader>, StorageError> {
+    let header = reader.header_at(position)?;
+    match header {
+        Some(header) if header.last_offset() >= extent.next_offset => {
+            let reason = format!("last offset {} in a segment up to {}", header.last_offset(), extent.next_offset);
+            Err(CorruptBatch { segment: segment.base_offset, position, reason }.into())
+        }
+        header => Ok(header),
     }
 }
 

@@ -23,13 +23,13 @@ impl World {
             return;
         }
         let Some(successor) = self.leader_of(partition) else { return };
-        let moment = Duration::from_micros(self.random.below(6000));
+        let moment = Duration::from_micros(self.fate.below(6000));
         self.pass(moment);
         (1..=self.setup.brokers).for_each(|id| self.network.cut(Node::Broker(successor.0), Node::Broker(id)));
-        let moment = Duration::from_millis(self.random.below(200));
+        let moment = Duration::from_millis(self.fate.below(200));
         self.pass(moment);
         self.crash_broker(successor.0, Crash::Process);
-        self.network.heal();
+        self.mend_all();
     }
 
     /// A follower joins the ISR, and the leader does not learn of it; then the follower stands still, and the leader dies.
@@ -47,13 +47,13 @@ impl World {
         self.network.cut(Node::Controller(self.newest_controller), Node::Broker(leader.0));
         if self.pass_until(Duration::from_millis(1), |world| world.isr_of(partition).contains(&joining)) {
             self.network.pause(Node::Broker(joining.0), Duration::from_secs(2));
-            let moment = Duration::from_millis(self.random.below(1000));
+            let moment = Duration::from_millis(self.fate.below(1000));
             self.pass(moment);
             if self.leader_of(partition) == Some(leader) {
                 self.crash_broker(leader.0, Crash::Process);
             }
         }
-        self.network.heal();
+        self.mend_all();
     }
 
     /// The others only crash; then the last in-sync replica is lost with its machine, and comes back first or last.
@@ -63,7 +63,7 @@ impl World {
         let others = (1..=self.setup.brokers).filter(|id| *id != last.0);
         for id in others {
             self.crash_broker(id, Crash::Process);
-            let moment = Duration::from_millis(self.random.below(1000));
+            let moment = Duration::from_millis(self.fate.below(1000));
             self.pass(moment);
         }
         if self.pass_until(Duration::from_millis(20), |world| world.isr_of(partition) == [last]) {
@@ -74,10 +74,6 @@ impl World {
     fn any_partition(&mut self) -> Place {
         let all: Vec<_> = Place::all(self.setup.partitions).collect();
         all[self.below(all.len())]
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.random.below(bound as u64)).unwrap_or(0)
     }
 
     fn knows_as_usable(&self, broker: BrokerId, other: BrokerId) -> bool {

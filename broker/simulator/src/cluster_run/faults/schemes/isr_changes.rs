@@ -25,11 +25,11 @@ impl World {
         if !self.pass_until(Duration::from_millis(20), is_out) {
             return;
         }
-        let story = self.random.below(3);
+        let story = self.fate.below(3);
         self.network.slow = Some(late_isr_changes_of(leader, story == 0));
         let is_asked_for = |world: &Self| world.is_proposed(leader, partition, joining);
         if !self.pass_until(Duration::from_millis(1), is_asked_for) {
-            self.network.heal();
+            self.mend_all();
             return;
         }
         let proposed = self.network.now;
@@ -55,7 +55,7 @@ impl World {
         let Some((leader, leaving)) = self.leader_and_member(partition) else { return };
         self.network.slow = Some(late_isr_changes_of(leader, false));
         self.cut_off_from_brokers(leaving);
-        let moment = Duration::from_millis(self.random.below(2000));
+        let moment = Duration::from_millis(self.fate.below(2000));
         self.pass(LAG_MAX + moment);
         self.elect_alone(partition, leaving);
     }
@@ -80,7 +80,7 @@ impl World {
         for id in (1..=self.setup.brokers).filter(|id| *id != left.0) {
             self.crash_broker(id, Crash::Process);
         }
-        self.network.heal();
+        self.mend_all();
         self.pass_until(Duration::from_millis(20), |world| world.leader_of(partition) == Some(left));
     }
 

@@ -22,7 +22,7 @@ impl World {
         let replicas = self.replicas_of(partition);
         let mut others = replicas.into_iter().filter(|id| *id != leader && isr.contains(id));
         let (Some(next), Some(ahead)) = (others.next(), others.next()) else { return };
-        let by = Duration::from_millis(5 + self.random.below(40));
+        let by = Duration::from_millis(5 + self.fate.below(40));
         let (from, to) = (Node::Broker(leader.0), Node::Broker(next.0));
         self.network.slow = Some(Slow { from, to: Some(to), what: What::Everything, by, also_prompt: false });
         let is_ahead = |world: &Self| {
@@ -41,7 +41,7 @@ impl World {
                 self.crash_broker(next.0, Crash::Process);
             }
         }
-        self.network.heal();
+        self.mend_all();
     }
 
     /// Log end and high watermark, as the broker knows them.
