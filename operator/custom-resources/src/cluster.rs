@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub const MOST_BROKERS: i32 = 200;
 
 /// Names of pods and their labels have to hold the cluster's name and more.
-pub const LONGEST_NAME: usize = 40;
+pub const LONGEST_NAME: usize = 36;
 
 /// Ports of a broker that no listener may take.
 pub mod ports {
@@ -56,8 +56,8 @@ pub mod ports {
         json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
         priority = "1"
     ),
-    validation = kube::core::Rule::new("size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("the name must be a DNS label of at most 40 characters that begins with a letter")
+    validation = kube::core::Rule::new("size(self.metadata.name) <= 36 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("the name must be a DNS label of at most 36 characters that begins with a letter")
 )]
 #[x_kube(
     validation = kube::core::Rule::new("!has(self.topicDefaults) || !has(self.topicDefaults.replicas) || self.topicDefaults.replicas <= self.replicas")

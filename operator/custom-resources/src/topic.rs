@@ -107,7 +107,7 @@ pub struct TopicSpec {
 #[serde(rename_all = "camelCase")]
 pub struct ClusterRef {
     /// Name of the Cluster.
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(length(min = 1, max = 36))]
     pub name: String,
 
     /// Its namespace, if it is another: the Cluster must allow it by `allowedNamespaces`.

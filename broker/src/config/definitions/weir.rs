@@ -14,6 +14,8 @@ definitions! {
         "Address at which the controller in this process waits for the brokers of the cluster, as HOST:PORT.";
     String "weir.controller" = null, NonEmpty, ReadOnly, Used:
         "Address of the cluster's controller, as HOST:PORT, for a process with process.roles=broker.";
+    String "weir.controller.token.file" = null, NonEmpty, ReadOnly, Used:
+        "File with the token that this broker shows to the cluster's controller, where that asks for one: the operator does. Read for each session.";
     String "weir.log.format" = "text", OneOf(&["text", "json"]), ReadOnly, Used: "How log lines are written to standard error.";
     String "weir.log.level" = "info", NonEmpty, ReadOnly, Used:
         "What is logged: error, warn, info, debug or trace, also per module as in info,broker::server=debug.";
