@@ -17,16 +17,10 @@ use serde::{Deserialize, Serialize};
     namespaced,
     derive = "PartialEq",
     doc = "INTERNAL: the root of a cluster's metadata, kept by the operator as the cluster's controller. Changing it by hand loses data.",
-    printcolumn(name = "Epoch", type_ = "integer", json_path = ".spec.controllerEpoch"),
-    printcolumn(name = "Version", type_ = "integer", json_path = ".spec.metadataVersion"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterMetadataSpec {
-    /// INTERNAL: epoch of the controller that wrote it, for people who look.
-    pub controller_epoch: i64,
-    /// INTERNAL: version of the metadata, for people who look.
-    pub metadata_version: u64,
     /// INTERNAL: the root, as the controller writes it.
     #[schemars(length(max = 1_048_576))]
     pub data: String,

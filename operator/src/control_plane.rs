@@ -1,0 +1,3 @@
+//! The controllers of all clusters: their store, who may come to them, and their lives.
+
+pub mod kubernetes_store;
