@@ -168,6 +168,9 @@ pub struct Storage {
 
     /// What becomes of volumes that no broker uses any more.
     #[serde(default)]
+    #[x_kube(
+        validation = kube::core::Rule::new("self.whenDeleted == oldSelf.whenDeleted").message("whenDeleted cannot be changed: metadata and volumes were made for it"),
+    )]
     pub retention_policy: RetentionPolicy,
 }
 
