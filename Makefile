@@ -43,6 +43,12 @@ simulate: ## run SEEDS=1000 clusters that fail, on all CPUs; FIRST=0 is the firs
 test-clients: build ## real Kafka clients and tools against our broker, Apache Kafka as the oracle
 	broker/tests/clients/run
 
+.PHONY: test-operator
+test-operator: ## tests of the operator that need an API server: the one of the current kubeconfig
+	kubectl apply -f crds/
+	kubectl wait --for=condition=Established -f crds/
+	$(CARGO) test --package operator --features api-server-tests
+
 .PHONY: ci
 ci: format clippy layers deny check-generated test ## exactly what CI runs
 

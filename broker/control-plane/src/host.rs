@@ -71,6 +71,11 @@ impl<S: MetadataStore, P: Publisher> Host<S, P> {
         Ok((host, handle))
     }
 
+    /// What the store holds.
+    pub fn committed(&self) -> &Arc<ClusterImage> {
+        self.controller.committed()
+    }
+
     /// Serves until `stop` fires, every handle is dropped or another controller takes over; what was taken in is finished.
     /// Returns the store.
     pub async fn run(mut self, mut stop: oneshot::Receiver<()>) -> S {

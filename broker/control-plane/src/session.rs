@@ -3,12 +3,14 @@
 //! One ordered stream each way. Because metadata and answers share it, a broker acts by what its request led to before
 //! whoever asked has the answer.
 
+pub mod admission;
 pub mod client;
 pub mod server;
 #[cfg(test)]
 mod tests;
 mod updates;
 
+pub use admission::{Admission, Admitting, Directory, NotAdmitted};
 pub use client::{Registrar, RemoteController, SessionError, SessionState};
-pub use server::ControlPlaneServer;
+pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;

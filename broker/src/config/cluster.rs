@@ -2,7 +2,7 @@
 
 use super::values::Values;
 use controller::topic_config::Defaults;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// `process.roles` with the addresses that each role needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +116,8 @@ pub struct ClusterConfig {
     pub hand_back_interval: Option<Duration>,
     /// `controlled.shutdown.enable`.
     pub controlled_shutdown: bool,
+    /// `weir.controller.token.file`.
+    pub controller_token_file: Option<PathBuf>,
 }
 
 impl ClusterConfig {
@@ -126,6 +128,7 @@ impl ClusterConfig {
             heartbeat_interval: Duration::from_millis(values.number("broker.heartbeat.interval.ms")),
             hand_back_interval: values.boolean("auto.leader.rebalance.enable").then_some(interval),
             controlled_shutdown: values.boolean("controlled.shutdown.enable"),
+            controller_token_file: values.text("weir.controller.token.file").map(PathBuf::from),
         }
     }
 }

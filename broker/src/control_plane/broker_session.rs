@@ -13,7 +13,7 @@ use crate::{
     metadata_cache::MetadataCache,
     running::Failure,
 };
-use ::control_plane::session::{Registrar, RemoteController, SessionState, client};
+use ::control_plane::session::{Registrar, RemoteController, SessionState, client, client::TokenFile};
 use anyhow::{Context, ensure};
 use controller::{
     ClusterImage,
@@ -40,9 +40,15 @@ pub(crate) struct BrokerSession {
     kept: Option<KeptMetadata>,
 }
 
+fn token(config: &BrokerConfig) -> Option<TokenFile> {
+    config.cluster.controller_token_file.clone().map(TokenFile)
+}
+
 /// The id of the cluster whose controller is at `address`; waits until it answers.
 pub(crate) async fn cluster_at(address: &str, config: &BrokerConfig) -> anyhow::Result<ClusterId> {
-    let found = client::describe(address).await.with_context(|| format!("ask the controller at {address}"))?;
+    let found = client::describe(address, token(config).as_ref())
+        .await
+        .with_context(|| format!("ask the controller at {address}"))?;
     if let Some(asked) = &config.cluster_id {
         ensure!(
             *asked == found,
@@ -67,6 +73,7 @@ impl BrokerSession {
         let epoch = EpochFile::open(&config.data_dir)?;
         let registrar = Registrar {
             controller: address.clone(),
+            token: token(config),
             cluster_id: cluster_id.clone(),
             registration: RegisterBroker {
                 incarnation: Incarnation(clock.random_uuid()),

@@ -72,6 +72,7 @@ impl ClusterController {
             controller: handle,
             updates: updates.clone(),
             session_timeout: settings.sessions.timeout,
+            admission: None,
         };
         let (stop, stopped) = oneshot::channel();
         Ok(Self {

@@ -6,6 +6,7 @@
 mod applier;
 mod reaching;
 
+use super::admission::show_token;
 use crate::{
     handle::{Call, ControllerHandle},
     host::Publisher,
@@ -20,8 +21,8 @@ use controller::{
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch};
-use reaching::{CONNECT_LIMIT, connect};
-pub use reaching::{SessionError, describe};
+use reaching::{CONNECT_LIMIT, connect, read_token};
+pub use reaching::{SessionError, TokenFile, describe};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -43,6 +44,8 @@ const HEARTBEATS: u32 = 6;
 pub struct Registrar {
     /// HOST:PORT of the controller.
     pub controller: String,
+    /// What the broker shows to be let in.
+    pub token: Option<TokenFile>,
     pub cluster_id: ClusterId,
     pub registration: RegisterBroker,
     /// The highest that this broker has ever acted by.
@@ -175,7 +178,8 @@ impl Client {
 
     /// One session, until the broker stops (`Ok`) or something breaks.
     async fn session(&mut self, stopped: &mut oneshot::Receiver<()>) -> Result<(), SessionError> {
-        let Registrar { controller, cluster_id, registration, highest_epoch, .. } = &self.registrar;
+        let Registrar { controller, token, cluster_id, registration, highest_epoch, .. } = &self.registrar;
+        let token = read_token(token.as_ref()).await?;
         let mut client = tokio::select! {
             client = connect(controller) => client?,
             _ = &mut *stopped => return Ok(()),
@@ -184,7 +188,9 @@ impl Client {
         let registration = Registration::of(registration, cluster_id, highest_epoch.0);
         // There is room for the first.
         let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
-        let mut incoming = client.session(ReceiverStream::new(messages)).await?.into_inner();
+        let mut call = tonic::Request::new(ReceiverStream::new(messages));
+        show_token(&mut call, token.as_deref());
+        let mut incoming = client.session(call).await?.into_inner();
         let session_timeout = self.registered(&mut incoming).await?;
         self.is_registered = true;
         self.state.send_replace(SessionState { lost_at: None, timeout: session_timeout });

@@ -1,6 +1,9 @@
 //! The controller's side of the sessions.
 
-use super::updates::{State, Updates};
+use super::{
+    admission::{Admission, Directory, NotAdmitted, token_of},
+    updates::{State, Updates},
+};
 use crate::{
     handle::ControllerHandle,
     wire::{
@@ -14,7 +17,7 @@ use controller::{
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use model::{ClusterId, ControllerEpoch, MetadataVersion};
-use std::{net::SocketAddr, pin::Pin, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -39,9 +42,22 @@ pub struct ControlPlaneServer {
     pub controller: ControllerHandle,
     pub updates: Updates,
     pub session_timeout: Duration,
+    /// `None`: a broker is taken as it says it is.
+    pub admission: Option<Arc<dyn Admission>>,
 }
 
 impl ControlPlaneServer {
+    /// Serves whoever comes until the future is dropped.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), tonic::transport::Error> {
+        ControlPlane(self).serve(listener).await
+    }
+}
+
+/// Serves the brokers of every controller in a directory.
+#[derive(Debug, Clone)]
+pub struct ControlPlane<D>(pub D);
+
+impl<D: Directory> ControlPlane<D> {
     /// Serves until the future is dropped.
     pub async fn serve(self, listener: TcpListener) -> Result<(), tonic::transport::Error> {
         let service = control_plane_server::ControlPlaneServer::new(self).max_decoding_message_size(LARGEST_MESSAGE);
@@ -54,17 +70,19 @@ impl ControlPlaneServer {
 type Outgoing = Pin<Box<dyn Stream<Item = Result<ControllerMessage, Status>> + Send>>;
 
 #[tonic::async_trait]
-impl control_plane_server::ControlPlane for ControlPlaneServer {
+impl<D: Directory> control_plane_server::ControlPlane for ControlPlane<D> {
     type SessionStream = Outgoing;
 
-    async fn describe(&self, _call: Call<DescribeRequest>) -> Result<Response<DescribeResponse>, Status> {
-        Ok(Response::new(DescribeResponse { cluster_id: self.cluster_id.to_string() }))
+    async fn describe(&self, call: Call<DescribeRequest>) -> Result<Response<DescribeResponse>, Status> {
+        let server = self.0.find(token_of(&call))?;
+        Ok(Response::new(DescribeResponse { cluster_id: server.cluster_id.to_string() }))
     }
 
     async fn session(&self, call: Call<Streaming<BrokerMessage>>) -> Result<Response<Outgoing>, Status> {
         let peer = call.remote_addr();
+        let server = self.0.find(token_of(&call))?;
         let (outgoing, messages) = mpsc::channel(OUTGOING);
-        tokio::spawn(self.clone().serve_broker(call.into_inner(), outgoing, peer));
+        tokio::spawn(server.serve_broker(call.into_inner(), outgoing, peer));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 }
@@ -132,8 +150,14 @@ impl ControlPlaneServer {
             let reason = format!("this controller has epoch {own}, the broker has obeyed one of epoch {obeyed}");
             return Err(RegistrationRefused { reason, retriable: true });
         }
-        let request = registration.request().map_err(|error| fatal(error.to_string()))?;
+        let mut request = registration.request().map_err(|error| fatal(error.to_string()))?;
         let id = request.id;
+        if let Some(admission) = &self.admission {
+            request = admission.admit(request).await.map_err(|refusal| RegistrationRefused {
+                reason: refusal.to_string(),
+                retriable: matches!(refusal, NotAdmitted::NotNow(_)),
+            })?;
+        }
         match self.controller.register_broker(request).await {
             Ok(epoch) => Ok(BrokerSession { id, epoch }),
             Err(error) => Err(RegistrationRefused { reason: error.to_string(), retriable: true }),

@@ -1,5 +1,7 @@
 //! A controller and brokers over real connections on loopback.
 
+mod admission;
+
 use super::{client::describe, *};
 use crate::{Commit, CommitError, ControllerHandle, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{
@@ -61,6 +63,7 @@ impl ControllerProcess {
             controller: handle.clone(),
             updates: updates.clone(),
             session_timeout: sessions.timeout,
+            admission: None,
         };
         let (stop, stopped) = oneshot::channel();
         Self {
@@ -102,6 +105,7 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
         }],
     };
     Registrar {
+        token: None,
         controller: address.to_string(),
         cluster_id: ClusterId::from(CLUSTER),
         registration,
@@ -148,7 +152,7 @@ fn topic(name: &str) -> CreateTopics {
 #[tokio::test]
 async fn broker_registers_and_is_unfenced_once_it_acts_by_that() {
     let controller = ControllerProcess::new().await;
-    assert_eq!(describe(&controller.address.to_string()).await.unwrap(), ClusterId::from(CLUSTER));
+    assert_eq!(describe(&controller.address.to_string(), None).await.unwrap(), ClusterId::from(CLUSTER));
     let (_first, mut seen) = broker(controller.address, 1).await;
     until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
     let image = seen.borrow().clone().unwrap();

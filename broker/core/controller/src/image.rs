@@ -186,6 +186,14 @@ impl ClusterImage {
     pub fn is_usable(&self, broker: BrokerId) -> bool {
         self.brokers.get(&broker).is_some_and(BrokerRegistration::is_usable)
     }
+
+    /// In-sync replicas without which acks=all is refused for this topic: its own `min.insync.replicas`, the dynamic
+    /// default of the brokers, or the default of the cluster.
+    pub fn min_insync_replicas(&self, topic: &TopicImage) -> usize {
+        let own = |configs: &ConfigMap| configs.get("min.insync.replicas")?.trim().parse().ok();
+        let by_default = || usize::try_from(self.default_min_insync_replicas).unwrap_or(usize::MAX);
+        own(&topic.configs).or_else(|| own(&self.broker_configs.cluster)).unwrap_or_else(by_default)
+    }
 }
 
 impl TopicsImage {

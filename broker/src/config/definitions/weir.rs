@@ -14,6 +14,8 @@ definitions! {
         "Address at which the controller in this process waits for the brokers of the cluster, as HOST:PORT.";
     String "weir.controller" = null, NonEmpty, ReadOnly, Used:
         "Address of the cluster's controller, as HOST:PORT, for a process with process.roles=broker.";
+    String "weir.controller.token.file" = null, NonEmpty, ReadOnly, Used:
+        "File with the token that this broker shows to the cluster's controller, where that asks for one: the operator does. Read for each session.";
     Long "weir.delete.topic.undo.ms" = "0", Between(0, 2_592_000_000), ReadOnly, Used:
         "How long the records of a deleted topic are kept so that the deletion can be undone, at the controller. 0: a deletion is final at once. The space is free only afterwards.";
     String "weir.log.format" = "text", OneOf(&["text", "json"]), ReadOnly, Used: "How log lines are written to standard error.";

@@ -1,9 +1,9 @@
 //! Finding the controller, and why there is no session with it.
 
-use super::{FIRST_RETRY, LONGEST_RETRY};
+use super::{super::admission::show_token, FIRST_RETRY, LONGEST_RETRY};
 use crate::wire::{DescribeRequest, control_plane_client::ControlPlaneClient};
 use model::ClusterId;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, Endpoint};
 
@@ -14,8 +14,14 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// The image of a million partitions is smaller.
 const LARGEST_MESSAGE: usize = 512 << 20;
 
+/// The file with the token of the broker's cluster. It is read for each session, for it may be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFile(pub PathBuf);
+
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    #[error("the token in {} cannot be read: {error}", path.display())]
+    Token { path: PathBuf, error: std::io::Error },
     #[error("the address of the controller, '{0}', is not HOST:PORT")]
     Address(String),
     #[error("no controller answers at {address}: {reason}")]
@@ -42,16 +48,12 @@ impl SessionError {
 }
 
 /// Which cluster the controller at `address` decides for. Waits until one answers.
-pub async fn describe(address: &str) -> Result<ClusterId, SessionError> {
+pub async fn describe(address: &str, token: Option<&TokenFile>) -> Result<ClusterId, SessionError> {
     let mut retry = FIRST_RETRY;
     let mut told = None;
     loop {
-        let described = match connect(address).await {
-            Ok(mut client) => client.describe(DescribeRequest {}).await.map_err(SessionError::from),
-            Err(error) => Err(error),
-        };
-        match described {
-            Ok(response) => return Ok(ClusterId::from(response.into_inner().cluster_id)),
+        match describe_once(address, token).await {
+            Ok(cluster_id) => return Ok(cluster_id),
             Err(error) if error.is_final() => return Err(error),
             Err(error) => {
                 if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
@@ -62,6 +64,24 @@ pub async fn describe(address: &str) -> Result<ClusterId, SessionError> {
         }
         sleep(retry).await;
         retry = (retry * 2).min(LONGEST_RETRY);
+    }
+}
+
+async fn describe_once(address: &str, token: Option<&TokenFile>) -> Result<ClusterId, SessionError> {
+    let token = read_token(token).await?;
+    let mut call = tonic::Request::new(DescribeRequest {});
+    show_token(&mut call, token.as_deref());
+    let response = connect(address).await?.describe(call).await?;
+    Ok(ClusterId::from(response.into_inner().cluster_id))
+}
+
+pub(super) async fn read_token(file: Option<&TokenFile>) -> Result<Option<String>, SessionError> {
+    let Some(TokenFile(path)) = file.cloned() else { return Ok(None) };
+    let reading = path.clone();
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(reading)).await;
+    match read.unwrap_or_else(|ended| Err(std::io::Error::other(ended))) {
+        Ok(token) => Ok(Some(token.trim().to_owned())),
+        Err(error) => Err(SessionError::Token { path, error }),
     }
 }
 

@@ -1,0 +1,104 @@
+//! Two clusters at one address.
+
+use super::*;
+use crate::session::client::TokenFile;
+use std::collections::BTreeMap;
+
+/// Which server has which token.
+#[derive(Clone)]
+struct Tokens(Arc<BTreeMap<&'static str, ControlPlaneServer>>);
+
+impl Directory for Tokens {
+    fn find(&self, token: Option<&str>) -> Result<ControlPlaneServer, NotAdmitted> {
+        token.and_then(|token| self.0.get(token)).cloned().ok_or(NotAdmitted::UnknownToken)
+    }
+}
+
+/// Knows the rack of broker 1, and that no other one belongs here.
+#[derive(Debug)]
+struct OnlyTheFirst;
+
+impl Admission for OnlyTheFirst {
+    fn admit(&self, registration: RegisterBroker) -> Admitting<'_> {
+        Box::pin(async move {
+            match registration.id.0 {
+                1 => Ok(RegisterBroker { rack: Some("zone-of-the-node".to_owned()), ..registration }),
+                id => Err(NotAdmitted::Never(format!("there is no pod of broker {id}"))),
+            }
+        })
+    }
+}
+
+async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
+    let one = ControllerProcess::new().await;
+    let image = Arc::new(ClusterImage::empty(ClusterId::from("another")));
+    let another = ControllerProcess::start(image, "127.0.0.1:0").await;
+    let server = |process: &ControllerProcess, id: &str, admission| ControlPlaneServer {
+        cluster_id: ClusterId::from(id),
+        controller: process.handle.clone(),
+        updates: process.updates.clone(),
+        session_timeout: Duration::from_secs(3),
+        admission,
+    };
+    let tokens = BTreeMap::from([
+        ("first token", server(&one, CLUSTER, Some(Arc::new(OnlyTheFirst) as Arc<dyn Admission>))),
+        ("second token", server(&another, "another", None)),
+    ]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(ControlPlane(Tokens(Arc::new(tokens))).serve(listener));
+    (address, one, another)
+}
+
+fn token(folder: &tempfile::TempDir, text: &str) -> TokenFile {
+    let path = folder.path().join("token");
+    std::fs::write(&path, text).unwrap();
+    TokenFile(path)
+}
+
+#[tokio::test]
+async fn token_finds_the_controller_and_admission_completes_the_registration() {
+    let (address, _one, _another) = two_clusters().await;
+    let folder = tempfile::tempdir().unwrap();
+    let second = token(&folder, "second token\n");
+    assert_eq!(describe(&address.to_string(), Some(&second)).await.unwrap(), ClusterId::from("another"));
+    let token = Some(token(&folder, "first token"));
+    assert_eq!(describe(&address.to_string(), token.as_ref()).await.unwrap(), ClusterId::from(CLUSTER));
+    let (sender, mut seen) = watch::channel(None);
+    let first = Registrar { token, ..registrar(address, 1) };
+    let _session = RemoteController::start(first, ActsBy(sender)).await.unwrap();
+    until(&mut seen, "broker 1 has the rack of its node", |image| {
+        image.brokers.get(&BrokerId(1)).is_some_and(|broker| broker.rack.as_deref() == Some("zone-of-the-node"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn broker_that_does_not_belong_is_refused_with_the_reason() {
+    let (address, _one, _another) = two_clusters().await;
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = Registrar { token: Some(token(&folder, "first token")), ..registrar(address, 2) };
+    let refused = RemoteController::start(stranger, ActsBy(watch::channel(None).0)).await.unwrap_err();
+    assert!(matches!(&refused, SessionError::Refused(reason) if reason.contains("no pod of broker 2")), "{refused}");
+}
+
+#[tokio::test]
+async fn without_the_token_nobody_gets_in_and_a_replaced_one_is_read() {
+    let (address, one, _another) = two_clusters().await;
+    let folder = tempfile::tempdir().unwrap();
+    for shown in [None, Some(token(&folder, "guessed")), Some(TokenFile(folder.path().join("missing")))] {
+        let stranger = Registrar { token: shown, ..registrar(address, 1) };
+        let never = RemoteController::start(stranger, ActsBy(watch::channel(None).0));
+        let waited = tokio::time::timeout(Duration::from_millis(300), never).await;
+        assert!(waited.is_err(), "it goes on asking");
+    }
+    assert!(one.end().await.brokers.is_empty(), "nobody was registered");
+
+    let (address, _one, _another) = two_clusters().await;
+    let waits = Registrar { token: Some(token(&folder, "guessed")), ..registrar(address, 1) };
+    let mut starting = tokio::spawn(RemoteController::start(waits, ActsBy(watch::channel(None).0)));
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut starting).await.is_err());
+    token(&folder, "first token");
+    let started = tokio::time::timeout(Duration::from_secs(20), starting).await;
+    assert!(started.expect("comes in once the file has its token").unwrap().is_ok());
+}

@@ -1,0 +1,159 @@
+//! What is reported about a cluster. A summary for people and tools: nothing is decided by it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Types of conditions.
+pub mod condition {
+    /// Clients can come, and no partition is without a leader.
+    pub const READY: &str = "Ready";
+    /// No partition is below its minimum of in-sync replicas.
+    pub const AVAILABLE: &str = "Available";
+    /// Every replica is in sync.
+    pub const FULLY_REPLICATED: &str = "FullyReplicated";
+    /// Every broker runs what the spec says.
+    pub const UP_TO_DATE: &str = "UpToDate";
+    /// The objects of the cluster are as the spec says.
+    pub const RECONCILED: &str = "Reconciled";
+}
+
+/// Reasons of conditions.
+pub mod reason {
+    pub const AS_EXPECTED: &str = "AsExpected";
+    pub const NO_CONTROLLER: &str = "NoController";
+    pub const WAITING_FOR_BROKERS: &str = "WaitingForBrokers";
+    pub const PARTITIONS_OFFLINE: &str = "PartitionsOffline";
+    pub const BELOW_MIN_ISR: &str = "BelowMinISR";
+    pub const REPLICAS_OUT_OF_SYNC: &str = "ReplicasOutOfSync";
+    pub const ROLLING: &str = "Rolling";
+    pub const ROLL_BLOCKED: &str = "RollBlocked";
+    pub const PODS_OUTDATED: &str = "PodsOutdated";
+    pub const PAUSED: &str = "Paused";
+    pub const INVALID_SPEC: &str = "InvalidSpec";
+    pub const SCALE_DOWN_HELD: &str = "ScaleDownHeld";
+    pub const FAILED: &str = "Failed";
+    pub const UNKNOWN: &str = "Unknown";
+}
+
+/// What is reported about a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterStatus {
+    /// Generation of the spec that this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Ready, Available, FullyReplicated, UpToDate and Reconciled; True is good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+
+    /// Id of the cluster, as Kafka clients see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
+
+    /// Brokers that there are.
+    #[serde(default)]
+    pub replicas: i32,
+
+    /// Brokers that serve.
+    #[serde(default)]
+    pub ready_replicas: i32,
+
+    /// Brokers that run what the spec says.
+    #[serde(default)]
+    pub updated_replicas: i32,
+
+    /// Label selector of the brokers' pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+
+    /// The controller: a part of the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<ControllerStatus>,
+
+    /// Partitions of all topics, by how they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<PartitionCounts>,
+
+    /// The brokers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub brokers: Vec<BrokerStatus>,
+
+    /// Where clients come in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub listeners: Vec<ListenerStatus>,
+}
+
+/// The controller: a part of the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControllerStatus {
+    /// Pod of the operator that decides.
+    pub holder: String,
+    /// Rises with each take-over.
+    pub epoch: i64,
+}
+
+/// Partitions of all topics, by how they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionCounts {
+    /// Topics.
+    pub topics: u32,
+    /// All of them.
+    pub total: u32,
+    /// Without a leader.
+    pub offline: u32,
+    /// With fewer replicas in sync than acks=all needs.
+    pub under_min_isr: u32,
+    /// With a replica that is not in sync.
+    pub under_replicated: u32,
+}
+
+/// A broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokerStatus {
+    /// Kafka's id.
+    pub id: i32,
+    /// Name of its pod.
+    pub pod_name: String,
+    /// Node that it runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Value of the node's rack label when the broker registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rack: Option<String>,
+    /// What the controller makes of it.
+    pub state: BrokerState,
+}
+
+/// What the controller makes of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BrokerState {
+    /// It has not registered yet.
+    Pending,
+    /// It leads and follows.
+    Ready,
+    /// It stops: others lead what they can.
+    ShuttingDown,
+    /// It is not heard: it leads nothing.
+    Fenced,
+}
+
+/// Where clients come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// As in the spec.
+    pub name: String,
+    /// As in the spec.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// What a client has as `bootstrap.servers`.
+    pub bootstrap_servers: String,
+}

@@ -1,0 +1,13 @@
+//! The controllers of all clusters: their store, who may come to them, and their lives.
+
+pub mod cluster_id;
+pub mod controllers;
+pub mod host;
+pub mod kubernetes_store;
+pub mod lease;
+pub mod pod_admission;
+pub mod settings;
+pub mod token;
+
+pub use controllers::{Controllers, Entrance};
+pub use host::View;

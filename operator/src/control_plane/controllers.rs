@@ -1,0 +1,169 @@
+//! The controllers of all clusters of this operator, and the door by which brokers come to them.
+
+use super::{
+    host::{ClusterHost, Door, Parameters, View},
+    token::TokenHash,
+};
+use crate::valid_cluster::{ClusterKey, ValidCluster};
+use control_plane::session::{ControlPlaneServer, Directory, NotAdmitted};
+use kube::Client;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+/// Committed changes of this time are told to the reconcilers together.
+const TELL_PAUSE: Duration = Duration::from_secs(1);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Controllers(Arc<Inner>);
+
+impl fmt::Debug for Controllers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controllers").finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    client: Client,
+    /// Who is told that a cluster's metadata changed.
+    listeners: Vec<mpsc::Sender<ClusterKey>>,
+    entrance: Entrance,
+    hosted: Mutex<BTreeMap<ClusterKey, Hosted>>,
+}
+
+struct Hosted {
+    parameters: Parameters,
+    token: String,
+    view: watch::Receiver<View>,
+    stop: oneshot::Sender<()>,
+    host: JoinHandle<()>,
+    teller: JoinHandle<()>,
+}
+
+impl Controllers {
+    pub fn new(client: Client, listeners: Vec<mpsc::Sender<ClusterKey>>) -> Self {
+        let (entrance, hosted) = (Entrance::default(), Mutex::default());
+        Self(Arc::new(Inner { client, listeners, entrance, hosted }))
+    }
+
+    /// Where the address for brokers finds controllers.
+    pub fn entrance(&self) -> Entrance {
+        self.0.entrance.clone()
+    }
+
+    /// Has the cluster's controller run with what the spec says, and returns what is to be seen of it.
+    pub async fn ensure(&self, cluster: &ValidCluster, token: &str) -> View {
+        let parameters = Parameters::of(cluster, token);
+        let replaced = {
+            let mut hosted = self.0.hosted.lock().await;
+            match hosted.get(&cluster.key) {
+                Some(running) if running.parameters == parameters => return running.view.borrow().clone(),
+                _ => hosted.remove(&cluster.key),
+            }
+        };
+        // Without the lock: other clusters do not wait for what this one's controller commits last.
+        if let Some(running) = replaced {
+            tracing::info!(cluster = %cluster.key, "the controller of the cluster starts again with other settings");
+            running.end().await;
+        }
+        let started = self.start(cluster, parameters, token);
+        let view = started.view.borrow().clone();
+        self.0.hosted.lock().await.insert(cluster.key.clone(), started);
+        view
+    }
+
+    /// What is to be seen of a cluster's controller; `None`: there is no such cluster here.
+    pub async fn view(&self, cluster: &ClusterKey) -> Option<View> {
+        let hosted = self.0.hosted.lock().await;
+        hosted.get(cluster).map(|hosted| hosted.view.borrow().clone())
+    }
+
+    /// The token that the cluster's brokers have, where its controller runs here.
+    pub async fn token(&self, cluster: &ClusterKey) -> Option<String> {
+        let hosted = self.0.hosted.lock().await;
+        hosted.get(cluster).map(|hosted| hosted.token.clone())
+    }
+
+    /// Ends the controllers of clusters that are no more.
+    pub async fn keep_only(&self, exists: impl Fn(&ClusterKey) -> bool) {
+        let gone: Vec<_> = self.0.hosted.lock().await.extract_if(.., |key, _| !exists(key)).collect();
+        for (key, running) in gone {
+            running.end().await;
+            tracing::info!(cluster = %key, "the cluster is gone, its controller ended");
+        }
+    }
+
+    fn start(&self, cluster: &ValidCluster, parameters: Parameters, token: &str) -> Hosted {
+        let (view, seen) = watch::channel(View::default());
+        let (stop, stopped) = oneshot::channel();
+        let host = ClusterHost {
+            client: self.0.client.clone(),
+            cluster: cluster.clone(),
+            parameters: parameters.clone(),
+            view,
+            door: self.0.entrance.clone(),
+        };
+        let teller = tell(seen.clone(), cluster.key.clone(), self.0.listeners.clone());
+        Hosted {
+            parameters,
+            token: token.to_owned(),
+            view: seen,
+            stop,
+            host: tokio::spawn(host.run(stopped)),
+            teller: tokio::spawn(teller),
+        }
+    }
+}
+
+impl Hosted {
+    async fn end(self) {
+        // A host that ended on its own has dropped its side.
+        let _ = self.stop.send(());
+        let _ = self.host.await;
+        self.teller.abort();
+    }
+}
+
+async fn tell(mut seen: watch::Receiver<View>, key: ClusterKey, listeners: Vec<mpsc::Sender<ClusterKey>>) {
+    while seen.changed().await.is_ok() {
+        for listener in &listeners {
+            if listener.send(key.clone()).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(TELL_PAUSE).await;
+    }
+}
+
+/// Finds the controller by the token that a broker shows.
+#[derive(Debug, Clone, Default)]
+pub struct Entrance(Arc<RwLock<BTreeMap<TokenHash, ControlPlaneServer>>>);
+
+impl Directory for Entrance {
+    fn find(&self, token: Option<&str>) -> Result<ControlPlaneServer, NotAdmitted> {
+        let token = token.ok_or(NotAdmitted::UnknownToken)?;
+        let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if doors.is_empty() {
+            return Err(NotAdmitted::NotNow("this operator decides for no cluster now".to_owned()));
+        }
+        doors.get(&TokenHash::of(token)).cloned().ok_or(NotAdmitted::UnknownToken)
+    }
+}
+
+impl Door for Entrance {
+    fn open(&self, token: TokenHash, server: ControlPlaneServer) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(token, server);
+    }
+
+    fn close(&self, token: TokenHash) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&token);
+    }
+}

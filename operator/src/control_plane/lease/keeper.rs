@@ -1,0 +1,154 @@
+//! Reads and writes the Lease as a [`Candidate`] decides.
+
+use super::{Candidate, Seen, Step, Timing};
+use crate::resources::FIELD_MANAGER;
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    jiff::Timestamp,
+};
+use kube::{Api, Client, api::PostParams};
+use model::MonotonicTime;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+/// The lease is not this operator's any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    #[error("another operator holds the lease")]
+    ToAnother,
+    #[error("the lease could not be renewed in time")]
+    NotRenewed,
+}
+
+#[derive(Debug)]
+pub struct LeaseKeeper {
+    leases: Api<Lease>,
+    name: String,
+    identity: String,
+    timing: Timing,
+    candidate: Candidate,
+    started: Instant,
+    /// As it was read or written last.
+    lease: Option<Lease>,
+}
+
+impl LeaseKeeper {
+    pub fn new(client: Client, namespace: &str, name: &str, identity: &str, timing: Timing) -> Self {
+        Self {
+            leases: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+            timing,
+            candidate: Candidate::new(identity.to_owned(), timing),
+            started: Instant::now(),
+            lease: None,
+        }
+    }
+
+    /// Returns once this operator holds the lease.
+    pub async fn acquire(&mut self) {
+        let mut looks = interval(self.timing.renewal);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.candidate.holds() {
+            looks.tick().await;
+            match timeout(self.timing.deadline, self.step()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the lease cannot be read or written"),
+                Err(_) => tracing::warn!("the API server does not answer about the lease"),
+            }
+        }
+    }
+
+    /// Renews it, and returns when it is lost.
+    pub async fn keep(&mut self) -> Lost {
+        let mut renewals = interval(self.timing.renewal);
+        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let ends_at = self.candidate.ends_at().unwrap_or(MonotonicTime::ZERO).since_start();
+            let deadline = sleep_until(self.started + ends_at);
+            let step = async {
+                renewals.tick().await;
+                self.step().await
+            };
+            tokio::select! {
+                biased;
+                () = deadline => return Lost::NotRenewed,
+                step = step => match step {
+                    Ok(Step::End) => return Lost::ToAnother,
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "the lease was not renewed"),
+                },
+            }
+        }
+    }
+
+    /// Lets another operator take over at once.
+    pub async fn release(&mut self) {
+        let Some(mut lease) = self.lease.take().filter(|_| self.candidate.holds()) else { return };
+        if let Some(spec) = &mut lease.spec {
+            spec.holder_identity = Some(String::new());
+        }
+        let parameters = as_manager();
+        let released = self.leases.replace(&self.name, &parameters, &lease);
+        if !matches!(timeout(Duration::from_secs(1), released).await, Ok(Ok(_))) {
+            tracing::warn!("the lease was not released, another operator waits for its end");
+        }
+    }
+
+    async fn step(&mut self) -> kube::Result<Step> {
+        let read = self.leases.get_opt(&self.name).await?;
+        let step = self.candidate.decide(read.as_ref().map(seen), self.now());
+        let began = self.now();
+        let written = match &step {
+            Step::Take { replaces: None } => self.leases.create(&as_manager(), &self.written(None)).await,
+            Step::Take { replaces: Some(_) } | Step::Renew { .. } => {
+                self.leases.replace(&self.name, &as_manager(), &self.written(read)).await
+            }
+            Step::Wait | Step::End => return Ok(step),
+        };
+        match written {
+            Ok(lease) => {
+                self.lease = Some(lease);
+                self.candidate.written(began);
+                Ok(step)
+            }
+            // Somebody else was faster.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Step::Wait),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// With this operator as its holder, over the lease that was read.
+    fn written(&self, read: Option<Lease>) -> Lease {
+        let mut lease = read.unwrap_or_else(|| Lease {
+            metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+            spec: None,
+        });
+        let now = MicroTime(Timestamp::now());
+        let before = lease.spec.take().unwrap_or_default();
+        let is_new = before.holder_identity.as_deref() != Some(&self.identity);
+        lease.spec = Some(LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: i32::try_from(self.timing.duration.as_secs()).ok(),
+            acquire_time: if is_new { Some(now.clone()) } else { before.acquire_time },
+            renew_time: Some(now),
+            lease_transitions: Some(before.lease_transitions.unwrap_or(0) + i32::from(is_new)),
+            ..LeaseSpec::default()
+        });
+        lease
+    }
+
+    fn now(&self) -> MonotonicTime {
+        MonotonicTime::from_start(self.started.elapsed())
+    }
+}
+
+fn seen(lease: &Lease) -> Seen {
+    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
+    Seen { holder: holder.unwrap_or_default(), revision: lease.metadata.resource_version.clone().unwrap_or_default() }
+}
+
+fn as_manager() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}

@@ -1,0 +1,86 @@
+//! What the operator does, for Prometheus. A converged cluster makes it write nothing: `weir_operator_writes_total` stands
+//! still.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+#[derive(Debug, Default)]
+pub struct Metrics {
+    holds_lease: AtomicBool,
+    counters: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+}
+
+const RECONCILED: &str = "weir_operator_reconciliations_total";
+const FAILED: &str = "weir_operator_reconciliation_failures_total";
+const WROTE: &str = "weir_operator_writes_total";
+
+/// Name, help, and the label that tells the series apart.
+const FAMILIES: [(&str, &str, &str); 3] = [
+    (FAILED, "Reconciliations that ended with an error.", "kind"),
+    (RECONCILED, "Reconciliations of a resource.", "kind"),
+    (WROTE, "Writes to the API server besides metadata and the lease.", "what"),
+];
+
+impl Metrics {
+    pub fn lease(&self, held: bool) {
+        self.holds_lease.store(held, Relaxed);
+    }
+
+    pub fn reconciled(&self, kind: &'static str, succeeded: bool) {
+        self.count(RECONCILED, kind);
+        if !succeeded {
+            self.count(FAILED, kind);
+        }
+    }
+
+    pub fn wrote(&self, what: &'static str) {
+        self.count(WROTE, what);
+    }
+
+    fn count(&self, name: &'static str, label: &'static str) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        *counters.entry((name, label)).or_default() += 1;
+    }
+
+    /// In the text format of Prometheus.
+    pub fn render(&self) -> String {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut text = String::new();
+        for (family, help, label) in FAMILIES {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} counter");
+            for ((_, value), count) in counters.iter().filter(|((name, _), _)| *name == family) {
+                let _ = writeln!(text, "{family}{{{label}=\"{value}\"}} {count}");
+            }
+        }
+        let _ = writeln!(
+            text,
+            "# HELP weir_operator_leader Whether this operator holds the lease.\n# TYPE weir_operator_leader gauge\nweir_operator_leader {}",
+            u8::from(self.holds_lease.load(Relaxed))
+        );
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_those_that_happened() {
+        let metrics = Metrics::default();
+        metrics.lease(true);
+        metrics.reconciled("Cluster", true);
+        metrics.reconciled("Cluster", false);
+        let text = metrics.render();
+        assert!(text.contains("\nweir_operator_reconciliations_total{kind=\"Cluster\"} 2\n"), "{text}");
+        assert!(text.contains("\nweir_operator_reconciliation_failures_total{kind=\"Cluster\"} 1\n"), "{text}");
+        assert!(text.contains("\nweir_operator_leader 1\n") && !text.contains("writes_total{"), "{text}");
+    }
+}

@@ -1,0 +1,183 @@
+//! `Cluster`: brokers and their controller are as the spec says.
+//!
+//! One cluster is reconciled at a time, many beside each other. What makes a cluster work is not here: its controller
+//! runs on its own and goes on when this loop fails or is paused.
+
+mod apply;
+pub mod brokers;
+pub mod observe;
+pub mod plan;
+pub mod roll;
+pub mod scale;
+mod session_secret;
+pub mod status;
+#[cfg(test)]
+mod testing;
+
+use crate::{
+    control_plane::{Controllers, View},
+    metrics::Metrics,
+    resources::FIELD_MANAGER,
+    valid_cluster::{ClusterKey, Defaults, ValidCluster},
+};
+use anyhow::Context as _;
+use apply::Applier;
+use custom_resources::{Cluster, ClusterStatus};
+use futures_util::StreamExt as _;
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{Patch, PatchParams},
+    runtime::{
+        Controller,
+        controller::Action as Requeue,
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+use observe::{Caches, Scope};
+use plan::plan;
+use serde_json::json;
+use status::Report;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Everything that matters tells; this is for what nobody thought of.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const RETRY: Duration = Duration::from_secs(2);
+/// Clusters whose controllers may have to end.
+const SWEEP: Duration = Duration::from_secs(5);
+/// Clusters that changed and wait to be looked at; more than these hold up the watches.
+pub const CHANGED_LIMIT: usize = 1024;
+
+/// What a reconciler works with.
+pub struct Context {
+    pub client: Client,
+    pub controllers: Controllers,
+    pub defaults: Defaults,
+    /// Of this operator, for people who look.
+    pub holder: String,
+    pub caches: Caches,
+    pub metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("defaults", &self.defaults)
+            .field("holder", &self.holder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reconciles the clusters of a scope until it is dropped. `changed` names those about whom there is something new.
+pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<ClusterKey>) -> anyhow::Result<()> {
+    context.caches.filled().await.context("fill the caches")?;
+    let clusters: Api<Cluster> = scope.api(&context.client);
+    let changed = ReceiverStream::new(changed).map(|key| ObjectRef::<Cluster>::new(&key.name).within(&key.namespace));
+    let loops = Controller::new(clusters, watcher::Config::default()).reconcile_on(changed);
+    let store = loops.store();
+    let context = Arc::new(context);
+    let sweeping = sweep(store, context.controllers.clone());
+    let reconciling = loops.run(reconcile, failed, context).for_each(|result| async {
+        if let Err(error) = result {
+            tracing::debug!(%error, "a reconciliation ended with an error");
+        }
+    });
+    tokio::select! {
+        () = reconciling => {}
+        never = sweeping => match never {},
+    }
+    Ok(())
+}
+
+async fn sweep(store: Store<Cluster>, controllers: Controllers) -> std::convert::Infallible {
+    let mut sweeps = tokio::time::interval(SWEEP);
+    // Before the first list everything would seem gone. That the writer went away is for the loop to find out.
+    let _ = store.wait_until_ready().await;
+    loop {
+        sweeps.tick().await;
+        let exists = |key: &ClusterKey| store.get(&ObjectRef::new(&key.name).within(&key.namespace)).is_some();
+        controllers.keep_only(exists).await;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+struct Failed(anyhow::Error);
+
+fn failed(_cluster: Arc<Cluster>, _error: &Failed, _context: Arc<Context>) -> Requeue {
+    Requeue::requeue(RETRY)
+}
+
+async fn reconcile(cluster: Arc<Cluster>, context: Arc<Context>) -> Result<Requeue, Failed> {
+    if cluster.metadata.deletion_timestamp.is_some() {
+        return Ok(Requeue::await_change());
+    }
+    let name = format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let reconciled = reconcile_cluster(&cluster, &context).await;
+    context.metrics.reconciled("Cluster", reconciled.is_ok());
+    reconciled
+        .inspect_err(
+            |error| tracing::warn!(cluster = %name, error = %format!("{error:#}"), "the cluster is not as wanted"),
+        )
+        .map_err(Failed)
+}
+
+async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Result<Requeue> {
+    let before = cluster.status.as_ref();
+    let valid = match ValidCluster::new(cluster, &context.defaults) {
+        Ok(valid) => valid,
+        Err(invalid) => {
+            let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
+            report(cluster, context, before, &status).await?;
+            return Ok(Requeue::await_change());
+        }
+    };
+    let known = context.controllers.token(&valid.key).await;
+    let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
+    let view = context.controllers.ensure(&valid, &token).await;
+    let observed = context.caches.observe(&valid.key);
+    let mut plan = plan(&valid, &observed, view.image.as_deref());
+    if valid.spec.paused {
+        plan.actions.clear();
+    }
+    let done = apply(&plan.actions, &valid.key, context, &view).await;
+    let failure = done.as_ref().err().map(|error| format!("{error:#}"));
+    let report_of =
+        Report { cluster: &valid, plan: &plan, view: &view, holder: &context.holder, failure: failure.as_deref() };
+    report(cluster, context, before, &report_of.status(before, Timestamp::now())).await?;
+    done?;
+    Ok(Requeue::requeue(LOOK_AGAIN))
+}
+
+async fn apply(actions: &[plan::Action], key: &ClusterKey, context: &Context, view: &View) -> anyhow::Result<()> {
+    let applier = Applier { client: &context.client, cluster: key, controller: view.handle.as_ref() };
+    for action in actions {
+        context.metrics.wrote("object");
+        applier.apply(action).await?;
+    }
+    Ok(())
+}
+
+/// Writes the status if it says something new.
+async fn report(
+    cluster: &Cluster,
+    context: &Context,
+    before: Option<&ClusterStatus>,
+    status: &ClusterStatus,
+) -> anyhow::Result<()> {
+    if before == Some(status) {
+        return Ok(());
+    }
+    let clusters: Api<Cluster> = Api::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default());
+    let body = json!({ "apiVersion": "weir.dev/v1alpha1", "kind": "Cluster", "status": status });
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    context.metrics.wrote("status");
+    match clusters.patch_status(&cluster.name_any(), &parameters, &Patch::Apply(body)).await {
+        // It was deleted meanwhile.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other.map(drop).context("write the status"),
+    }
+}

@@ -1,0 +1,88 @@
+//! Does what a plan says.
+
+use super::{brokers::BrokerPod, plan::Action};
+use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
+use anyhow::{Context as _, anyhow, bail};
+use control_plane::ControllerHandle;
+use controller::requests::ReassignPartitions;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+};
+use model::{BrokerId, TopicPartition};
+
+pub(super) struct Applier<'a> {
+    pub(super) client: &'a Client,
+    pub(super) cluster: &'a ClusterKey,
+    pub(super) controller: Option<&'a ControllerHandle>,
+}
+
+impl Applier<'_> {
+    pub(super) async fn apply(&self, action: &Action) -> anyhow::Result<()> {
+        let namespace = &self.cluster.namespace;
+        match action {
+            Action::Apply { resource, name, body } => {
+                let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
+                let parameters = PatchParams::apply(FIELD_MANAGER).force();
+                let applied = api.patch(name, &parameters, &Patch::Apply(body)).await;
+                applied.with_context(|| format!("apply {} {name}", resource.kind))?;
+                tracing::info!(cluster = %self.cluster, kind = %resource.kind, name, "applied");
+            }
+            Action::Delete { resource, name } => {
+                let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
+                gone_is_good(api.delete(name, &DeleteParams::background()).await.map(drop))
+                    .with_context(|| format!("delete {} {name}", resource.kind))?;
+                tracing::info!(cluster = %self.cluster, kind = %resource.kind, name, "deleted");
+            }
+            Action::Restart(pod) => self.restart(pod).await?,
+            Action::Move(moves) => self.move_replicas(moves).await?,
+            Action::Forget(broker) => self.forget(*broker).await?,
+        }
+        Ok(())
+    }
+
+    /// The broker hands over what it leads when it is told to stop, and its pod comes back as the template is now.
+    async fn restart(&self, pod: &BrokerPod) -> anyhow::Result<()> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.cluster.namespace);
+        // Only the pod that was looked at: one of the same name may be back already.
+        let parameters =
+            DeleteParams::default().preconditions(Preconditions { uid: Some(pod.uid.clone()), resource_version: None });
+        match pods.delete(&pod.name, &parameters).await.map(drop) {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            other => gone_is_good(other).with_context(|| format!("restart pod {}", pod.name)),
+        }?;
+        tracing::info!(cluster = %self.cluster, broker_id = %pod.broker, "broker restarts");
+        Ok(())
+    }
+
+    async fn move_replicas(&self, moves: &[(TopicPartition, Vec<BrokerId>)]) -> anyhow::Result<()> {
+        let partitions = moves.iter().map(|(partition, replicas)| (partition.clone(), Some(replicas.clone())));
+        let request = ReassignPartitions { partitions: partitions.collect(), allow_replication_factor_change: false };
+        let results = self.controller()?.reassign_partitions(request).await.context("move replicas")?;
+        let refused = results.iter().find_map(|(partition, result)| Some((partition, result.as_ref().err()?)));
+        if let Some((partition, error)) = refused {
+            bail!("move replicas of {}-{}: {error}", partition.topic, partition.partition);
+        }
+        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move off brokers that are to go");
+        Ok(())
+    }
+
+    async fn forget(&self, broker: BrokerId) -> anyhow::Result<()> {
+        let result = self.controller()?.unregister_broker(broker).await.context("forget a broker")?;
+        result.with_context(|| format!("forget broker {broker}"))?;
+        tracing::info!(cluster = %self.cluster, broker_id = %broker, "broker that is gone was forgotten");
+        Ok(())
+    }
+
+    fn controller(&self) -> anyhow::Result<&ControllerHandle> {
+        self.controller.ok_or_else(|| anyhow!("the controller of the cluster does not decide"))
+    }
+}
+
+fn gone_is_good(result: kube::Result<()>) -> kube::Result<()> {
+    match result {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other,
+    }
+}

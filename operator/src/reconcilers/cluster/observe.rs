@@ -1,0 +1,138 @@
+//! Caches of the objects of all clusters, and what of them belongs to one.
+
+use super::plan::Observed;
+use crate::{resources::CLUSTER_LABEL, valid_cluster::ClusterKey};
+use futures_util::StreamExt as _;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        policy::v1::PodDisruptionBudget,
+    },
+};
+use kube::{
+    Api, Client, Resource,
+    runtime::{
+        WatchStreamExt as _,
+        reflector::{self, Store},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
+use tokio::sync::mpsc;
+
+/// The namespaces that an operator looks after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    Namespace(String),
+}
+
+impl Scope {
+    pub fn api<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match self {
+            Self::All => Api::all(client.clone()),
+            Self::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+        }
+    }
+}
+
+/// Filled by watches. Cheap to clone.
+#[derive(Clone)]
+pub struct Caches {
+    stateful_sets: Store<StatefulSet>,
+    services: Store<Service>,
+    config_maps: Store<ConfigMap>,
+    service_accounts: Store<ServiceAccount>,
+    budgets: Store<PodDisruptionBudget>,
+    pods: Store<Pod>,
+}
+
+impl fmt::Debug for Caches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caches").finish_non_exhaustive()
+    }
+}
+
+impl Caches {
+    /// Begins to watch; whose object came, changed or went is told to `changed`.
+    pub fn start(client: &Client, scope: &Scope, changed: &mpsc::Sender<ClusterKey>) -> Self {
+        Self {
+            stateful_sets: watch(scope.api(client), changed),
+            services: watch(scope.api(client), changed),
+            config_maps: watch(scope.api(client), changed),
+            service_accounts: watch(scope.api(client), changed),
+            budgets: watch(scope.api(client), changed),
+            pods: watch(scope.api(client), changed),
+        }
+    }
+
+    /// Returns once all that was there at the start is known.
+    pub async fn filled(&self) -> Result<(), reflector::store::WriterDropped> {
+        self.stateful_sets.wait_until_ready().await?;
+        self.services.wait_until_ready().await?;
+        self.config_maps.wait_until_ready().await?;
+        self.service_accounts.wait_until_ready().await?;
+        self.budgets.wait_until_ready().await?;
+        self.pods.wait_until_ready().await
+    }
+
+    pub fn observe(&self, cluster: &ClusterKey) -> Observed {
+        Observed {
+            stateful_sets: of(&self.stateful_sets, cluster),
+            services: of(&self.services, cluster),
+            config_maps: of(&self.config_maps, cluster),
+            service_accounts: of(&self.service_accounts, cluster),
+            budgets: of(&self.budgets, cluster),
+            pods: of(&self.pods, cluster),
+        }
+    }
+}
+
+fn of<K>(store: &Store<K>, cluster: &ClusterKey) -> Vec<Arc<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    store.state().into_iter().filter(|object| owner(&**object).as_ref() == Some(cluster)).collect()
+}
+
+fn owner<K: Resource>(object: &K) -> Option<ClusterKey> {
+    let meta = object.meta();
+    let name = meta.labels.as_ref()?.get(CLUSTER_LABEL)?.clone();
+    Some(ClusterKey { namespace: meta.namespace.clone()?, name })
+}
+
+fn watch<K>(api: Api<K>, changed: &mpsc::Sender<ClusterKey>) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
+    let labelled = watcher::Config::default().labels(CLUSTER_LABEL);
+    let events = watcher(api, labelled).default_backoff().modify(|object| object.meta_mut().managed_fields = None);
+    let touched = reflector::reflector(writer, events).touched_objects();
+    let changed = changed.clone();
+    tokio::spawn(async move {
+        let mut touched = std::pin::pin!(touched);
+        while let Some(object) = touched.next().await {
+            match object {
+                Ok(object) => {
+                    if let Some(key) = owner(&object)
+                        && changed.send(key).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch broke, watching again"),
+            }
+        }
+    });
+    store
+}

@@ -1,0 +1,139 @@
+//! What is to be done about a cluster: a comparison without I/O. What is as wanted plans nothing.
+
+use super::{
+    brokers::{self, BrokerPod},
+    roll::{self, Roll},
+    scale::{self, Scale},
+};
+use crate::{
+    reconcilers::difference::{is_there, marked},
+    resources::{config_map, pod_disruption_budget, service, service_account, stateful_set},
+    valid_cluster::ValidCluster,
+};
+use controller::ClusterImage;
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{Resource, api::ApiResource};
+use model::{BrokerId, TopicPartition};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The objects of a cluster that there are.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub stateful_sets: Vec<Arc<StatefulSet>>,
+    pub services: Vec<Arc<Service>>,
+    pub config_maps: Vec<Arc<ConfigMap>>,
+    pub service_accounts: Vec<Arc<ServiceAccount>>,
+    pub budgets: Vec<Arc<PodDisruptionBudget>>,
+    pub pods: Vec<Arc<Pod>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Create it, or put back what somebody changed.
+    Apply {
+        resource: ApiResource,
+        name: String,
+        body: Value,
+    },
+    /// It is wanted no more.
+    Delete {
+        resource: ApiResource,
+        name: String,
+    },
+    Restart(BrokerPod),
+    Move(Vec<(TopicPartition, Vec<BrokerId>)>),
+    Forget(BrokerId),
+}
+
+/// What is done, and what the status says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub actions: Vec<Action>,
+    pub roll: Roll,
+    pub scale: Scale,
+    pub pods: Vec<BrokerPod>,
+}
+
+pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>) -> Plan {
+    let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
+    let set = observed.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name));
+    let current = set.and_then(|set| set.spec.as_ref()?.replicas);
+    let scale = scale::decide(cluster.spec.replicas, current, image);
+    let wanted = at_least_as_many(cluster, scale.replicas);
+    let mut actions = Vec::new();
+    compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
+    compare(&mut actions, &observed.config_maps, &[config_map::build(cluster)], false);
+    compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
+    let budget = pod_disruption_budget::build(cluster);
+    compare(&mut actions, &observed.budgets, budget.as_slice(), true);
+    // Volumes without metadata look like a cluster that lost it: the metadata is first.
+    if set.is_some() || image.is_some() {
+        compare(&mut actions, &observed.stateful_sets, &[stateful_set::build(&wanted)], false);
+    }
+    let roll = match set.map(|set| newest_revision(set)) {
+        // Before what was just changed is known in its pods, nothing is old.
+        Some(Some(newest)) if actions.is_empty() => {
+            roll::decide(cluster.spec.update_strategy.type_, newest, &pods, scale.replicas, image)
+        }
+        _ => Roll::Done,
+    };
+    if let Roll::Restart { pod, .. } = &roll {
+        actions.push(Action::Restart(pod.clone()));
+    }
+    if !scale.moves.is_empty() {
+        actions.push(Action::Move(scale.moves.clone()));
+    }
+    let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
+    actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
+    Plan { actions, roll, scale, pods }
+}
+
+/// With the pods that there are to be until those that are to go may.
+fn at_least_as_many(cluster: &ValidCluster, replicas: i32) -> ValidCluster {
+    let mut wanted = cluster.clone();
+    wanted.spec.replicas = replicas;
+    wanted
+}
+
+/// `None` while Kubernetes has not looked at the set as it is now.
+fn newest_revision(set: &StatefulSet) -> Option<&str> {
+    let status = set.status.as_ref()?;
+    let is_seen = status.observed_generation >= set.metadata.generation;
+    status.update_revision.as_deref().filter(|_| is_seen)
+}
+
+/// Applies what is not as wanted. `deletes`: what is wanted no more goes.
+fn compare<K>(actions: &mut Vec<Action>, observed: &[Arc<K>], wanted: &[K], deletes: bool)
+where
+    K: Resource<DynamicType = ()> + Serialize,
+{
+    let resource = ApiResource::erase::<K>(&());
+    let name = |object: &K| object.meta().name.clone().unwrap_or_default();
+    for object in wanted {
+        let body = marked(json(object));
+        let there = observed.iter().find(|there| name(there) == name(object));
+        let is_going = there.is_some_and(|there| there.meta().deletion_timestamp.is_some());
+        if !is_going && there.is_none_or(|there| !is_there(&body, &json(&**there))) {
+            actions.push(Action::Apply { resource: resource.clone(), name: name(object), body });
+        }
+    }
+    if deletes {
+        let surplus = observed.iter().filter(|there| {
+            there.meta().deletion_timestamp.is_none() && wanted.iter().all(|object| name(object) != name(there))
+        });
+        actions.extend(surplus.map(|there| Action::Delete { resource: resource.clone(), name: name(there) }));
+    }
+}
+
+fn json(object: &impl Serialize) -> Value {
+    serde_json::to_value(object).expect("objects of Kubernetes are JSON")
+}
+
+#[cfg(test)]
+mod tests;

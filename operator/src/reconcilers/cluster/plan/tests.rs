@@ -1,0 +1,148 @@
+use super::{super::testing::image, *};
+use crate::valid_cluster::tests::valid;
+use serde::de::DeserializeOwned;
+
+const SPEC: &str = "{storage: {size: 1Gi}, resources: {requests: {cpu: 1000m}}}";
+const ALL: &[i32] = &[0, 1, 2];
+
+fn kinds(plan: &Plan) -> Vec<String> {
+    let told = |action: &Action| match action {
+        Action::Apply { resource, name, .. } => format!("apply {} {name}", resource.kind),
+        Action::Delete { resource, name } => format!("delete {} {name}", resource.kind),
+        Action::Restart(pod) => format!("restart {}", pod.name),
+        Action::Move(moves) => format!("move {}", moves.len()),
+        Action::Forget(id) => format!("forget {id}"),
+    };
+    plan.actions.iter().map(told).collect()
+}
+
+/// Takes what a plan applies, as an API server does: with fields of its own, and amounts in its form.
+fn apply(observed: &mut Observed, plan: &Plan) {
+    fn take<K: Resource<DynamicType = ()> + DeserializeOwned>(objects: &mut Vec<Arc<K>>, body: &Value) {
+        let object: K = serde_json::from_value(body.clone()).unwrap();
+        objects.retain(|there| there.meta().name != object.meta().name);
+        objects.push(Arc::new(object));
+    }
+    for action in &plan.actions {
+        let Action::Apply { resource, body, .. } = action else { continue };
+        let mut body = body.clone();
+        body["metadata"]["resourceVersion"] = "7".into();
+        match resource.kind.as_str() {
+            "StatefulSet" => {
+                body["metadata"]["generation"] = 1.into();
+                body["spec"]["revisionHistoryLimit"] = 10.into();
+                body["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "1".into();
+                body["status"] = serde_json::json!({"observedGeneration": 1, "updateRevision": "new", "replicas": 3});
+                take(&mut observed.stateful_sets, &body);
+            }
+            "Service" => {
+                body["spec"]["sessionAffinity"] = "None".into();
+                take(&mut observed.services, &body);
+            }
+            "ConfigMap" => take(&mut observed.config_maps, &body),
+            "ServiceAccount" => take(&mut observed.service_accounts, &body),
+            "PodDisruptionBudget" => take(&mut observed.budgets, &body),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+fn pod(id: i32, revision: &str) -> Arc<Pod> {
+    let yaml = format!(
+        "{{metadata: {{name: events-{id}, uid: u{id}, labels: {{controller-revision-hash: {revision}}}}},
+          status: {{conditions: [{{type: Ready, status: 'True'}}]}}}}"
+    );
+    Arc::new(serde_yaml::from_str(&yaml).unwrap())
+}
+
+/// Three brokers as the spec says.
+fn converged(cluster: &ValidCluster, image: &ClusterImage) -> Observed {
+    let mut observed = Observed::default();
+    let plan = plan(cluster, &observed, Some(image));
+    apply(&mut observed, &plan);
+    observed.pods = (0..cluster.spec.replicas).map(|id| pod(id, "new")).collect();
+    observed
+}
+
+#[test]
+fn everything_is_made_and_then_nothing_is_planned() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[&[(ALL, ALL)]]));
+    let first = kinds(&plan(&cluster, &Observed::default(), Some(&image)));
+    assert_eq!(
+        first,
+        [
+            "apply ServiceAccount events-broker",
+            "apply ConfigMap events-broker-config",
+            "apply Service events-brokers",
+            "apply Service events-internal-bootstrap",
+            "apply PodDisruptionBudget events-brokers",
+            "apply StatefulSet events"
+        ]
+    );
+    let observed = converged(&cluster, &image);
+    assert!(plan(&cluster, &observed, Some(&image)).actions.is_empty());
+    assert!(plan(&cluster, &observed, None).actions.is_empty(), "without a controller neither");
+}
+
+#[test]
+fn volumes_are_not_made_before_the_metadata() {
+    let planned = kinds(&plan(&valid(SPEC), &Observed::default(), None));
+    assert!(planned.iter().all(|action| !action.contains("StatefulSet")), "{planned:?}");
+}
+
+#[test]
+fn what_somebody_changed_or_deleted_is_put_back() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[]));
+    let mut observed = converged(&cluster, &image);
+    observed.config_maps.clear();
+    let mut set = StatefulSet::clone(&observed.stateful_sets[0]);
+    set.spec.as_mut().unwrap().template.spec.as_mut().unwrap().containers[0].image = Some("mine".to_owned());
+    observed.stateful_sets = vec![Arc::new(set)];
+    let planned = plan(&cluster, &observed, Some(&image));
+    assert_eq!(kinds(&planned), ["apply ConfigMap events-broker-config", "apply StatefulSet events"]);
+}
+
+#[test]
+fn services_of_a_listener_that_went_go() {
+    let image = image(3, &[], &[]);
+    let spec = |listeners: &str| valid(&format!("{{storage: {{size: 1Gi}}, listeners: [{listeners}]}}"));
+    let both = spec("{name: internal, port: 9092}, {name: external, port: 9094, type: nodeport}");
+    let observed = converged(&both, &image);
+    let planned = kinds(&plan(&spec("{name: internal, port: 9092}"), &observed, Some(&image)));
+    for service in ["bootstrap", "0", "1", "2"] {
+        assert!(planned.contains(&format!("delete Service events-external-{service}")), "{planned:?}");
+    }
+}
+
+#[test]
+fn object_that_is_being_deleted_is_waited_for() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[]));
+    let mut observed = converged(&cluster, &image);
+    let mut going = Service::clone(&observed.services[0]);
+    going.metadata.deletion_timestamp =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+    observed.services[0] = Arc::new(going);
+    assert!(plan(&cluster, &observed, Some(&image)).actions.is_empty());
+}
+
+#[test]
+fn brokers_of_an_older_revision_restart_only_when_all_objects_are_as_wanted() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[&[(ALL, ALL)]]));
+    let mut observed = converged(&cluster, &image);
+    observed.pods[1] = pod(1, "old");
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["restart events-1"]);
+    observed.config_maps.clear();
+    let planned = kinds(&plan(&cluster, &observed, Some(&image)));
+    assert_eq!(planned, ["apply ConfigMap events-broker-config"]);
+}
+
+#[test]
+fn pods_stay_as_many_as_they_are_until_their_replicas_moved() {
+    let mut cluster = valid("{replicas: 4, storage: {size: 1Gi}}");
+    let loaded = image(4, &[], &[&[(&[3, 0, 1], &[3, 0, 1])]]);
+    let observed = converged(&cluster, &loaded);
+    cluster.spec.replicas = 3;
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&loaded))), ["move 1"]);
+    let drained = image(4, &[], &[&[(&[2, 0, 1], &[2, 0, 1])]]);
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&drained))), ["apply StatefulSet events"]);
+}

@@ -1,0 +1,96 @@
+use super::{
+    super::testing::{image, pod},
+    *,
+};
+
+const ALL: &[i32] = &[0, 1, 2];
+
+fn decide_on(pods: &[BrokerPod], image: &ClusterImage) -> Roll {
+    decide(UpdateType::RollingUpdate, "new", pods, 3, Some(image))
+}
+
+fn restarted(roll: &Roll) -> Option<i32> {
+    match roll {
+        Roll::Restart { pod, .. } => Some(pod.broker.0),
+        _ => None,
+    }
+}
+
+fn reason(roll: Roll) -> String {
+    match roll {
+        Roll::Waiting { reason, .. } => reason,
+        other => panic!("does not wait: {other:?}"),
+    }
+}
+
+#[test]
+fn brokers_restart_one_after_the_other_until_all_are_new() {
+    let image = image(3, &[], &[&[(ALL, ALL), (ALL, ALL)]]);
+    let mut pods = [pod(0, "old", true), pod(1, "old", true), pod(2, "old", true)];
+    for id in 0..3 {
+        assert_eq!(restarted(&decide_on(&pods, &image)), Some(id));
+        pods[usize::try_from(id).unwrap()] = pod(id, "new", true);
+    }
+    assert_eq!(decide_on(&pods, &image), Roll::Done);
+}
+
+#[test]
+fn next_broker_waits_until_the_one_before_is_back_in_every_isr() {
+    let old = [pod(0, "new", true), pod(1, "old", true), pod(2, "old", true)];
+    let behind = image(3, &[], &[&[(ALL, &[1, 2])]]);
+    assert_eq!(reason(decide_on(&old, &behind)), "1 replicas to be in sync");
+    let fenced = image(3, &[0], &[&[(ALL, &[1, 2])]]);
+    assert_eq!(reason(decide_on(&old, &fenced)), "broker 0 to be let in by the controller");
+    let mut going = old.clone();
+    going[0].is_going = true;
+    assert_eq!(reason(decide_on(&going, &behind)), "broker 0 to be back");
+}
+
+#[test]
+fn roll_stops_at_the_first_broker_that_does_not_come_back() {
+    let pods = [pod(0, "new", false), pod(1, "old", true), pod(2, "old", true)];
+    let image = image(3, &[0], &[&[(ALL, &[1, 2])]]);
+    assert_eq!(reason(decide_on(&pods, &image)), "broker 0 to be ready");
+}
+
+#[test]
+fn mended_spec_gets_past_the_broken_broker() {
+    let pods = [pod(0, "broken", false), pod(1, "old", true), pod(2, "old", true)];
+    let image = image(3, &[0], &[&[(ALL, &[1, 2])]]);
+    assert_eq!(restarted(&decide_on(&pods, &image)), Some(0));
+}
+
+#[test]
+fn broker_that_still_leads_is_not_taken_for_a_broken_one() {
+    let pods = [pod(0, "old", false), pod(1, "old", true), pod(2, "old", true)];
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    assert_eq!(reason(decide_on(&pods, &image)), "broker 0 to be ready");
+}
+
+#[test]
+fn partition_at_its_minimum_keeps_its_brokers() {
+    // Two in sync of three replicas, the third on a broker that is not of the cluster any more.
+    let image = image(3, &[], &[&[(&[0, 1, 7], &[0, 1])]]);
+    let pods = [pod(0, "old", true), pod(1, "old", true), pod(2, "new", true)];
+    let Roll::Waiting { reason, is_blocked, .. } = decide_on(&pods, &image) else { panic!("goes on") };
+    assert!(is_blocked && reason.starts_with("partition topic-0-0"), "{reason}");
+    let other = [pod(0, "old", true), pod(1, "old", true), pod(2, "old", true)];
+    assert_eq!(restarted(&decide_on(&other, &image)), Some(2), "one that the partition does not need goes first");
+}
+
+#[test]
+fn topics_that_cannot_lose_a_replica_do_not_stop_a_roll() {
+    let pods = [pod(0, "old", true), pod(1, "new", true), pod(2, "new", true)];
+    for replicas in [&[0][..], &[0, 1]] {
+        assert_eq!(restarted(&decide_on(&pods, &image(3, &[], &[&[(replicas, replicas)]]))), Some(0), "{replicas:?}");
+    }
+}
+
+#[test]
+fn nothing_restarts_without_a_controller_or_against_the_strategy() {
+    let pods = [pod(0, "old", true)];
+    let waits = decide(UpdateType::RollingUpdate, "new", &pods, 1, None);
+    assert_eq!(reason(waits), "the controller of the cluster to decide");
+    let left = decide(UpdateType::OnDelete, "new", &pods, 1, Some(&image(1, &[], &[])));
+    assert_eq!(left, Roll::LeftToOthers { outdated: 1 });
+}

@@ -1,0 +1,224 @@
+//! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
+
+use super::{brokers::BrokerPod, plan::Plan, roll::Roll};
+use crate::{
+    control_plane::View,
+    resources::{names, pod_selector},
+    valid_cluster::{ClusterKey, ValidCluster},
+};
+use controller::ClusterImage;
+use custom_resources::{
+    ClusterStatus,
+    cluster_status::{BrokerState, BrokerStatus, ControllerStatus, ListenerStatus, PartitionCounts, condition, reason},
+    conditions::{Finding, Truth, conditions},
+};
+use k8s_openapi::jiff::Timestamp;
+use model::BrokerId;
+
+#[derive(Debug)]
+pub struct Report<'a> {
+    pub cluster: &'a ValidCluster,
+    pub plan: &'a Plan,
+    pub view: &'a View,
+    /// Of this operator.
+    pub holder: &'a str,
+    /// Why something that was planned could not be done.
+    pub failure: Option<&'a str>,
+}
+
+impl Report<'_> {
+    /// With times of transition as in `before`, so that nothing new gives the same status.
+    pub fn status(&self, before: Option<&ClusterStatus>, now: Timestamp) -> ClusterStatus {
+        let Self { cluster, plan, view, .. } = self;
+        let image = view.image.as_deref();
+        let counts = image.map(count);
+        let known = before.map(|status| &status.conditions[..]).unwrap_or_default();
+        let count_pods = |matches: fn(&&BrokerPod) -> bool| {
+            i32::try_from(plan.pods.iter().filter(matches).count()).unwrap_or(i32::MAX)
+        };
+        let outdated = match &plan.roll {
+            Roll::Done => 0,
+            Roll::LeftToOthers { outdated } | Roll::Restart { outdated, .. } | Roll::Waiting { outdated, .. } => {
+                *outdated
+            }
+        };
+        ClusterStatus {
+            observed_generation: cluster.generation,
+            conditions: conditions(known, self.findings(counts), cluster.generation, now),
+            cluster_id: image.map(|image| image.cluster_id.to_string()),
+            replicas: count_pods(|_| true),
+            ready_replicas: count_pods(|pod| pod.is_ready),
+            updated_replicas: count_pods(|_| true) - i32::try_from(outdated).unwrap_or(0),
+            selector: Some(selector(&cluster.key.name)),
+            controller: image
+                .map(|image| ControllerStatus { holder: self.holder.to_owned(), epoch: image.controller_epoch.0 }),
+            partitions: counts,
+            brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
+            listeners: listeners(cluster),
+        }
+    }
+
+    fn findings(&self, counts: Option<PartitionCounts>) -> Vec<Finding> {
+        vec![
+            self.ready(counts),
+            about_partitions(condition::AVAILABLE, reason::BELOW_MIN_ISR, counts, |counts| {
+                (counts.under_min_isr, "below their minimum of in-sync replicas")
+            }),
+            about_partitions(condition::FULLY_REPLICATED, reason::REPLICAS_OUT_OF_SYNC, counts, |counts| {
+                (counts.under_replicated, "with a replica that is not in sync")
+            }),
+            self.up_to_date(),
+            self.reconciled(),
+        ]
+    }
+
+    fn ready(&self, counts: Option<PartitionCounts>) -> Finding {
+        let no = |reason, message: String| Finding::new(condition::READY, false, reason, message);
+        if self.view.handle.is_none() {
+            let problem = self.view.problem.as_deref().unwrap_or("the controller of the cluster is starting");
+            return no(reason::NO_CONTROLLER, problem.to_owned());
+        }
+        let ready = self.plan.pods.iter().filter(|pod| pod.is_ready).count();
+        let offline = counts.map_or(0, |counts| counts.offline);
+        if offline > 0 {
+            return no(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));
+        }
+        if ready == 0 {
+            return no(reason::WAITING_FOR_BROKERS, "no broker serves".to_owned());
+        }
+        let wanted = self.cluster.spec.replicas;
+        if usize::try_from(wanted).is_ok_and(|wanted| ready < wanted) {
+            return no(reason::WAITING_FOR_BROKERS, format!("{ready} of {wanted} brokers serve"));
+        }
+        Finding::new(condition::READY, true, reason::AS_EXPECTED, format!("{ready} brokers serve"))
+    }
+
+    fn up_to_date(&self) -> Finding {
+        let no = |reason, message: String| Finding::new(condition::UP_TO_DATE, false, reason, message);
+        match &self.plan.roll {
+            Roll::Done => Finding::new(condition::UP_TO_DATE, true, reason::AS_EXPECTED, ""),
+            Roll::LeftToOthers { outdated } => {
+                no(reason::PODS_OUTDATED, format!("{outdated} brokers to restart: delete their pods one at a time"))
+            }
+            Roll::Restart { pod, outdated } => {
+                no(reason::ROLLING, format!("{outdated} brokers to restart; restarting broker {}", pod.broker))
+            }
+            Roll::Waiting { outdated, reason: why, is_blocked } => {
+                let reason = if *is_blocked { reason::ROLL_BLOCKED } else { reason::ROLLING };
+                no(reason, format!("{outdated} brokers to restart; waiting for {why}"))
+            }
+        }
+    }
+
+    fn reconciled(&self) -> Finding {
+        let no = |reason, message: &str| Finding::new(condition::RECONCILED, false, reason, message);
+        if let Some(failure) = self.failure {
+            return no(reason::FAILED, failure);
+        }
+        if self.cluster.spec.paused {
+            return no(reason::PAUSED, "spec.paused: objects are left as they are");
+        }
+        match &self.plan.scale.held {
+            Some(held) => no(reason::SCALE_DOWN_HELD, held),
+            None => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
+        }
+    }
+}
+
+fn about_partitions(
+    type_: &'static str,
+    reason: &'static str,
+    counts: Option<PartitionCounts>,
+    what: fn(PartitionCounts) -> (u32, &'static str),
+) -> Finding {
+    match counts.map(what) {
+        None => Finding::new(type_, Truth::Unknown, reason::UNKNOWN, "the controller has committed nothing yet"),
+        Some((0, _)) => Finding::new(type_, true, reason::AS_EXPECTED, ""),
+        Some((some, words)) => Finding::new(type_, false, reason, format!("{some} partitions {words}")),
+    }
+}
+
+fn count(image: &ClusterImage) -> PartitionCounts {
+    let mut counts = PartitionCounts { topics: clamp(image.topics.len()), ..PartitionCounts::default() };
+    for topic in image.topics.iter() {
+        let min = image.min_insync_replicas(topic);
+        for partition in &topic.partitions {
+            counts.total += 1;
+            counts.offline += u32::from(partition.leader.is_none());
+            // The last member stays in the ISR when it is gone: alive is what counts.
+            let alive = partition.isr.iter().filter(|id| image.brokers.get(id).is_some_and(|broker| !broker.fenced));
+            counts.under_min_isr += u32::from(alive.count() < min);
+            counts.under_replicated += u32::from(partition.isr.len() < partition.replicas.len());
+        }
+    }
+    counts
+}
+
+fn clamp(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn broker(pod: &BrokerPod, image: Option<&ClusterImage>) -> BrokerStatus {
+    let registered = image.and_then(|image| image.brokers.get(&pod.broker));
+    let state = match registered {
+        None => BrokerState::Pending,
+        Some(broker) if broker.fenced => BrokerState::Fenced,
+        Some(broker) if broker.in_controlled_shutdown => BrokerState::ShuttingDown,
+        Some(_) => BrokerState::Ready,
+    };
+    let BrokerId(id) = pod.broker;
+    let rack = registered.and_then(|broker| broker.rack.clone());
+    BrokerStatus { id, pod_name: pod.name.clone(), node: pod.node.clone(), rack, state }
+}
+
+fn listeners(cluster: &ValidCluster) -> Vec<ListenerStatus> {
+    let ClusterKey { namespace, name } = &cluster.key;
+    let status = |listener: &custom_resources::cluster::Listener| {
+        let outside = listener
+            .node_port
+            .as_ref()
+            .and_then(|ports| Some(format!("{}:{}", ports.advertised_host.as_ref()?, ports.bootstrap_port?)));
+        let inside = || format!("{}.{namespace}.svc:{}", names::bootstrap_service(name, listener), listener.port);
+        ListenerStatus {
+            name: listener.name.clone(),
+            type_: listener.type_.as_str().to_owned(),
+            bootstrap_servers: outside.unwrap_or_else(inside),
+        }
+    };
+    cluster.spec.listeners.iter().map(status).collect()
+}
+
+fn selector(name: &str) -> String {
+    let pairs: Vec<_> = pod_selector(name).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.join(",")
+}
+
+/// Of a cluster whose spec cannot be: what was known stays.
+pub fn invalid(
+    before: Option<&ClusterStatus>,
+    generation: Option<i64>,
+    message: &str,
+    now: Timestamp,
+) -> ClusterStatus {
+    let mut status = before.cloned().unwrap_or_default();
+    let finding = Finding::new(condition::RECONCILED, false, reason::INVALID_SPEC, message);
+    let told = conditions(&status.conditions, vec![finding], generation, now);
+    status.conditions.retain(|known| known.type_ != condition::RECONCILED);
+    status.conditions.extend(told);
+    status.observed_generation = generation;
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::image, *};
+
+    #[test]
+    fn partitions_are_counted_by_what_clients_feel() {
+        let image =
+            image(3, &[2], &[&[(&[0, 1, 2], &[0, 1, 2]), (&[0, 1, 2], &[0, 2]), (&[2], &[2]), (&[0, 1], &[0, 1])]]);
+        let counts = count(&image);
+        assert_eq!((counts.topics, counts.total, counts.offline), (1, 4, 1));
+        assert_eq!((counts.under_min_isr, counts.under_replicated), (2, 1));
+    }
+}

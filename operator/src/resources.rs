@@ -1,0 +1,56 @@
+//! Objects of Kubernetes as a cluster needs them: pure builders, one file per kind.
+//!
+//! Every object names its cluster by a label, has the Cluster as its owner and says by whom it is managed.
+
+pub mod broker_config;
+pub mod config_map;
+pub mod names;
+pub mod pod_disruption_budget;
+pub mod secret;
+pub mod service;
+pub mod service_account;
+pub mod stateful_set;
+
+#[cfg(test)]
+mod tests;
+
+use crate::valid_cluster::{ClusterKey, ValidCluster};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::BTreeMap;
+
+/// By this label the operator finds what belongs to a cluster; its value is the cluster's name.
+pub const CLUSTER_LABEL: &str = "weir.dev/cluster";
+/// Hash of the configuration that pods read only when they start.
+pub const CONFIG_HASH_ANNOTATION: &str = "weir.dev/config-hash";
+/// Who owns the fields that the operator applies.
+pub const FIELD_MANAGER: &str = "weir-operator";
+
+/// Of every object of a cluster.
+pub fn labels(name: &str) -> BTreeMap<String, String> {
+    [
+        ("app.kubernetes.io/name", "weir"),
+        ("app.kubernetes.io/instance", name),
+        ("app.kubernetes.io/managed-by", FIELD_MANAGER),
+        (CLUSTER_LABEL, name),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// What the pods of brokers have and nothing else.
+pub fn pod_selector(name: &str) -> BTreeMap<String, String> {
+    [(CLUSTER_LABEL, name), ("app.kubernetes.io/component", "broker")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn metadata(cluster: &ValidCluster, name: String) -> ObjectMeta {
+    let ClusterKey { namespace, name: cluster_name } = &cluster.key;
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(namespace.clone()),
+        labels: Some(labels(cluster_name)),
+        owner_references: Some(vec![cluster.owner.clone()]),
+        ..ObjectMeta::default()
+    }
+}

@@ -1,0 +1,87 @@
+//! The configuration file of a cluster's brokers: the same for all. What differs between brokers is on their command line.
+
+use crate::valid_cluster::ValidCluster;
+use custom_resources::cluster::ports;
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
+
+/// The listener by which brokers reach each other.
+pub const REPLICATION_LISTENER: &str = "REPLICATION";
+
+/// In Java's `.properties` format, sorted, so that the same spec gives the same bytes.
+pub fn render(cluster: &ValidCluster) -> String {
+    let mut properties = own(cluster);
+    for (key, value) in &cluster.spec.config {
+        properties.insert(key.clone(), value.to_string());
+    }
+    let mut text = format!("# Of the cluster {}, written by the operator.\n", cluster.key);
+    for (key, value) in properties {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{key}={}", Escaped(&value));
+    }
+    text
+}
+
+fn own(cluster: &ValidCluster) -> BTreeMap<String, String> {
+    let topics = cluster.topics;
+    let names = || cluster.spec.listeners.iter().map(|listener| (listener.name.to_uppercase(), listener.port));
+    let all = || names().chain([(REPLICATION_LISTENER.to_owned(), ports::REPLICATION)]);
+    let listeners: Vec<_> = all().map(|(name, port)| format!("{name}://:{port}")).collect();
+    let protocols: Vec<_> = all().map(|(name, _)| format!("{name}:PLAINTEXT")).collect();
+    [
+        ("listeners", listeners.join(",")),
+        ("listener.security.protocol.map", protocols.join(",")),
+        ("inter.broker.listener.name", REPLICATION_LISTENER.to_owned()),
+        ("num.partitions", topics.partitions.to_string()),
+        ("default.replication.factor", topics.replicas.to_string()),
+        ("min.insync.replicas", topics.min_in_sync_replicas.to_string()),
+        // A name misspelt by a client is an error, not a topic.
+        ("auto.create.topics.enable", "false".to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
+}
+
+/// A value as `java.util.Properties.load` reads it back.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, character) in self.0.chars().enumerate() {
+            match character {
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\x0c' => f.write_str("\\f")?,
+                ' ' if index == 0 => f.write_str("\\ ")?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::valid_cluster::tests::valid;
+
+    #[test]
+    fn values_of_people_stay_one_line_and_one_value() {
+        let cluster = valid(
+            r#"{storage: {size: 1Gi}, config: {log.cleanup.policy: " a\nlisteners=X://:1\\", log.retention.hours: 12}}"#,
+        );
+        let text = render(&cluster);
+        assert!(text.contains("\nlog.cleanup.policy=\\ a\\nlisteners=X://:1\\\\\n"), "{text}");
+        assert!(text.contains("\nlog.retention.hours=12\n"), "{text}");
+    }
+
+    #[test]
+    fn people_may_have_topics_made_by_their_first_use() {
+        let text = render(&valid("{storage: {size: 1Gi}, config: {auto.create.topics.enable: 'true'}}"));
+        assert!(text.contains("\nauto.create.topics.enable=true\n") && !text.contains("=false"), "{text}");
+    }
+}

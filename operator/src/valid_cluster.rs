@@ -1,0 +1,195 @@
+//! A `Cluster` with everything decided that its spec leaves open. Later steps see nothing else.
+
+use custom_resources::{
+    Cluster, ClusterSpec,
+    cluster::{LONGEST_NAME, Listener, MOST_BROKERS, ports},
+};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::SignedDuration};
+use kube::Resource as _;
+use std::{collections::BTreeSet, time::Duration};
+use thiserror::Error;
+
+/// What the operator was started with and its objects depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// Image of brokers whose Cluster names none.
+    pub broker_image: String,
+    /// HOST:PORT at which brokers reach the operator.
+    pub control_plane: String,
+}
+
+/// In which cluster of Kubernetes an object is, and its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterKey {
+    pub namespace: String,
+    pub name: String,
+}
+
+impl std::fmt::Display for ClusterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValidCluster {
+    pub key: ClusterKey,
+    pub uid: String,
+    pub generation: Option<i64>,
+    pub owner: OwnerReference,
+    pub image: String,
+    pub control_plane: String,
+    pub topics: TopicDefaults,
+    pub session_timeout: Duration,
+    pub deletion_undo_window: Duration,
+    /// For what needs no decision.
+    pub spec: ClusterSpec,
+}
+
+/// `topicDefaults`, complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicDefaults {
+    pub partitions: i32,
+    pub replicas: i16,
+    pub min_in_sync_replicas: i16,
+}
+
+/// The API server refuses most of these; one whose definition is older lets them through.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidCluster {
+    #[error("the object has no {0}: it was not read from an API server")]
+    Incomplete(&'static str),
+    #[error("the name has {0} characters, {LONGEST_NAME} are allowed")]
+    LongName(usize),
+    #[error("replicas is {0}, allowed is 1 to {MOST_BROKERS}")]
+    Replicas(i32),
+    #[error("{field} is '{value}', which is no duration such as 4500ms or 10m")]
+    Duration { field: &'static str, value: String },
+    #[error("topicDefaults.replicas is {replicas}, there are {brokers} brokers")]
+    TooManyReplicas { replicas: i16, brokers: i32 },
+    #[error("topicDefaults.minInSyncReplicas is {min}, topics have {replicas} replicas")]
+    MinInSync { min: i16, replicas: i16 },
+    #[error("listeners: there is none")]
+    NoListener,
+    #[error("listeners: {0} is taken by another, or by the broker itself")]
+    ListenerTaken(String),
+}
+
+impl ValidCluster {
+    pub fn new(cluster: &Cluster, defaults: &Defaults) -> Result<Self, InvalidCluster> {
+        let meta = cluster.meta();
+        let owner = cluster.controller_owner_ref(&()).ok_or(InvalidCluster::Incomplete("uid"))?;
+        let name = meta.name.clone().ok_or(InvalidCluster::Incomplete("name"))?;
+        let namespace = meta.namespace.clone().ok_or(InvalidCluster::Incomplete("namespace"))?;
+        let spec = &cluster.spec;
+        if name.len() > LONGEST_NAME {
+            return Err(InvalidCluster::LongName(name.len()));
+        }
+        if !(1..=MOST_BROKERS).contains(&spec.replicas) {
+            return Err(InvalidCluster::Replicas(spec.replicas));
+        }
+        check_listeners(&spec.listeners)?;
+        Ok(Self {
+            key: ClusterKey { namespace, name },
+            uid: owner.uid.clone(),
+            generation: meta.generation,
+            owner,
+            image: spec.image.clone().unwrap_or_else(|| defaults.broker_image.clone()),
+            control_plane: defaults.control_plane.clone(),
+            topics: topic_defaults(spec)?,
+            session_timeout: duration("failover.sessionTimeout", &spec.failover.session_timeout)?,
+            deletion_undo_window: duration("deletionUndoWindow", &spec.deletion_undo_window)?,
+            spec: spec.clone(),
+        })
+    }
+}
+
+fn check_listeners(listeners: &[Listener]) -> Result<(), InvalidCluster> {
+    if listeners.is_empty() {
+        return Err(InvalidCluster::NoListener);
+    }
+    let mut names = BTreeSet::from(["replication", "controller", "admin"]);
+    let mut taken = BTreeSet::from([ports::REPLICATION, ports::ADMIN, ports::CONTROL_PLANE]);
+    for listener in listeners {
+        if !names.insert(&listener.name) || !taken.insert(listener.port) {
+            return Err(InvalidCluster::ListenerTaken(format!("{} with port {}", listener.name, listener.port)));
+        }
+    }
+    Ok(())
+}
+
+fn topic_defaults(spec: &ClusterSpec) -> Result<TopicDefaults, InvalidCluster> {
+    let given = spec.topic_defaults.clone().unwrap_or_default();
+    let brokers = spec.replicas;
+    let replicas = given.replicas.unwrap_or_else(|| i16::try_from(brokers.min(3)).unwrap_or(3));
+    if i32::from(replicas) > brokers {
+        return Err(InvalidCluster::TooManyReplicas { replicas, brokers });
+    }
+    // Two of two would stop acks=all with the first broker that restarts.
+    let min = given.min_in_sync_replicas.unwrap_or(if replicas >= 3 { 2 } else { 1 });
+    if min > replicas {
+        return Err(InvalidCluster::MinInSync { min, replicas });
+    }
+    Ok(TopicDefaults { partitions: given.partitions.unwrap_or(1), replicas, min_in_sync_replicas: min })
+}
+
+fn duration(field: &'static str, value: &str) -> Result<Duration, InvalidCluster> {
+    let invalid = || InvalidCluster::Duration { field, value: value.to_owned() };
+    let parsed: SignedDuration = value.parse().map_err(|_| invalid())?;
+    Duration::try_from(parsed).map_err(|_| invalid())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn defaults() -> Defaults {
+        Defaults { broker_image: "weir-broker:1".to_owned(), control_plane: "weir-operator.weir.svc:9090".to_owned() }
+    }
+
+    /// As an API server would return it.
+    pub(crate) fn cluster(spec: &str) -> Cluster {
+        serde_yaml::from_str(&format!(
+            "apiVersion: weir.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: events, namespace: shop, generation: 1, uid: 6f0d0a1e-52d5-4c7e-9a51-7d7c7c2b3a10}}\nspec: {spec}"
+        ))
+        .unwrap()
+    }
+
+    pub(crate) fn valid(spec: &str) -> ValidCluster {
+        ValidCluster::new(&cluster(spec), &defaults()).unwrap()
+    }
+
+    #[test]
+    fn defaults_of_topics_follow_the_number_of_brokers() {
+        for (brokers, replicas, min) in [(1, 1, 1), (2, 2, 1), (3, 3, 2), (9, 3, 2)] {
+            let topics = valid(&format!("{{replicas: {brokers}, storage: {{size: 1Gi}}}}")).topics;
+            assert_eq!((topics.replicas, topics.min_in_sync_replicas), (replicas, min), "{brokers} brokers");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_field() {
+        let refused = [
+            ("{replicas: 0, storage: {size: 1Gi}}", "replicas is 0"),
+            ("{replicas: 2, topicDefaults: {replicas: 3}, storage: {size: 1Gi}}", "topicDefaults.replicas is 3"),
+            ("{topicDefaults: {replicas: 2, minInSyncReplicas: 3}, storage: {size: 1Gi}}", "minInSyncReplicas is 3"),
+            ("{failover: {sessionTimeout: soon}, storage: {size: 1Gi}}", "failover.sessionTimeout is 'soon'"),
+            ("{deletionUndoWindow: -1s, storage: {size: 1Gi}}", "deletionUndoWindow is '-1s'"),
+            ("{listeners: [], storage: {size: 1Gi}}", "there is none"),
+            ("{listeners: [{name: a, port: 9093}], storage: {size: 1Gi}}", "a with port 9093"),
+            ("{listeners: [{name: a, port: 1}, {name: b, port: 1}], storage: {size: 1Gi}}", "b with port 1"),
+        ];
+        for (spec, reason) in refused {
+            let error = ValidCluster::new(&cluster(spec), &defaults()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn durations_are_those_of_kubernetes() {
+        let read = |text| duration("f", text);
+        assert_eq!(read("4500ms"), Ok(Duration::from_millis(4500)));
+        assert_eq!(read("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(read("0s"), Ok(Duration::ZERO));
+    }
+}
