@@ -2,9 +2,23 @@
 
 use arc_swap::ArcSwap;
 use controller::ClusterImage;
-use model::ClusterId;
-use std::sync::Arc;
-use tokio::sync::watch;
+use model::{BrokerId, ClusterId};
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::watch, time::Instant};
+
+/// How long a reader that wants the newest image waits while one is made ready. Past that the one before is good enough.
+const PATIENCE_FOR_COMING: Duration = Duration::from_millis(100);
+
+/// Longer than any client takes to look for the new leaders of what a lost broker led.
+const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 
 /// Cheap to clone; all clones show the same image.
 ///
@@ -19,6 +33,10 @@ pub(crate) struct MetadataCache {
 struct Shared {
     current: ArcSwap<ClusterImage>,
     changes: watch::Sender<Arc<ClusterImage>>,
+    /// Another image is committed and not yet shown.
+    is_coming: AtomicBool,
+    /// Brokers that were fenced lately, and when that was seen.
+    lately_fenced: Mutex<BTreeMap<BrokerId, Instant>>,
 }
 
 impl MetadataCache {
@@ -26,11 +44,34 @@ impl MetadataCache {
     pub(crate) fn new(cluster_id: ClusterId) -> Self {
         let empty = Arc::new(ClusterImage::empty(cluster_id));
         let changes = watch::Sender::new(Arc::clone(&empty));
-        Self { shared: Arc::new(Shared { current: ArcSwap::new(empty), changes }) }
+        let shared = Shared {
+            current: ArcSwap::new(empty),
+            changes,
+            is_coming: AtomicBool::new(false),
+            lately_fenced: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn current(&self) -> Arc<ClusterImage> {
         self.shared.current.load_full()
+    }
+
+    /// The same, or the next one where that is about to be shown: a client that lost its leader asks in that very moment, and may
+    /// not ask again for a second.
+    pub(crate) async fn newest(&self) -> Arc<ClusterImage> {
+        let mut changes = self.subscribe();
+        if self.shared.is_coming.load(Ordering::Acquire) {
+            // The sender lives as long as this; whichever image is there by then is the answer.
+            let _ = tokio::time::timeout(PATIENCE_FOR_COMING, changes.changed()).await;
+        }
+        self.current()
+    }
+
+    /// Whether the broker was fenced in the last seconds.
+    pub(crate) fn was_fenced_lately(&self, broker: BrokerId) -> bool {
+        let lately = self.shared.lately_fenced.lock();
+        lately.get(&broker).is_some_and(|at| at.elapsed() < REMEMBERED_FOR)
     }
 
     /// Sees every newest image, not every image: several changes may have come between two looks.
@@ -38,9 +79,87 @@ impl MetadataCache {
         self.shared.changes.subscribe()
     }
 
+    /// An image is about to be made ready and published. Only the host of the control plane calls this.
+    pub(crate) fn announce(&self) {
+        self.shared.is_coming.store(true, Ordering::Release);
+    }
+
     /// Only the host of the control plane calls this.
     pub(crate) fn publish(&self, image: Arc<ClusterImage>) {
+        self.remember_fenced(&image);
         self.shared.current.store(Arc::clone(&image));
+        self.shared.is_coming.store(false, Ordering::Release);
         self.shared.changes.send_replace(image);
+    }
+
+    fn remember_fenced(&self, next: &ClusterImage) {
+        let now = Instant::now();
+        let before = self.current();
+        let mut lately = self.shared.lately_fenced.lock();
+        lately.retain(|_, at| now - *at < REMEMBERED_FOR);
+        let served = |id| before.brokers.get(id).is_some_and(|broker| !broker.fenced);
+        let fenced = next.brokers.values().filter(|broker| broker.fenced && served(&broker.id));
+        lately.extend(fenced.map(|broker| (broker.id, now)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use controller::image::BrokerRegistration;
+    use futures_util::FutureExt as _;
+    use model::{BrokerEpoch, Incarnation, MetadataVersion};
+
+    const LOST: BrokerId = BrokerId(2);
+
+    fn image(version: u64, fenced: bool) -> Arc<ClusterImage> {
+        let mut image = ClusterImage::empty(ClusterId::from("c"));
+        image.metadata_version = MetadataVersion(version);
+        let broker = BrokerRegistration {
+            id: LOST,
+            epoch: BrokerEpoch(1),
+            incarnation: Incarnation(uuid::Uuid::from_u128(1)),
+            log_life: None,
+            rack: None,
+            endpoints: Vec::new(),
+            fenced,
+            in_controlled_shutdown: false,
+        };
+        Arc::make_mut(&mut image.brokers).insert(LOST, broker);
+        Arc::new(image)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_while_an_image_is_made_ready_gets_it() {
+        let cache = MetadataCache::new(ClusterId::from("c"));
+        cache.publish(image(1, false));
+        assert_eq!(cache.newest().now_or_never().map(|image| image.metadata_version.0), Some(1));
+        cache.announce();
+        let mut asking = Box::pin(cache.newest());
+        assert!(futures_util::poll!(&mut asking).is_pending());
+        cache.publish(image(2, false));
+        assert_eq!(asking.await.metadata_version.0, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_for_an_image_that_does_not_become_ready() {
+        let cache = MetadataCache::new(ClusterId::from("c"));
+        cache.publish(image(1, false));
+        cache.announce();
+        let began = Instant::now();
+        assert_eq!(cache.newest().await.metadata_version.0, 1);
+        assert_eq!(began.elapsed(), PATIENCE_FOR_COMING);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn broker_is_remembered_for_a_while_after_it_was_fenced() {
+        let cache = MetadataCache::new(ClusterId::from("c"));
+        cache.publish(image(1, true));
+        assert!(!cache.was_fenced_lately(LOST), "it never served");
+        cache.publish(image(2, false));
+        cache.publish(image(3, true));
+        assert!(cache.was_fenced_lately(LOST));
+        tokio::time::advance(REMEMBERED_FOR).await;
+        assert!(!cache.was_fenced_lately(LOST));
     }
 }

@@ -3,12 +3,12 @@
 use super::{
     RequestContext, error_codes,
     topic_words::{
-        CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, PartitionView, TOPIC_OPERATIONS, controller_id, model_topic,
-        reachable_brokers, text, wire_brokers, wire_topic,
+        CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, PartitionView, TOPIC_OPERATIONS, brokers_where, controller_id,
+        model_topic, text, wire_brokers, wire_topic,
     },
 };
 use crate::control_plane::create_on_demand;
-use controller::{ClusterImage, TopicImage, topic_name};
+use controller::{ClusterImage, TopicImage, image::BrokerRegistration, topic_name};
 use kafka_protocol::{
     ResponseError as Code,
     messages::{
@@ -21,7 +21,7 @@ use model::{TopicId, TopicName};
 use std::collections::BTreeSet;
 
 pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
-    let image = context.broker.metadata.current();
+    let image = context.broker.metadata.newest().await;
     let topics = match &request.topics {
         Some(topics) if uses_what_the_version_lacks(topics, context.version) => {
             return refuse(topics);
@@ -34,7 +34,10 @@ pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -
         }
         _ => image.topics.iter().map(|topic| known_topic(topic, context, &request, &image)).collect(),
     };
-    let brokers = reachable_brokers(&image, context).map(|(broker, endpoint)| {
+    // librdkafka (2.12) ends a broker that it is told of no more, and has the partitions of it wait for its next look, up to a
+    // second later, though the same answer says who leads them. So a lost one stays in the list until they have moved.
+    let listed = |broker: &BrokerRegistration| !broker.fenced || context.broker.metadata.was_fenced_lately(broker.id);
+    let brokers = brokers_where(&image, context, listed).map(|(broker, endpoint)| {
         MetadataResponseBroker::default()
             .with_node_id(WireBrokerId(broker.id.0))
             .with_host(text(&*endpoint.host))

@@ -102,8 +102,16 @@ pub(super) fn reachable_brokers<'a>(
     context: &'a ConnectionContext,
 ) -> impl Iterator<Item = (&'a BrokerRegistration, &'a Endpoint)> {
     // One that is about to stop still serves what nobody else can.
-    let alive = image.brokers.values().filter(|broker| !broker.fenced);
-    alive.filter_map(|broker| Some((broker, broker.endpoint(context.listener.as_str())?)))
+    brokers_where(image, context, |broker| !broker.fenced)
+}
+
+pub(super) fn brokers_where<'a>(
+    image: &'a ClusterImage,
+    context: &'a ConnectionContext,
+    wanted: impl Fn(&BrokerRegistration) -> bool,
+) -> impl Iterator<Item = (&'a BrokerRegistration, &'a Endpoint)> {
+    let wanted = image.brokers.values().filter(move |broker| wanted(broker));
+    wanted.filter_map(|broker| Some((broker, broker.endpoint(context.listener.as_str())?)))
 }
 
 /// Any live broker may stand for the controller: it passes decisions on. Clients look the id up among the brokers they
