@@ -118,6 +118,12 @@ impl Admin {
         Ok(partitions.iter().map(|partition| (partition.leader_id.0, partition.isr_nodes.len())).collect())
     }
 
+    /// Of every partition there is, its leader (−1: none).
+    pub(crate) fn leaders(&mut self) -> Result<Vec<i32>> {
+        let answer = self.metadata(None)?;
+        Ok(answer.topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.leader_id.0).collect())
+    }
+
     fn grow_topic(&mut self, name: &str, partitions: i32) -> Result<()> {
         let name = TopicName(StrBytes::from_string(name.into()));
         let topic = CreatePartitionsTopic::default().with_name(name).with_count(partitions).with_assignments(None);

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod consume;
+mod controller;
 mod failover;
 mod java;
 mod librdkafka;
@@ -186,6 +187,7 @@ pub(crate) fn cases() -> Vec<Case> {
         start::cases(),
         replication::cases(),
         failover::cases(),
+        controller::cases(),
     ]
     .into_iter()
     .flatten()

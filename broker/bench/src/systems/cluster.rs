@@ -36,7 +36,8 @@ pub(crate) enum Member {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     nodes: Vec<Node>,
-    controller: Option<Server>,
+    /// Where it is a process of its own.
+    controller: Option<Node>,
 }
 
 #[derive(Debug)]
@@ -54,11 +55,13 @@ impl Cluster {
         let address = |id: usize| at(PORTS * id as u16);
         let member = |member: Member| Program::Member { program: Box::new(program.clone()), member };
         let is_kafka = matches!(program, Program::Kafka { .. });
-        let controller = if is_kafka {
-            None
-        } else {
-            Some(Server::start(&member(Member::Controller), base, &folder.join("controller"))?)
-        };
+        let mut controller = (!is_kafka).then(|| Node {
+            program: member(Member::Controller),
+            address: base,
+            folder: folder.join("controller"),
+            server: None,
+        });
+        controller.as_mut().map(Node::start).transpose()?;
         let voters: Vec<_> = (1..=NODES).map(|id| at(PORTS * id as u16 + 1)).collect();
         let nodes = (1..=NODES).map(|id| {
             let kind = if is_kafka {
@@ -99,8 +102,21 @@ impl Cluster {
 
     /// Processes that are up, the controller's among them.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        let brokers = self.nodes.iter().filter_map(|node| node.server.as_ref());
-        brokers.chain(&self.controller).map(Server::pid).collect()
+        let nodes = self.nodes.iter().chain(&self.controller);
+        nodes.filter_map(|node| node.server.as_ref()).map(Server::pid).collect()
+    }
+
+    /// Of the controller's process.
+    pub(crate) fn controller_pid(&self) -> Result<u32> {
+        let server = self.controller.as_ref().and_then(|controller| controller.server.as_ref());
+        Ok(server.context("the controller is no process of its own")?.pid())
+    }
+
+    /// Ends the controller as a crash does, and starts it again.
+    pub(crate) fn crash_controller(&mut self) -> Result<()> {
+        let controller = self.controller.as_mut().context("the controller is no process of its own")?;
+        controller.server.take().context("the controller is down already")?.kill()?;
+        controller.start()
     }
 
     /// What a broker used since its start.
