@@ -11,6 +11,7 @@
 //! A folder is ours by its identity file. Without one only an empty folder is taken; whatever else is there was put there
 //! by somebody who would not want it mixed with ours.
 
+use crate::whole_file;
 use model::{BrokerId, ClusterId};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -204,7 +205,8 @@ fn foreign(path: &Path, witness: String) -> Result<(), DataFolderError> {
 }
 
 fn is_unfinished_identity(name: &str) -> bool {
-    name.strip_suffix(".tmp") == Some(IDENTITY_FILE)
+    // The latter from before there was one way to replace files.
+    Path::new(name) == whole_file::unfinished(Path::new(IDENTITY_FILE)) || name == "weir.json.tmp"
 }
 
 fn lock(path: &Path) -> Result<File, DataFolderError> {
@@ -264,18 +266,13 @@ fn read_identity(path: &Path) -> Result<Option<Identity>, DataFolderError> {
     Ok(Some(serde_json::from_slice(&bytes).map_err(damaged)?))
 }
 
-/// Whole or not at all, also when the machine dies: the file is flushed before it gets its name.
 fn write_identity(path: &Path, identity: &Identity) -> Result<(), DataFolderError> {
-    let write = || -> io::Result<()> {
-        let unfinished = path.join(format!("{IDENTITY_FILE}.tmp"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&serde_json::to_vec(identity)?)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path.join(IDENTITY_FILE))?;
-        File::open(path)?.sync_all()
+    let write = || -> io::Result<File> {
+        let mut content = serde_json::to_vec(identity)?;
+        content.push(b'\n');
+        whole_file::replace(&path.join(IDENTITY_FILE), &content)
     };
-    write().map_err(|error| failed(path, "write to it", error, "check the space and the rights of this user"))
+    write().map(drop).map_err(|error| failed(path, "write to it", error, "check the space and the rights of this user"))
 }
 
 fn check_wanted(path: &Path, identity: &Identity, wanted: &Wanted) -> Result<(), DataFolderError> {

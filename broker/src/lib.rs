@@ -27,6 +27,7 @@ mod running;
 mod server;
 pub mod shutdown;
 pub mod telemetry;
+mod whole_file;
 
 pub use api::{ServedApi, served_apis};
 pub use running::{RunningBroker, RunningController};

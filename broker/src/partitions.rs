@@ -217,6 +217,22 @@ impl Partitions {
         self.host.recovering.load(Ordering::Acquire)
     }
 
+    /// Replicas held, and those of them whose log is still to be recovered.
+    pub(crate) fn recovery(&self) -> (usize, usize) {
+        let topics = self.host.topics.read();
+        let (mut held, mut to_recover) = (0, 0);
+        let are_recovering = self.are_recovering();
+        for topic in topics.by_name.values() {
+            let partitions = topic.partitions.read();
+            let there = partitions.iter().flatten();
+            held += there.clone().count();
+            if are_recovering {
+                to_recover += there.filter(|partition| partition.state() == State::Recovering).count();
+            }
+        }
+        (held, to_recover)
+    }
+
     /// Resolves when no log is in doubt any more. Partitions serve as soon as each is recovered, not only then.
     pub(crate) async fn recovered(&self) {
         let mut all_serve = true;

@@ -5,8 +5,8 @@ use controller::{
     errors::{ConfigError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError, UnregisterError},
     requests::{
         AlterConfigs, AlterPartitions, AlteredPartition, BrokerSession, ConfigResource, CreatePartitions, CreateTopics,
-        CreatedTopic, DeleteTopics, DeletedTopic, ElectLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker,
-        Reply, Request, RestoredTopic, TopicReference, UpdateFeatures,
+        CreatedTopic, DeleteTopics, DeletedTopic, DescribedBroker, ElectLeaders, ProducerIdBlock, ReassignPartitions,
+        RegisterBroker, Reply, Request, RestoredTopic, TopicReference, UpdateFeatures,
     },
 };
 use model::{BrokerEpoch, BrokerId, ProducerId, TopicName, TopicPartition};
@@ -102,6 +102,11 @@ impl ControllerHandle {
 
     pub async fn unregister_broker(&self, id: BrokerId) -> Result<Result<(), UnregisterError>, ControllerError> {
         call!(self, Request::UnregisterBroker(id), Reply::BrokerUnregistered)
+    }
+
+    /// Who is alive, and how each broker is doing.
+    pub async fn describe_brokers(&self) -> Result<Vec<DescribedBroker>, ControllerError> {
+        call!(self, Request::DescribeBrokers, Reply::BrokersDescribed)
     }
 
     pub async fn alter_partitions(

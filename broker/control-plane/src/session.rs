@@ -11,6 +11,6 @@ mod tests;
 mod updates;
 
 pub use admission::{Admission, Admitting, Directory, NotAdmitted};
-pub use client::{Registrar, RemoteController, SessionError, SessionState};
+pub use client::{Condition, Registrar, RemoteController, SessionError, SessionState};
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;

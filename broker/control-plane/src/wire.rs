@@ -2,8 +2,11 @@
 
 #![allow(missing_debug_implementations, unreachable_pub, reason = "generated")]
 
-use controller::requests::RegisterBroker;
-use model::{BrokerId, Incarnation, LogLife};
+use controller::{
+    BrokerCondition,
+    requests::{BrokerSession, RegisterBroker},
+};
+use model::{BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion};
 
 tonic::include_proto!("weir.control_plane.v1");
 
@@ -60,6 +63,29 @@ impl Registration {
             rack: self.rack.clone(),
             endpoints: endpoints.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl Heartbeat {
+    pub(crate) fn of(applied_version: u64, condition: BrokerCondition) -> Self {
+        let BrokerCondition { controller_epoch, free_bytes, total_bytes, logs, logs_to_recover } = condition;
+        let controller_epoch = controller_epoch.0;
+        Self { applied_version, controller_epoch, free_bytes, total_bytes, logs, logs_to_recover }
+    }
+
+    pub(crate) fn heartbeat(&self, broker: BrokerSession) -> controller::Heartbeat {
+        controller::Heartbeat {
+            id: broker.id,
+            epoch: broker.epoch,
+            applied: MetadataVersion(self.applied_version),
+            condition: BrokerCondition {
+                controller_epoch: ControllerEpoch(self.controller_epoch),
+                free_bytes: self.free_bytes,
+                total_bytes: self.total_bytes,
+                logs: self.logs,
+                logs_to_recover: self.logs_to_recover,
+            },
+        }
     }
 }
 

@@ -11,16 +11,17 @@ use crate::{
     clock::Clock,
     config::{BrokerConfig, Role},
     metadata_cache::MetadataCache,
+    partitions::Partitions,
     running::Failure,
 };
-use ::control_plane::session::{Registrar, RemoteController, SessionState, client, client::TokenFile};
+use ::control_plane::session::{Condition, Registrar, RemoteController, SessionState, client, client::TokenFile};
 use anyhow::{Context, ensure};
 use controller::{
-    ClusterImage,
+    BrokerCondition, ClusterImage,
     requests::{BrokerSession as Life, RegisterBroker},
 };
 use model::{BrokerId, ClusterId, Incarnation};
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// How long a request waits for a controller to come back, or for another to take over.
@@ -29,6 +30,28 @@ const CALL_PATIENCE: Duration = Duration::from_secs(5);
 const HAND_OVER_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a stop waits until the controller has heard the farewell.
 const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How this broker is doing.
+#[derive(Debug)]
+struct Own {
+    data_dir: PathBuf,
+    partitions: Partitions,
+}
+
+impl Condition for Own {
+    fn now(&self) -> BrokerCondition {
+        let volume = rustix::fs::statvfs(&self.data_dir).ok();
+        let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
+        let (logs, logs_to_recover) = self.partitions.recovery();
+        BrokerCondition {
+            free_bytes: volume.as_ref().map(|volume| bytes(volume.f_bavail, volume.f_frsize)),
+            total_bytes: volume.map(|volume| bytes(volume.f_blocks, volume.f_frsize)),
+            logs: u32::try_from(logs).unwrap_or(u32::MAX),
+            logs_to_recover: u32::try_from(logs_to_recover).unwrap_or(u32::MAX),
+            ..BrokerCondition::default()
+        }
+    }
+}
 
 /// The running session.
 #[derive(Debug)]
@@ -83,6 +106,7 @@ impl BrokerSession {
             },
             highest_epoch: epoch.highest(),
             heartbeat_interval: config.cluster.heartbeat_interval,
+            condition: Arc::new(Own { data_dir: config.data_dir.clone(), partitions: broker.partitions.clone() }),
             call_patience: CALL_PATIENCE,
         };
         let keeps = matches!(config.role, Role::Broker { .. });
@@ -140,4 +164,24 @@ fn leads_what_others_could(image: &ClusterImage, me: BrokerId) -> bool {
     let partitions = image.topics.iter().flat_map(|topic| &topic.partitions);
     let mut led = partitions.filter(|partition| partition.leader == Some(me));
     led.any(|partition| partition.isr.iter().any(|id| *id != me && image.is_usable(*id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fixture::Fixture;
+
+    #[tokio::test]
+    async fn a_broker_says_what_it_holds_and_how_much_room_is_left() {
+        let broker = Fixture::start().await;
+        broker.topic("orders", 3, &[]).await;
+        broker.append("orders", 0, &["a"]).await;
+        let condition = |broker: &Fixture| {
+            let partitions = broker.broker().partitions.clone();
+            Own { data_dir: broker.folder.path().to_owned(), partitions }.now()
+        };
+        let now = condition(&broker);
+        assert_eq!((now.logs, now.logs_to_recover), (3, 0));
+        assert!(now.free_bytes.is_some_and(|free| free > 0) && now.free_bytes <= now.total_bytes);
+    }
 }

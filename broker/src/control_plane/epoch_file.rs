@@ -13,12 +13,13 @@
 //! The higher of the valid slots counts; a new epoch overwrites the other one. So no write can damage what counts, and
 //! none needs room on the disk: a full one must not keep a broker from following the controller that makes room.
 
+use crate::whole_file;
 use anyhow::{Context, bail};
 use crc_fast::CrcAlgorithm::Crc32Iscsi;
 use model::ControllerEpoch;
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind},
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -41,7 +42,7 @@ impl EpochFile {
         let path = data_dir.join(FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => make(data_dir, &path).context("make the file")?,
+            Err(error) if error.kind() == ErrorKind::NotFound => make(&path).context("make the file")?,
             Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
         };
         let valid = (0..).zip(bytes.chunks(SLOT)).filter_map(|(slot, bytes)| Some((read_slot(bytes)?, slot)));
@@ -72,14 +73,9 @@ impl EpochFile {
     }
 }
 
-fn make(data_dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
+fn make(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = [slot(ControllerEpoch(0)), slot(ControllerEpoch(0))].concat();
-    let unfinished = path.with_extension("unfinished");
-    let mut file = File::create(&unfinished)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    File::open(data_dir)?.sync_all()?;
+    whole_file::replace(path, &bytes)?;
     Ok(bytes)
 }
 

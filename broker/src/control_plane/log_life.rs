@@ -1,11 +1,12 @@
 //! The life of this broker's logs: random bytes in `<data-dir>/log-life` that stay the same as long as the logs have all they
 //! ever had. The controller lets a broker that comes back lead only what it cannot have lost.
 
+use crate::whole_file;
 use anyhow::Context;
 use model::LogLife;
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Write},
+    fs,
+    io::{self, ErrorKind},
     path::Path,
 };
 use uuid::Uuid;
@@ -20,8 +21,8 @@ pub(super) fn of(data_dir: &Path, are_whole: bool, fresh: Uuid) -> anyhow::Resul
     if let Some(before) = before.filter(|_| are_whole) {
         return Ok(Some(LogLife(before)));
     }
-    match write(data_dir, &path, fresh) {
-        Ok(()) => Ok(Some(LogLife(fresh))),
+    match whole_file::replace(&path, format!("{fresh}\n").as_bytes()) {
+        Ok(_) => Ok(Some(LogLife(fresh))),
         Err(error) => {
             tracing::warn!(%error, "the life of the logs cannot be written, other replicas are preferred to those here");
             end(data_dir)
@@ -33,20 +34,12 @@ pub(super) fn of(data_dir: &Path, are_whole: bool, fresh: Uuid) -> anyhow::Resul
 
 /// Something of the logs was lost while the broker runs: the next start must not claim otherwise.
 pub(crate) fn end(data_dir: &Path) -> io::Result<()> {
-    match fs::remove_file(data_dir.join(FILE)) {
+    let path = data_dir.join(FILE);
+    match fs::remove_file(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => File::open(data_dir)?.sync_all(),
+        Ok(()) => whole_file::sync_folder_of(&path),
     }
-}
-
-fn write(data_dir: &Path, path: &Path, life: Uuid) -> io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let mut file = File::create(&unfinished)?;
-    writeln!(file, "{life}")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    File::open(data_dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
 //! journal is replaced by an empty one the same way. A crash between the two leaves changes in the journal that the
 //! snapshot already has; recovery skips them.
 //!
+//! What was there before stays as `….previous`: a snapshot that the disk damaged is made again from the one before and the
+//! journal that led to it.
+//!
 //! A write that fails is cut off again. Where that fails too, or the sync did, nobody knows what the disk holds: the next
 //! commit starts with fresh files written from the last committed image, and is refused when that fails as well.
 
@@ -14,6 +17,7 @@ mod recovery;
 #[cfg(test)]
 mod tests;
 
+use crate::whole_file;
 use anyhow::{Context, ensure};
 use control_plane::{Commit, CommitError, LoadError, MetadataStore};
 use controller::{ClusterImage, MetadataRecord};
@@ -25,7 +29,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -140,6 +144,9 @@ impl Files {
                 );
                 files.committed = Arc::new(recovered.image);
                 files.resume(recovered.journal_length, recovered.torn_bytes).context("open the journal")?;
+                if recovered.is_damaged {
+                    files.rewrite().context("replace the damaged snapshot")?;
+                }
             }
         }
         Ok(files)
@@ -226,27 +233,34 @@ impl Files {
         let payload = serde_json::to_vec(&*self.committed)?;
         let mut bytes = frame::preamble(FileKind::Snapshot).to_vec();
         bytes.extend_from_slice(&frame::encode(self.committed.metadata_version, &payload));
-        self.replace(&self.snapshot_path(), &bytes)?;
+        self.keep_generation();
+        whole_file::replace(&self.snapshot_path(), &bytes)?;
         self.snapshot_bytes = bytes.len() as u64;
         self.replace_journal()
     }
 
     fn replace_journal(&mut self) -> io::Result<()> {
         self.journal = None;
-        let file = self.replace(&self.journal_path(), &frame::preamble(FileKind::Journal))?;
+        let file = whole_file::replace(&self.journal_path(), &frame::preamble(FileKind::Journal))?;
         self.journal = Some(Journal::new(file, PREAMBLE as u64));
         Ok(())
     }
 
-    /// Old or new content, never a mixture, whenever the machine stops.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<File> {
-        let unfinished = path.with_extension("unfinished");
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        File::open(&self.folder)?.sync_all()?;
-        Ok(file)
+    /// Names the files that are about to be replaced a second time. Without them everything works, until a disk fails.
+    fn keep_generation(&self) {
+        for path in [self.snapshot_path(), self.journal_path()] {
+            let previous = recovery::previous(&path);
+            let removed = match fs::remove_file(&previous) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+            match removed.and_then(|()| fs::hard_link(&path, &previous)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, path = %previous.display(), "previous metadata is not kept");
+                }
+                _ => {}
+            }
+        }
     }
 }
 

@@ -62,6 +62,7 @@ fn a_folder_with_something_else_is_refused_and_an_empty_volume_is_not() {
     fs::create_dir(parent.path().join("lost+found")).expect("make a folder");
     fs::write(parent.path().join(".gitignore"), "*").expect("write a file");
     fs::write(parent.path().join("weir.json.tmp"), "{").expect("write a file");
+    fs::write(parent.path().join("weir.json.unfinished"), "{").expect("write a file");
     drop(DataFolder::open(parent.path(), &wanted()).expect("opens"));
 
     let parent = folder();

@@ -17,13 +17,13 @@ use crate::{
 };
 use applier::{Applier, Work};
 use controller::{
-    ControllerError,
+    BrokerCondition, ControllerError,
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch};
 use reaching::{CONNECT_LIMIT, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -52,8 +52,14 @@ pub struct Registrar {
     pub highest_epoch: ControllerEpoch,
     /// Longest time between two heartbeats; there are several in each session timeout.
     pub heartbeat_interval: Duration,
+    pub condition: Arc<dyn Condition>,
     /// How long calls wait for a session, in which another controller may take over; then they fail until there is one.
     pub call_patience: Duration,
+}
+
+/// How the broker is doing, asked for each heartbeat. The controller epoch is the session's own matter.
+pub trait Condition: fmt::Debug + Send + Sync {
+    fn now(&self) -> BrokerCondition;
 }
 
 /// Whether a session is open.
@@ -255,7 +261,9 @@ impl Client {
         {
             let _ = ready.send(Ok(()));
         }
-        BrokerMessage { kind: Some(Sent::Heartbeat(Heartbeat { applied_version })) }
+        let controller_epoch = self.registrar.highest_epoch;
+        let condition = BrokerCondition { controller_epoch, ..self.registrar.condition.now() };
+        BrokerMessage { kind: Some(Sent::Heartbeat(Heartbeat::of(applied_version, condition))) }
     }
 
     fn ask(&mut self, call: Call) -> Option<BrokerMessage> {

@@ -7,12 +7,12 @@ use super::{
 use crate::{
     handle::ControllerHandle,
     wire::{
-        Answer, Ask, BrokerMessage, ControllerMessage, DescribeRequest, DescribeResponse, Refused, Registered,
+        self, Answer, Ask, BrokerMessage, ControllerMessage, DescribeRequest, DescribeResponse, Refused, Registered,
         Registration, broker_message, control_plane_server, controller_message::Kind,
     },
 };
 use controller::{
-    ControllerError, Heartbeat,
+    ControllerError,
     requests::{BrokerSession, Reply, Request},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
@@ -195,7 +195,7 @@ impl Session {
                 Some((id, reply)) = answers.next() => self.answer(id, &reply).await,
                 message = incoming.message(), if answers.len() < REQUESTS_AT_ONCE => match message {
                     Ok(Some(BrokerMessage { kind })) => match kind {
-                        Some(broker_message::Kind::Heartbeat(heartbeat)) => self.heard(heartbeat.applied_version).await,
+                        Some(broker_message::Kind::Heartbeat(heartbeat)) => self.heard(&heartbeat).await,
                         Some(broker_message::Kind::Ask(ask)) => {
                             answers.push(decide(self.server.controller.clone(), self.broker, ask));
                             Ok(())
@@ -213,9 +213,15 @@ impl Session {
         }
     }
 
-    async fn heard(&mut self, applied: u64) -> Result<(), Gone> {
-        let BrokerSession { id, epoch } = self.broker;
-        let heartbeat = Heartbeat { id, epoch, applied: MetadataVersion(applied) };
+    async fn heard(&mut self, said: &wire::Heartbeat) -> Result<(), Gone> {
+        let heartbeat = said.heartbeat(self.broker);
+        if let Some(own) =
+            self.server.updates.controller_epoch().filter(|own| *own < heartbeat.condition.controller_epoch)
+        {
+            let obeyed = heartbeat.condition.controller_epoch.0;
+            tracing::warn!(broker_id = %heartbeat.id, own = own.0, obeyed, "broker obeys a later controller, its session ends");
+            return Err(Gone);
+        }
         self.server.controller.heard(heartbeat).await.map_err(|_| Gone)
     }
 

@@ -5,7 +5,7 @@ mod admission;
 use super::{client::describe, *};
 use crate::{Commit, CommitError, ControllerHandle, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{
-    ClusterImage, ControllerError, SessionSettings, Settings,
+    BrokerCondition, ClusterImage, ControllerError, SessionSettings, Settings,
     requests::{CreateTopics, NewTopic, RegisterBroker},
 };
 use model::{BrokerId, ClusterId, ControllerEpoch, Incarnation, TopicId, TopicName};
@@ -15,6 +15,8 @@ use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
 };
+
+mod recorded;
 
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 
@@ -91,6 +93,21 @@ impl ControllerProcess {
     }
 }
 
+#[derive(Debug)]
+struct Well;
+
+impl Condition for Well {
+    fn now(&self) -> BrokerCondition {
+        BrokerCondition {
+            controller_epoch: ControllerEpoch(0),
+            free_bytes: Some(7 << 40),
+            total_bytes: Some(8 << 40),
+            logs: 1000,
+            logs_to_recover: 3,
+        }
+    }
+}
+
 fn registrar(address: SocketAddr, id: i32) -> Registrar {
     let registration = RegisterBroker {
         id: BrokerId(id),
@@ -111,6 +128,7 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
         registration,
         highest_epoch: ControllerEpoch(0),
         heartbeat_interval: Duration::from_secs(2),
+        condition: Arc::new(Well),
         call_patience: Duration::from_millis(100),
     }
 }
@@ -246,4 +264,20 @@ async fn calls_without_a_controller_fail_after_a_while() {
     controller.end().await;
     let refused = tokio::time::timeout(Duration::from_secs(20), first.handle().create_topics(topic("never"))).await;
     assert_eq!(refused.expect("is answered").unwrap_err(), ControllerError::Disconnected);
+}
+
+#[tokio::test]
+async fn controller_knows_how_its_brokers_are_doing() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    let epoch = seen.borrow().as_ref().unwrap().controller_epoch;
+    let described = first.handle().describe_brokers().await.unwrap().remove(0);
+    assert!(described.is_live && described.id == BrokerId(1));
+    let (applied, condition) = described.said.unwrap();
+    assert!(applied.0 > 0);
+    assert_eq!(condition, BrokerCondition { controller_epoch: epoch, ..Well.now() });
+    first.stop().await;
+    let gone = controller.handle.describe_brokers().await.unwrap().remove(0);
+    assert!(!gone.is_live);
 }

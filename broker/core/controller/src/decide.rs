@@ -64,6 +64,7 @@ impl Draft {
             Request::ReassignPartitions(request) => reassignment::decide(self, request),
             Request::UpdateFeatures(request) => features::decide(self, request),
             Request::AllocateProducerIds(least) => producer_ids::decide(self, *least),
+            Request::DescribeBrokers => liveness::describe(self, context),
         };
         self.close_change();
         reply

@@ -34,5 +34,5 @@ pub use image::{
     BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, Tombstone, TopicImage, TopicsImage,
 };
 pub use record::{ConfigChange, MetadataChange, MetadataRecord};
-pub use sessions::{Heartbeat, SessionSettings};
+pub use sessions::{BrokerCondition, Heartbeat, SessionSettings};
 pub use settings::{DELETION_UNDO_WINDOW, DefaultReplication, HandBack, Settings};

@@ -6,10 +6,11 @@ use crate::{
         UnregisterError,
     },
     image::{ConfigMap, Endpoint, PartitionImage},
+    sessions::BrokerCondition,
 };
 use model::{
-    BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, LogLife, PartitionEpoch, PartitionIndex, ProducerId, TopicId,
-    TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, LogLife, MetadataVersion, PartitionEpoch, PartitionIndex,
+    ProducerId, TopicId, TopicName, TopicPartition,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ pub enum Request {
     UpdateFeatures(UpdateFeatures),
     /// A block that begins at this id or above it.
     AllocateProducerIds(ProducerId),
+    /// How brokers are doing. Changes nothing.
+    DescribeBrokers,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,7 +55,20 @@ pub enum Reply {
     /// Either all updates are made, or none.
     FeaturesUpdated(Vec<(String, Result<(), FeatureError>)>),
     ProducerIds(ProducerIdBlock),
+    /// Every registered broker.
+    BrokersDescribed(Vec<DescribedBroker>),
     Refused(ControllerError),
+}
+
+/// A broker as this controller hears it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribedBroker {
+    pub id: BrokerId,
+    pub epoch: BrokerEpoch,
+    /// It has a session, and was heard of within the timeout.
+    pub is_live: bool,
+    /// The newest metadata it acts by, and what else it said last; `None` where this controller has not heard it.
+    pub said: Option<(MetadataVersion, BrokerCondition)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

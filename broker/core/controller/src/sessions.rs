@@ -8,7 +8,8 @@
 //! | it said that it goes | at once, however many go |
 //! | more than half of the other brokers seem lost at once | one more `timeout` in which none of them is heard: more often it is the controller that is cut off |
 
-use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, MonotonicTime};
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,28 @@ pub struct Heartbeat {
     pub epoch: BrokerEpoch,
     /// The newest metadata that the broker acts by.
     pub applied: MetadataVersion,
+    pub condition: BrokerCondition,
+}
+
+/// How a broker is doing. Nothing is decided by it here: it is for people, and for who restarts and drains brokers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerCondition {
+    /// The highest controller epoch that it has acted by.
+    pub controller_epoch: ControllerEpoch,
+    /// Of the volume of its data.
+    pub free_bytes: Option<u64>,
+    pub total_bytes: Option<u64>,
+    /// Replicas held, and those of which the log is still to be recovered from a crash.
+    pub logs: u32,
+    pub logs_to_recover: u32,
+}
+
+impl Default for BrokerCondition {
+    /// Of a broker that does not say.
+    fn default() -> Self {
+        let controller_epoch = ControllerEpoch(0);
+        Self { controller_epoch, free_bytes: None, total_bytes: None, logs: 0, logs_to_recover: 0 }
+    }
 }
 
 #[derive(Debug)]
@@ -51,12 +74,21 @@ struct Session {
     /// Its connection broke: when it is no longer waited for.
     given_up_at: Option<MonotonicTime>,
     applied: MetadataVersion,
+    condition: BrokerCondition,
 }
 
 impl Session {
     fn unheard(epoch: BrokerEpoch, now: MonotonicTime) -> Self {
         let applied = MetadataVersion(0);
-        Self { epoch, last_heard: now, was_heard: false, has_departed: false, given_up_at: None, applied }
+        Self {
+            epoch,
+            last_heard: now,
+            was_heard: false,
+            has_departed: false,
+            given_up_at: None,
+            applied,
+            condition: BrokerCondition::default(),
+        }
     }
 }
 
@@ -67,7 +99,7 @@ impl Sessions {
 
     /// Begins a session, or goes on with it. What an earlier life of the broker sends late changes nothing.
     pub(crate) fn heard(&mut self, heartbeat: Heartbeat, now: MonotonicTime) {
-        let Heartbeat { id, epoch, applied } = heartbeat;
+        let Heartbeat { id, epoch, applied, condition } = heartbeat;
         match self.by_broker.get_mut(&id) {
             Some(session) if session.epoch > epoch => {}
             Some(session) if session.epoch == epoch => {
@@ -76,9 +108,10 @@ impl Sessions {
                 session.has_departed = false;
                 session.given_up_at = None;
                 session.applied = session.applied.max(applied);
+                session.condition = condition;
             }
             _ => {
-                let session = Session { applied, was_heard: true, ..Session::unheard(epoch, now) };
+                let session = Session { applied, condition, was_heard: true, ..Session::unheard(epoch, now) };
                 self.by_broker.insert(id, session);
             }
         }
@@ -122,6 +155,12 @@ impl Sessions {
 
     pub(crate) fn applied(&self, id: BrokerId, epoch: BrokerEpoch) -> Option<MetadataVersion> {
         self.by_broker.get(&id).filter(|session| session.epoch == epoch).map(|session| session.applied)
+    }
+
+    /// What the broker said last, in the life that it is in. `None` where this controller has not heard it yet.
+    pub(crate) fn condition(&self, id: BrokerId, epoch: BrokerEpoch) -> Option<(MetadataVersion, BrokerCondition)> {
+        let session = self.by_broker.get(&id).filter(|session| session.epoch == epoch && session.was_heard)?;
+        Some((session.applied, session.condition))
     }
 
     /// Those of the brokers (which the image has as alive) that are to be fenced now.

@@ -8,7 +8,7 @@ use super::{
     place::Place,
 };
 use controller::{
-    ClusterImage, Heartbeat, IsrError,
+    BrokerCondition, ClusterImage, Heartbeat, IsrError,
     errors::AfterIsrError,
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
@@ -167,7 +167,12 @@ impl World {
         let controller = Node::Controller(self.newest_controller);
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let message = match node.epoch {
-            Some(epoch) => Message::Heartbeat(Heartbeat { id: node.id, epoch, applied: node.version() }),
+            Some(epoch) => Message::Heartbeat(Heartbeat {
+                id: node.id,
+                epoch,
+                applied: node.version(),
+                condition: BrokerCondition::default(),
+            }),
             None => Message::Register(RegisterBroker {
                 id: node.id,
                 incarnation: node.incarnation,

@@ -112,6 +112,13 @@ pub(super) fn read(file: &[u8], position: usize) -> Found<'_> {
     Found::Broken { damaged }
 }
 
+/// What the header of a frame says, whatever its payload is.
+pub(super) fn version_at(file: &[u8], position: usize) -> Option<MetadataVersion> {
+    let header = file.get(position..position.checked_add(HEADER)?)?;
+    let version = u64::from_be_bytes(header[4..12].try_into().ok()?);
+    (u32_at(header, 16)? == checksum(&header[..16])).then_some(MetadataVersion(version))
+}
+
 fn valid_frame(file: &[u8], position: usize) -> Option<Found<'_>> {
     let header = file.get(position..position.checked_add(HEADER)?)?;
     if u32_at(header, 16)? != checksum(&header[..16]) {

@@ -3,7 +3,11 @@
 use super::frame::{self, FileKind, Found, PREAMBLE};
 use anyhow::{Context, bail, ensure};
 use controller::{ClusterImage, MetadataChange};
-use std::{fs, io, path::Path};
+use model::MetadataVersion;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 #[derive(Debug)]
 pub(super) struct Recovered {
@@ -12,6 +16,8 @@ pub(super) struct Recovered {
     pub(super) journal_length: Option<u64>,
     /// Bytes of a write that a crash cut short, at the end of the journal.
     pub(super) torn_bytes: u64,
+    /// The snapshot is not what was written; the image comes from the one before.
+    pub(super) is_damaged: bool,
 }
 
 /// `None` when the folder holds no metadata.
@@ -26,7 +32,10 @@ pub(super) fn recover(snapshot: &Path, journal: &Path) -> anyhow::Result<Option<
         );
         return Ok(None);
     };
-    let mut image = read_snapshot(&snapshot_bytes).with_context(|| format!("read {}", snapshot.display()))?;
+    let read = read_snapshot(&snapshot_bytes);
+    let is_damaged = read.is_err();
+    let made_again = |error| made_again(&snapshot_bytes, snapshot, journal).with_context(|| format!("{error:#}"));
+    let mut image = read.or_else(made_again).with_context(|| format!("read {}", snapshot.display()))?;
     let Some(journal_bytes) = journal_bytes else {
         // The journal is made after the first snapshot and replaced, never removed.
         ensure!(
@@ -35,13 +44,14 @@ pub(super) fn recover(snapshot: &Path, journal: &Path) -> anyhow::Result<Option<
             journal.display(),
             image.metadata_version
         );
-        return Ok(Some(Recovered { image, journal_length: None, torn_bytes: 0 }));
+        return Ok(Some(Recovered { image, journal_length: None, torn_bytes: 0, is_damaged }));
     };
-    let length = replay(&journal_bytes, &mut image).with_context(|| format!("read {}", journal.display()))?;
+    let length = replay(&journal_bytes, &mut image, None).with_context(|| format!("read {}", journal.display()))?;
     Ok(Some(Recovered {
         image,
         journal_length: Some(length as u64),
         torn_bytes: (journal_bytes.len() - length) as u64,
+        is_damaged,
     }))
 }
 
@@ -66,8 +76,27 @@ fn read_snapshot(file: &[u8]) -> anyhow::Result<ClusterImage> {
     Ok(image)
 }
 
-/// Applies what the snapshot does not have yet; returns the length of the valid part.
-fn replay(file: &[u8], image: &mut ClusterImage) -> anyhow::Result<usize> {
+/// Where the generation before is.
+pub(super) fn previous(path: &Path) -> PathBuf {
+    path.with_extension("previous")
+}
+
+/// A damaged snapshot from the one before it, and the changes that led from there to it.
+fn made_again(damaged: &[u8], snapshot: &Path, journal: &Path) -> anyhow::Result<ClusterImage> {
+    let version = frame::version_at(damaged, PREAMBLE).context("nobody knows of which version it was")?;
+    let (snapshot, journal) = (previous(snapshot), previous(journal));
+    let (Some(before), Some(changes)) = (read_if_present(&snapshot)?, read_if_present(&journal)?) else {
+        bail!("there is none from before");
+    };
+    let mut image = read_snapshot(&before).with_context(|| format!("read {}", snapshot.display()))?;
+    replay(&changes, &mut image, Some(version)).with_context(|| format!("read {}", journal.display()))?;
+    ensure!(image.metadata_version == version, "{} ends at version {}", journal.display(), image.metadata_version);
+    tracing::error!(%version, "the metadata's snapshot is damaged and was made again from the one before: look after the disk");
+    Ok(image)
+}
+
+/// Applies what the snapshot does not have yet, up to a version; returns the length of the valid part.
+fn replay(file: &[u8], image: &mut ClusterImage, last: Option<MetadataVersion>) -> anyhow::Result<usize> {
     frame::check_preamble(file, FileKind::Journal)?;
     let mut position = PREAMBLE;
     loop {
@@ -81,7 +110,9 @@ fn replay(file: &[u8], image: &mut ClusterImage) -> anyhow::Result<usize> {
                 let changes: Vec<MetadataChange> =
                     serde_json::from_slice(payload).with_context(|| format!("parse the changes at byte {position}"))?;
                 let known = image.metadata_version;
-                for change in changes.iter().filter(|change| change.version > known) {
+                // Beyond the last stands what was written and not committed: its sync failed.
+                let is_due = |version| version > known && last.is_none_or(|last| version <= last);
+                for change in changes.iter().filter(|change| is_due(change.version)) {
                     image.apply(change).with_context(|| format!("apply the changes at byte {position}"))?;
                 }
                 position = end;

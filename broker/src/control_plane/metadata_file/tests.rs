@@ -149,6 +149,54 @@ fn a_damaged_or_missing_snapshot_is_refused() {
 }
 
 #[test]
+fn a_damaged_snapshot_is_made_again_from_the_generation_before() {
+    let (folder, images) = written(3);
+    let mut files = open(folder.path()).unwrap();
+    files.rewrite().unwrap();
+    for next in 4..=5 {
+        let commit = change(&files, next);
+        files.commit(commit).unwrap();
+    }
+    let newest = files.committed.clone();
+    let bytes = fs::read(snapshot(folder.path())).unwrap();
+    let kept: Vec<_> = ["snapshot", "snapshot.previous", "journal", "journal.previous"]
+        .map(|name| folder.path().join("metadata").join(name))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .to_vec();
+    let begin_again = |position: usize| {
+        // As new files: the names of one generation may be those of another.
+        for (path, content) in &kept {
+            fs::remove_file(path).ok();
+            fs::write(path, content).unwrap();
+        }
+        let mut damaged = bytes.clone();
+        damaged[position] ^= 0x10;
+        fs::write(snapshot(folder.path()), &damaged).unwrap();
+    };
+    for position in PREAMBLE + frame::HEADER..bytes.len() {
+        begin_again(position);
+        assert_eq!(open(folder.path()).unwrap().committed, newest, "byte {position}");
+        fs::remove_file(folder.path().join("metadata/snapshot.previous")).unwrap();
+        assert_eq!(open(folder.path()).unwrap().committed, newest, "the snapshot is whole again");
+    }
+    // What was written and not committed is not taken for what led to the snapshot.
+    begin_again(bytes.len() - 1);
+    let previous = folder.path().join("metadata/journal.previous");
+    let uncommitted = MetadataRecord::ProducerIdsReserved { next: ProducerId(77) };
+    let uncommitted = MetadataChange { version: images[3].metadata_version.next(), records: vec![uncommitted] };
+    let payload = serde_json::to_vec(&[&uncommitted]).unwrap();
+    let whole = fs::read(&previous).unwrap();
+    fs::write(&previous, [&whole[..], &frame::encode(uncommitted.version, &payload)].concat()).unwrap();
+    assert_eq!(open(folder.path()).unwrap().committed, newest);
+    // Less than what led to it is refused.
+    begin_again(bytes.len() - 1);
+    fs::write(&previous, &whole[..whole.len() - 1]).unwrap();
+    assert!(message(open(folder.path())).contains("snapshot is damaged"));
+    fs::remove_file(&previous).unwrap();
+    assert!(message(open(folder.path())).contains("snapshot is damaged"));
+}
+
+#[test]
 fn a_missing_journal_is_refused_once_there_were_changes() {
     let (folder, _) = written(1);
     let mut files = open(folder.path()).unwrap();

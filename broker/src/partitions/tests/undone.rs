@@ -15,7 +15,9 @@ async fn restore(broker: &Fixture, id: TopicId) -> Result<TopicId, TopicError> {
 
 fn resting(broker: &Fixture) -> Vec<PathBuf> {
     let entries = fs::read_dir(broker.folder.path()).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.to_str().unwrap().ends_with("-tombstone")).collect()
+    let mut resting: Vec<_> = entries.filter(|path| path.to_str().unwrap().ends_with("-tombstone")).collect();
+    resting.sort();
+    resting
 }
 
 /// Three records in one partition of two, and the topic deleted.

@@ -61,3 +61,13 @@ async fn search_for_an_offset_waits() {
     let latest = answer_after(&gate, broker.latest_offset("orders", 0)).await;
     assert_eq!(latest, (0, 1));
 }
+
+#[tokio::test]
+async fn progress_of_the_recovery_is_told() {
+    let (broker, gate) = recovering().await;
+    broker.topic("others", 2, &[]).await;
+    assert_eq!(broker.broker().partitions.recovery(), (3, 1));
+    gate.open();
+    broker.broker().partitions.recovered().await;
+    assert_eq!(broker.broker().partitions.recovery(), (3, 0));
+}

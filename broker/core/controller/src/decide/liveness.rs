@@ -5,7 +5,7 @@ use crate::{
     errors::ControllerError,
     image::BrokerRegistration,
     record::MetadataRecord,
-    requests::{BrokerSession, RegisterBroker, Reply},
+    requests::{BrokerSession, DescribedBroker, RegisterBroker, Reply},
 };
 use model::{BrokerEpoch, BrokerId};
 
@@ -66,6 +66,16 @@ pub(super) fn unregister(draft: &mut Draft, id: BrokerId) -> Reply {
     }
     draft.add(MetadataRecord::BrokerUnregistered { id });
     Reply::BrokerUnregistered(Ok(()))
+}
+
+pub(super) fn describe(draft: &Draft, context: &Context<'_>) -> Reply {
+    let described = draft.image().brokers.values().map(|BrokerRegistration { id, epoch, .. }| DescribedBroker {
+        id: *id,
+        epoch: *epoch,
+        is_live: context.sessions.is_live(*id, *epoch, context.now),
+        said: context.sessions.condition(*id, *epoch),
+    });
+    Reply::BrokersDescribed(described.collect())
 }
 
 pub(super) fn fence(draft: &mut Draft, brokers: &[(BrokerId, BrokerEpoch)]) {

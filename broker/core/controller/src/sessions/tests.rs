@@ -9,7 +9,7 @@ fn at(ms: u64) -> MonotonicTime {
 }
 
 fn heartbeat(id: i32) -> Heartbeat {
-    Heartbeat { id: BrokerId(id), epoch: EPOCH, applied: MetadataVersion(1) }
+    Heartbeat { id: BrokerId(id), epoch: EPOCH, applied: MetadataVersion(1), condition: BrokerCondition::default() }
 }
 
 /// Brokers 1 to `count`, all heard at 0.

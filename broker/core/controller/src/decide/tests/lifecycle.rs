@@ -4,7 +4,7 @@ mod eligible;
 
 use super::*;
 use crate::{
-    ControllerError, Heartbeat, IsrError, PartitionImage, SessionSettings,
+    BrokerCondition, ControllerError, Heartbeat, IsrError, PartitionImage, SessionSettings,
     requests::{AlterPartitions, BrokerSession, IsrProposal},
     settings::HandBack,
 };
@@ -95,7 +95,7 @@ impl Live {
     fn heard(&mut self, id: i32) {
         let BrokerSession { id, epoch } = self.session(id);
         let applied = self.controller.committed().metadata_version;
-        self.handle(Event::Heard(Heartbeat { id, epoch, applied }));
+        self.handle(Event::Heard(Heartbeat { id, epoch, applied, condition: BrokerCondition::default() }));
     }
 
     /// The process ends: its connection breaks.
@@ -200,9 +200,9 @@ fn broker_is_unfenced_only_once_it_has_its_own_registration() {
     let Reply::BrokerRegistered(epoch) = live.register(1, 99) else { panic!("not registered") };
     let id = BrokerId(1);
     let before = MetadataVersion(u64::try_from(epoch.0).unwrap() - 1);
-    live.handle(Event::Heard(Heartbeat { id, epoch, applied: before }));
+    live.handle(Event::Heard(Heartbeat { id, epoch, applied: before, condition: BrokerCondition::default() }));
     assert!(live.fenced(1));
-    live.handle(Event::Heard(Heartbeat { id, epoch, applied: before.next() }));
+    live.handle(Event::Heard(Heartbeat { id, epoch, applied: before.next(), condition: BrokerCondition::default() }));
     assert!(!live.fenced(1));
 }
 
