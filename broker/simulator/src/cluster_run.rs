@@ -234,6 +234,11 @@ impl World {
 
     /// What is not yet as it should be when nothing fails.
     fn unrest(&self) -> String {
+        let cluster = self.unrest_of_cluster();
+        if cluster.is_empty() { self.unrest_of_group().unwrap_or_default() } else { cluster }
+    }
+
+    fn unrest_of_cluster(&self) -> String {
         let image = &self.store.image;
         let fenced: Vec<BrokerId> = image.brokers.values().filter(|one| one.fenced).map(|one| one.id).collect();
         if !fenced.is_empty() {
@@ -245,7 +250,7 @@ impl World {
         let mut states = Place::all(self.setup.partitions).filter_map(|place| Some((place, place.state_in(image)?)));
         match states.find(|(_, state)| state.isr.len() < state.replicas.len()) {
             Some((place, state)) => format!("{place} is {state:?}"),
-            None => self.unrest_of_group().unwrap_or_default(),
+            None => String::new(),
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) struct Remains {
     pub(super) slow_by_ms: u64,
     /// What the shell last wrote into its manifest; older than the logs.
     pub(super) entries: BTreeMap<Place, ManifestEntry>,
-    highest_controller_epoch: Option<ControllerEpoch>,
+    pub(super) highest_controller_epoch: Option<ControllerEpoch>,
     /// How the last process ended.
     pub(super) crash: Option<Crash>,
     /// None before the first start, and once the machine was lost.
@@ -149,16 +149,20 @@ impl World {
                 let partitions: Vec<_> = self.brokers[&id].partitions.keys().copied().collect();
                 partitions.into_iter().for_each(|partition| self.fetch_next(id, partition));
             }
-            Timer::Wait => self.end_waits(id),
             Timer::Commit => {}
         }
     }
 
     /// The disk died under the process.
     pub(super) fn bury(&mut self, id: i32) {
-        if self.remains.get(&id).is_some_and(|remains| remains.is_doomed && remains.disk.is_crashed()) {
+        if self.is_dead(id) {
             self.crash_broker(id, Crash::Process);
         }
+    }
+
+    /// What is left of the step in which it died does not happen.
+    pub(super) fn is_dead(&self, id: i32) -> bool {
+        self.remains.get(&id).is_some_and(|remains| remains.is_doomed && remains.disk.is_crashed())
     }
 
     /// Heartbeat or registration, a look at the followers, proposals, fetches that were lost.
@@ -168,20 +172,24 @@ impl World {
         let Some(node) = self.brokers.get_mut(&id) else { return };
         let message = match node.epoch {
             Some(epoch) => Message::Heartbeat(Heartbeat { id: node.id, epoch, applied: node.version() }),
-            None => Message::Register(RegisterBroker {
-                id: node.id,
-                incarnation: node.incarnation,
-                log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
-                serves_at_once: false,
-                rack: None,
-                endpoints: Vec::new(),
-            }),
+            None => Message::Register {
+                request: RegisterBroker {
+                    id: node.id,
+                    incarnation: node.incarnation,
+                    log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
+                    serves_at_once: false,
+                    rack: None,
+                    endpoints: Vec::new(),
+                },
+                obeyed: self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch),
+            },
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
             node.altering = None;
             node.partitions.values_mut().filter_map(|one| one.leader()).for_each(replication::Leader::proposal_lost);
         }
         self.network.send(Node::Broker(id), controller, message, &mut self.random);
+        self.end_waits(id);
         self.check_followers(id);
         self.propose(id);
         self.coordinate(id);
@@ -280,6 +288,7 @@ impl World {
         }
         node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
+        self.history.acts_by(node.id, node.incarnation, image.controller_epoch, image.metadata_version);
         for place in Place::all(self.setup.partitions) {
             if let Some(state) = place.state_in(image).filter(|state| state.replicas.contains(&BrokerId(id))) {
                 self.assign(id, place, assignment(state));

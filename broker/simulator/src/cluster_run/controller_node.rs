@@ -95,7 +95,7 @@ impl World {
             }
             Timer::Commit => self.commit_ends(index),
             Timer::Rise => self.start_controller(index),
-            Timer::Next | Timer::Wait => {}
+            Timer::Next => {}
         }
     }
 
@@ -104,7 +104,12 @@ impl World {
         let event = match message {
             Message::Heartbeat(heartbeat) => Event::Heard(heartbeat),
             Message::Broken(session) => Event::Disconnected(session),
-            Message::Register(register) => {
+            Message::Register { request: register, obeyed } => {
+                let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
+                if own.is_some_and(|own| obeyed.is_some_and(|obeyed| own < obeyed)) {
+                    // Another has taken over, or what this one knows is of before.
+                    return;
+                }
                 let asked = Asked::Registration { broker, incarnation: register.incarnation };
                 self.request(index, asked, Request::RegisterBroker(register))
             }
@@ -262,6 +267,15 @@ impl World {
             _ => return,
         };
         self.network.send(Node::Controller(index), Node::Broker(broker), message, &mut self.random);
+    }
+
+    /// All that run or would come back end; a new one takes over.
+    pub(super) fn replace_controllers(&mut self) {
+        for index in 0..=self.newest_controller {
+            self.controllers.remove(&index);
+            self.network.end_life(Node::Controller(index));
+        }
+        self.start_controller(self.newest_controller + 1);
     }
 
     pub(super) fn crash_controller(&mut self, index: usize) {

@@ -62,6 +62,7 @@ impl World {
                 let fails_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
                 self.store.ailment = Ailment { fails_once_in, slow_by_ms: 1 + self.fate.below(4000) };
             }
+            Fault::RollBackStore => self.roll_back_the_store(),
             Fault::RestartMember => {
                 let member = self.any_member();
                 self.restart_member(member);

@@ -132,6 +132,9 @@ impl World {
 
     /// After every step: what became committed is told to the history, and to the producers that wait for it.
     pub(super) fn publish(&mut self, id: i32, index: Place) {
+        if self.is_dead(id) {
+            return;
+        }
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };

@@ -41,6 +41,7 @@ pub enum Fault {
     CrashControllerAtStep,
     SecondController,
     BadStore,
+    RollBackStore,
     // Clients.
     RestartMember,
     PauseMember,
@@ -75,6 +76,7 @@ const ODDS: &[(Fault, u64)] = &[
     (Fault::CrashControllerAtStep, 2),
     (Fault::SecondController, 1),
     (Fault::BadStore, 1),
+    (Fault::RollBackStore, 1),
     (Fault::RestartMember, 2),
     (Fault::PauseMember, 2),
     (Fault::LetMemberLeave, 2),

@@ -59,7 +59,9 @@ impl fmt::Display for Node {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Register(one) => write!(f, "register {:?}, log life {:?}", one.incarnation, one.log_life),
+            Self::Register { request, obeyed } => {
+                write!(f, "register {:?}, {:?}, obeyed {obeyed:?}", request.incarnation, request.log_life)
+            }
             Self::Heartbeat(one) => write!(f, "heartbeat of epoch {}, acts by {}", one.epoch.0, one.applied.0),
             Self::Alter(alter) => {
                 write!(f, "alter of broker epoch {}:", alter.broker_epoch.0)?;

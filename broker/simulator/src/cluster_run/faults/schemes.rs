@@ -1,6 +1,7 @@
 //! Faults that follow on each other, where chance alone would seldom have them meet.
 
 mod isr_changes;
+mod rolled_back_store;
 mod truncation;
 
 use super::super::{World, message::Node, place::Place};
