@@ -244,11 +244,14 @@ impl World {
         if !fenced.is_empty() {
             return format!("brokers {fenced:?} are fenced");
         }
+        if let Some(id) = (1..=self.setup.brokers).find(|id| self.brokers.get(id).is_none_or(|node| node.is_to_stop)) {
+            return format!("broker {id} is away");
+        }
         if let Some((id, _)) = self.remains.iter().find(|(_, remains)| remains.is_damaged) {
             return format!("the disk of broker {id} is damaged");
         }
         let mut states = Place::all(self.setup.partitions).filter_map(|place| Some((place, place.state_in(image)?)));
-        match states.find(|(_, state)| state.isr.len() < state.replicas.len()) {
+        match states.find(|(_, state)| state.isr.len() < state.replicas.len() || state.is_being_reassigned()) {
             Some((place, state)) => format!("{place} is {state:?}"),
             None => String::new(),
         }

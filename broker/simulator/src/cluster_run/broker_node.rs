@@ -16,7 +16,7 @@ use model::{
     BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, MonotonicTime,
     mistakes::{Mistake, is_made},
 };
-use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
+use partition_log::{Crash, Disk as _, ManifestEntry, memory_disk::MemoryDisk};
 use replication::{Assignment, Proposal, ProposalRefused};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,6 +38,8 @@ pub(super) struct BrokerNode {
     pub(super) partitions: BTreeMap<Place, SimulatedPartition>,
     /// Proposals that wait for an answer, and since when.
     altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
+    /// Somebody wants it to stop, once others lead what it leads.
+    pub(super) is_to_stop: bool,
 }
 
 /// What outlives a process.
@@ -54,8 +56,10 @@ pub(super) struct Remains {
     /// What the shell last wrote into its manifest; older than the logs.
     pub(super) entries: BTreeMap<Place, ManifestEntry>,
     pub(super) highest_controller_epoch: Option<ControllerEpoch>,
-    /// How the last process ended.
+    /// How the last process ended, if it did not stop by itself.
     pub(super) crash: Option<Crash>,
+    /// It did, and closed its logs.
+    pub(super) is_clean: bool,
     /// None before the first start, and once the machine was lost.
     pub(super) log_life: Option<LogLife>,
     /// Logs that were not opened since the machine was lost.
@@ -98,6 +102,9 @@ impl World {
                 Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
             };
         }
+        if remains.is_clean {
+            remains.disk = remains.disk.after_process_death();
+        }
         remains.is_doomed = false;
         if remains.is_full {
             remains.fill(self.random.below(300));
@@ -111,6 +118,7 @@ impl World {
             image: None,
             partitions: BTreeMap::new(),
             altering: None,
+            is_to_stop: false,
         };
         self.trace.story(self.network.now, format_args!("broker {id} starts, {:?}", remains.log_life));
         self.brokers.insert(id, node);
@@ -122,17 +130,45 @@ impl World {
             // Also of a machine on which the broker does not run.
             let remains = self.remains.entry(id).or_default();
             remains.crash = Some(crash);
+            remains.is_clean = false;
             remains.log_life = None;
             remains.in_doubt = Place::all(self.setup.partitions).collect();
         }
         let Some(node) = self.brokers.remove(&id) else { return };
         self.trace.story(self.network.now, format_args!("broker {id} dies: {crash:?}"));
-        if let Some(epoch) = node.epoch {
-            let broken = Message::Broken(BrokerSession { id: node.id, epoch });
-            let controller = Node::Controller(self.newest_controller);
-            self.network.send(Node::Broker(id), controller, broken, &mut self.random);
+        let remains = self.remains.entry(id).or_default();
+        (remains.crash, remains.is_clean) = (Some(crash), false);
+        self.end_broker(&node, Message::Broken);
+    }
+
+    /// Others lead what it led: it closes its logs and goes.
+    fn may_stop(&mut self, id: i32, epoch: BrokerEpoch) {
+        if self.brokers.get(&id).is_none_or(|node| !node.is_to_stop || node.epoch != Some(epoch)) {
+            return;
         }
-        self.remains.entry(id).or_default().crash = Some(crash);
+        let Some(mut node) = self.brokers.remove(&id) else { return };
+        let remains = self.remains.entry(id).or_default();
+        for (place, partition) in &mut node.partitions {
+            match partition.log.close() {
+                Ok(entry) => drop(remains.entries.insert(*place, entry)),
+                Err(_) => {
+                    self.brokers.insert(id, node);
+                    return self.crash_broker(id, Crash::Process);
+                }
+            }
+        }
+        (remains.crash, remains.is_clean) = (None, true);
+        self.trace.story(self.network.now, format_args!("broker {id} stops"));
+        self.end_broker(&node, Message::Departed);
+    }
+
+    fn end_broker(&mut self, node: &BrokerNode, says: fn(BrokerSession) -> Message) {
+        let id = node.id.0;
+        if let Some(epoch) = node.epoch {
+            let said = says(BrokerSession { id: node.id, epoch });
+            let controller = Node::Controller(self.newest_controller);
+            self.network.send(Node::Broker(id), controller, said, &mut self.random);
+        }
         self.network.end_life(Node::Broker(id));
         let wait = Duration::from_millis(50 + self.random.below(6000));
         self.network.set_timer(Node::Broker(id), wait, Timer::Rise);
@@ -188,7 +224,11 @@ impl World {
             node.altering = None;
             node.partitions.values_mut().filter_map(|one| one.leader()).for_each(replication::Leader::proposal_lost);
         }
+        let stops = node.epoch.filter(|_| node.is_to_stop).map(|epoch| BrokerSession { id: node.id, epoch });
         self.network.send(Node::Broker(id), controller, message, &mut self.random);
+        if let Some(session) = stops {
+            self.network.send(Node::Broker(id), controller, Message::BeginShutdown(session), &mut self.random);
+        }
         self.end_waits(id);
         self.check_followers(id);
         self.propose(id);
@@ -239,6 +279,7 @@ impl World {
                 }
             }
             Message::Metadata(image) => self.take_metadata(id, &image),
+            Message::MayStop { epoch } => self.may_stop(id, epoch),
             Message::Altered { request, results } => self.altered(id, &request, results),
             Message::Fetch { partition, from, broker_epoch, asked } => {
                 self.serve_follower(id, partition, from, broker_epoch, asked);
@@ -290,10 +331,33 @@ impl World {
         node.image = Some(Arc::clone(image));
         self.history.acts_by(node.id, node.incarnation, image.controller_epoch, image.metadata_version);
         for place in Place::all(self.setup.partitions) {
-            if let Some(state) = place.state_in(image).filter(|state| state.replicas.contains(&BrokerId(id))) {
-                self.assign(id, place, assignment(state));
+            match place.state_in(image) {
+                Some(state) if state.replicas.contains(&BrokerId(id)) => self.assign(id, place, assignment(state)),
+                Some(_) => self.forget(id, place),
+                None => {}
             }
         }
+    }
+
+    /// The replica is moved away: its folder goes, at once as by the shell's rename.
+    fn forget(&mut self, id: i32, place: Place) {
+        if let Some(node) = self.brokers.get_mut(&id) {
+            node.partitions.remove(&place);
+        }
+        let Some(remains) = self.remains.get_mut(&id).filter(|remains| !remains.disk.is_crashed()) else { return };
+        let folder = place.to_string();
+        let Some(files) = remains.disk.list(&folder).ok().filter(|files| !files.is_empty()) else { return };
+        if remains.is_doomed {
+            remains.disk.crash_at(u64::MAX, 0);
+            remains.is_doomed = false;
+        }
+        for file in files {
+            remains.disk.remove(&format!("{folder}/{}", file.name)).expect("a healthy disk");
+        }
+        remains.disk.sync_folder(&folder).expect("a healthy disk");
+        remains.entries.remove(&place);
+        remains.in_doubt.remove(&place);
+        self.trace.story(self.network.now, format_args!("broker {id} removes {place}"));
     }
 
     fn altered(

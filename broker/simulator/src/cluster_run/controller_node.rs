@@ -9,7 +9,7 @@ use super::{
 use controller::{
     Controller, Effect, Event, RequestId, SessionSettings, Settings,
     driver::Commit,
-    requests::{AlterPartitions, Reply, Request},
+    requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
 use model::{BrokerId, Incarnation};
 use std::{
@@ -67,6 +67,7 @@ impl Step {
 enum Asked {
     Registration { broker: i32, incarnation: Incarnation },
     Alteration(AlterPartitions),
+    Shutdown(BrokerSession),
 }
 
 impl World {
@@ -104,6 +105,10 @@ impl World {
         let event = match message {
             Message::Heartbeat(heartbeat) => Event::Heard(heartbeat),
             Message::Broken(session) => Event::Disconnected(session),
+            Message::Departed(session) => Event::Departed(session),
+            Message::BeginShutdown(session) => {
+                self.request(index, Asked::Shutdown(session), Request::BeginShutdown(session))
+            }
             Message::Register { request: register, obeyed } => {
                 let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
                 if own.is_some_and(|own| obeyed.is_some_and(|obeyed| own < obeyed)) {
@@ -262,6 +267,9 @@ impl World {
             }
             (Some(Asked::Alteration(request)), Reply::PartitionsAltered(results)) => {
                 (request.broker.0, Message::Altered { request, results })
+            }
+            (Some(Asked::Shutdown(session)), Reply::ShutdownBegun) => {
+                (session.id.0, Message::MayStop { epoch: session.epoch })
             }
             // Refused, or asked by the run itself: the broker asks again.
             _ => return,

@@ -32,11 +32,17 @@ pub(super) enum Message {
     },
     Heartbeat(Heartbeat),
     Alter(AlterPartitions),
+    // A broker that is to stop asks for leave, and says when it goes.
+    BeginShutdown(BrokerSession),
+    Departed(BrokerSession),
     // What the transport tells the controller: the broker's connection broke.
     Broken(BrokerSession),
     // Controller to broker.
     Registered {
         incarnation: Incarnation,
+        epoch: BrokerEpoch,
+    },
+    MayStop {
         epoch: BrokerEpoch,
     },
     Metadata(Arc<ClusterImage>),

@@ -42,7 +42,12 @@ pub enum Fault {
     SecondController,
     BadStore,
     RollBackStore,
+    // What people ask for.
+    StopBroker,
+    Reassign,
+    CancelReassignment,
     // Clients.
+    CutClient,
     RestartMember,
     PauseMember,
     LetMemberLeave,
@@ -77,6 +82,10 @@ const ODDS: &[(Fault, u64)] = &[
     (Fault::SecondController, 1),
     (Fault::BadStore, 1),
     (Fault::RollBackStore, 1),
+    (Fault::StopBroker, 2),
+    (Fault::Reassign, 2),
+    (Fault::CancelReassignment, 1),
+    (Fault::CutClient, 1),
     (Fault::RestartMember, 2),
     (Fault::PauseMember, 2),
     (Fault::LetMemberLeave, 2),

@@ -101,6 +101,7 @@ impl Store {
                 holders.clear();
             }
             holders.extend(&state.isr);
+            holders.retain(|id| state.replicas.contains(id));
             for id in &lost {
                 if holders.len() > 1 {
                     holders.remove(id);

@@ -72,6 +72,9 @@ impl fmt::Display for Message {
                 }
                 Ok(())
             }
+            Self::BeginShutdown(session) => write!(f, "may epoch {} stop?", session.epoch.0),
+            Self::MayStop { epoch } => write!(f, "epoch {} may stop", epoch.0),
+            Self::Departed(session) => write!(f, "epoch {} goes", session.epoch.0),
             Self::Broken(session) => write!(f, "the connection of epoch {} broke", session.epoch.0),
             Self::Registered { epoch, .. } => write!(f, "registered in epoch {}", epoch.0),
             Self::Metadata(image) => {

@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    fn any_partition(&mut self) -> Place {
+    pub(super) fn any_partition(&mut self) -> Place {
         let all: Vec<_> = Place::all(self.setup.partitions).collect();
         all[self.below(all.len())]
     }
