@@ -5,6 +5,7 @@
 //! Faults for a while, as [`plan`]ned, then none. What is checked as it happens, and at the end: see [`history`]; what every
 //! commit of metadata keeps: see [`store`]. A run that breaks a promise is made smaller, and told: see [`shrink`].
 
+mod broker_life;
 mod broker_node;
 mod client;
 mod controller_node;
@@ -26,7 +27,8 @@ mod tests;
 pub mod trace;
 
 use crate::random::Random;
-use broker_node::{BrokerNode, MIN_IN_SYNC, Remains};
+use broker_life::Remains;
+use broker_node::{BrokerNode, MIN_IN_SYNC};
 use client::{Consumer, Producer};
 use controller::{
     Event, RequestId,
