@@ -5,6 +5,7 @@
 //! Faults for a while, as [`plan`]ned, then none. What is checked as it happens, and at the end: see [`history`]; what every
 //! commit of metadata keeps: see [`store`]. A run that breaks a promise is made smaller, and told: see [`shrink`].
 
+mod broker_life;
 mod broker_node;
 mod client;
 mod controller_node;
@@ -26,7 +27,8 @@ mod tests;
 pub mod trace;
 
 use crate::random::Random;
-use broker_node::{BrokerNode, MIN_IN_SYNC, Remains};
+use broker_life::Remains;
+use broker_node::{BrokerNode, MIN_IN_SYNC};
 use client::{Consumer, Producer};
 use controller::{
     Event, RequestId,
@@ -234,18 +236,26 @@ impl World {
 
     /// What is not yet as it should be when nothing fails.
     fn unrest(&self) -> String {
+        let cluster = self.unrest_of_cluster();
+        if cluster.is_empty() { self.unrest_of_group().unwrap_or_default() } else { cluster }
+    }
+
+    fn unrest_of_cluster(&self) -> String {
         let image = &self.store.image;
         let fenced: Vec<BrokerId> = image.brokers.values().filter(|one| one.fenced).map(|one| one.id).collect();
         if !fenced.is_empty() {
             return format!("brokers {fenced:?} are fenced");
         }
+        if let Some(id) = (1..=self.setup.brokers).find(|id| self.brokers.get(id).is_none_or(|node| node.is_to_stop)) {
+            return format!("broker {id} is away");
+        }
         if let Some((id, _)) = self.remains.iter().find(|(_, remains)| remains.is_damaged) {
             return format!("the disk of broker {id} is damaged");
         }
         let mut states = Place::all(self.setup.partitions).filter_map(|place| Some((place, place.state_in(image)?)));
-        match states.find(|(_, state)| state.isr.len() < state.replicas.len()) {
+        match states.find(|(_, state)| state.isr.len() < state.replicas.len() || state.is_being_reassigned()) {
             Some((place, state)) => format!("{place} is {state:?}"),
-            None => self.unrest_of_group().unwrap_or_default(),
+            None => String::new(),
         }
     }
 

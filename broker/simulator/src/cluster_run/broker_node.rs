@@ -13,16 +13,12 @@ use controller::{
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{
-    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, MonotonicTime,
+    BrokerEpoch, BrokerId, Incarnation, MetadataVersion, MonotonicTime,
     mistakes::{Mistake, is_made},
 };
-use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
+use partition_log::Disk as _;
 use replication::{Assignment, Proposal, ProposalRefused};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const TICK: Duration = Duration::from_millis(100);
 pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
@@ -37,45 +33,9 @@ pub(super) struct BrokerNode {
     pub(super) image: Option<Arc<ClusterImage>>,
     pub(super) partitions: BTreeMap<Place, SimulatedPartition>,
     /// Proposals that wait for an answer, and since when.
-    altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
-}
-
-/// What outlives a process.
-#[derive(Debug, Default)]
-pub(super) struct Remains {
-    pub(super) disk: MemoryDisk,
-    /// The process dies in the middle of one of the next changes of its disk.
-    pub(super) is_doomed: bool,
-    pub(super) is_full: bool,
-    /// Bits were flipped; the disk is replaced when others have everything.
-    pub(super) is_damaged: bool,
-    /// A write takes up to this long; 0 on a good disk.
-    pub(super) slow_by_ms: u64,
-    /// What the shell last wrote into its manifest; older than the logs.
-    pub(super) entries: BTreeMap<Place, ManifestEntry>,
-    highest_controller_epoch: Option<ControllerEpoch>,
-    /// How the last process ended.
-    pub(super) crash: Option<Crash>,
-    /// None before the first start, and once the machine was lost.
-    pub(super) log_life: Option<LogLife>,
-    /// Logs that were not opened since the machine was lost.
-    pub(super) in_doubt: BTreeSet<Place>,
-}
-
-impl Remains {
-    /// This much more fits on the disk.
-    pub(super) fn fill(&mut self, free: u64) {
-        let content = self.disk.paths().into_iter().filter_map(|path| self.disk.content(&path));
-        let used: usize = content.map(|content| content.len()).sum();
-        self.disk.set_capacity(Some(used as u64 + free));
-        self.is_full = true;
-    }
-
-    /// The disk has room and is as fast as it was.
-    pub(super) fn relieve(&mut self) {
-        self.disk.set_capacity(None);
-        (self.is_full, self.slow_by_ms) = (false, 0);
-    }
+    pub(super) altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
+    /// Somebody wants it to stop, once others lead what it leads.
+    pub(super) is_to_stop: bool,
 }
 
 impl BrokerNode {
@@ -90,54 +50,6 @@ impl BrokerNode {
 }
 
 impl World {
-    pub(super) fn start_broker(&mut self, id: i32) {
-        let remains = self.remains.entry(id).or_default();
-        if let Some(crash) = remains.crash {
-            remains.disk = match crash {
-                Crash::Process => remains.disk.after_process_death(),
-                Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
-            };
-        }
-        remains.is_doomed = false;
-        if remains.is_full {
-            remains.fill(self.random.below(300));
-        }
-        let fresh = || LogLife(uuid::Uuid::from_u128(u128::from(self.random.draw())));
-        remains.log_life.get_or_insert_with(fresh);
-        let node = BrokerNode {
-            id: BrokerId(id),
-            incarnation: Incarnation(uuid::Uuid::from_u128(u128::from(self.random.draw()))),
-            epoch: None,
-            image: None,
-            partitions: BTreeMap::new(),
-            altering: None,
-        };
-        self.trace.story(self.network.now, format_args!("broker {id} starts, {:?}", remains.log_life));
-        self.brokers.insert(id, node);
-        self.network.set_timer(Node::Broker(id), Duration::from_millis(1), Timer::Tick);
-    }
-
-    pub(super) fn crash_broker(&mut self, id: i32, crash: Crash) {
-        if crash == Crash::Machine {
-            // Also of a machine on which the broker does not run.
-            let remains = self.remains.entry(id).or_default();
-            remains.crash = Some(crash);
-            remains.log_life = None;
-            remains.in_doubt = Place::all(self.setup.partitions).collect();
-        }
-        let Some(node) = self.brokers.remove(&id) else { return };
-        self.trace.story(self.network.now, format_args!("broker {id} dies: {crash:?}"));
-        if let Some(epoch) = node.epoch {
-            let broken = Message::Broken(BrokerSession { id: node.id, epoch });
-            let controller = Node::Controller(self.newest_controller);
-            self.network.send(Node::Broker(id), controller, broken, &mut self.random);
-        }
-        self.remains.entry(id).or_default().crash = Some(crash);
-        self.network.end_life(Node::Broker(id));
-        let wait = Duration::from_millis(50 + self.random.below(6000));
-        self.network.set_timer(Node::Broker(id), wait, Timer::Rise);
-    }
-
     pub(super) fn broker_timer(&mut self, id: i32, timer: Timer) {
         match timer {
             Timer::Tick => {
@@ -149,15 +61,7 @@ impl World {
                 let partitions: Vec<_> = self.brokers[&id].partitions.keys().copied().collect();
                 partitions.into_iter().for_each(|partition| self.fetch_next(id, partition));
             }
-            Timer::Wait => self.end_waits(id),
             Timer::Commit => {}
-        }
-    }
-
-    /// The disk died under the process.
-    pub(super) fn bury(&mut self, id: i32) {
-        if self.remains.get(&id).is_some_and(|remains| remains.is_doomed && remains.disk.is_crashed()) {
-            self.crash_broker(id, Crash::Process);
         }
     }
 
@@ -173,20 +77,28 @@ impl World {
                 applied: node.version(),
                 condition: BrokerCondition::default(),
             }),
-            None => Message::Register(RegisterBroker {
-                id: node.id,
-                incarnation: node.incarnation,
-                log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
-                serves_at_once: false,
-                rack: None,
-                endpoints: Vec::new(),
-            }),
+            None => Message::Register {
+                request: RegisterBroker {
+                    id: node.id,
+                    incarnation: node.incarnation,
+                    log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
+                    serves_at_once: false,
+                    rack: None,
+                    endpoints: Vec::new(),
+                },
+                obeyed: self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch),
+            },
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
             node.altering = None;
             node.partitions.values_mut().filter_map(|one| one.leader()).for_each(replication::Leader::proposal_lost);
         }
+        let stops = node.epoch.filter(|_| node.is_to_stop).map(|epoch| BrokerSession { id: node.id, epoch });
         self.network.send(Node::Broker(id), controller, message, &mut self.random);
+        if let Some(session) = stops {
+            self.network.send(Node::Broker(id), controller, Message::BeginShutdown(session), &mut self.random);
+        }
+        self.end_waits(id);
         self.check_followers(id);
         self.propose(id);
         self.coordinate(id);
@@ -236,6 +148,7 @@ impl World {
                 }
             }
             Message::Metadata(image) => self.take_metadata(id, &image),
+            Message::MayStop { epoch } => self.may_stop(id, epoch),
             Message::Altered { request, results } => self.altered(id, &request, results),
             Message::Fetch { partition, from, broker_epoch, asked } => {
                 self.serve_follower(id, partition, from, broker_epoch, asked);
@@ -285,11 +198,35 @@ impl World {
         }
         node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
+        self.history.acts_by(node.id, node.incarnation, image.controller_epoch, image.metadata_version);
         for place in Place::all(self.setup.partitions) {
-            if let Some(state) = place.state_in(image).filter(|state| state.replicas.contains(&BrokerId(id))) {
-                self.assign(id, place, assignment(state));
+            match place.state_in(image) {
+                Some(state) if state.replicas.contains(&BrokerId(id)) => self.assign(id, place, assignment(state)),
+                Some(_) => self.forget(id, place),
+                None => {}
             }
         }
+    }
+
+    /// The replica is moved away: its folder goes, at once as by the shell's rename.
+    fn forget(&mut self, id: i32, place: Place) {
+        if let Some(node) = self.brokers.get_mut(&id) {
+            node.partitions.remove(&place);
+        }
+        let Some(remains) = self.remains.get_mut(&id).filter(|remains| !remains.disk.is_crashed()) else { return };
+        let folder = place.to_string();
+        let Some(files) = remains.disk.list(&folder).ok().filter(|files| !files.is_empty()) else { return };
+        if remains.is_doomed {
+            remains.disk.crash_at(u64::MAX, 0);
+            remains.is_doomed = false;
+        }
+        for file in files {
+            remains.disk.remove(&format!("{folder}/{}", file.name)).expect("a healthy disk");
+        }
+        remains.disk.sync_folder(&folder).expect("a healthy disk");
+        remains.entries.remove(&place);
+        remains.in_doubt.remove(&place);
+        self.trace.story(self.network.now, format_args!("broker {id} removes {place}"));
     }
 
     fn altered(

@@ -23,6 +23,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
 const TURN: Duration = Duration::from_millis(10);
 /// A consumer that got nothing asks again after this long.
 const PAUSE: Duration = Duration::from_millis(20);
+/// `retry.backoff.ms`, shorter.
+const BACKOFF: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Default)]
 pub(super) struct Producer {
@@ -33,6 +35,7 @@ pub(super) struct Producer {
 #[derive(Debug, Default)]
 struct Stream {
     next_number: u64,
+    not_before: MonotonicTime,
     in_flight: VecDeque<Batch>,
 }
 
@@ -124,6 +127,9 @@ impl World {
         let now = self.network.now;
         let Some((leader, _)) = leader_of(self.producer.image.as_ref(), partition) else { return };
         let Some(stream) = self.producer.partitions.get_mut(&partition) else { return };
+        if now < stream.not_before {
+            return;
+        }
         let is_due = |batch: &Batch| !batch.answered && batch.sent_at.is_none_or(|at| now.since(at) > REQUEST_TIMEOUT);
         let Some(first) = stream.in_flight.iter().position(is_due) else { return };
         // A producer that the broker does not know may begin anywhere. A connection keeps the order, but here every message
@@ -158,7 +164,8 @@ impl World {
             }
             Err(refusal) => {
                 stream.in_flight[at].sent_at = None;
-                if refusal == Refusal::Retry {
+                if refusal == Refusal::Retry && stream.not_before <= self.network.now {
+                    stream.not_before = self.network.now + BACKOFF;
                     self.ask_metadata(Node::Producer);
                 }
             }

@@ -9,7 +9,7 @@ use super::{
 use controller::{
     Controller, Effect, Event, RequestId, SessionSettings, Settings,
     driver::Commit,
-    requests::{AlterPartitions, Reply, Request},
+    requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
 use model::{BrokerId, Incarnation};
 use std::{
@@ -67,6 +67,7 @@ impl Step {
 enum Asked {
     Registration { broker: i32, incarnation: Incarnation },
     Alteration(AlterPartitions),
+    Shutdown(BrokerSession),
 }
 
 impl World {
@@ -95,7 +96,7 @@ impl World {
             }
             Timer::Commit => self.commit_ends(index),
             Timer::Rise => self.start_controller(index),
-            Timer::Next | Timer::Wait => {}
+            Timer::Next => {}
         }
     }
 
@@ -104,7 +105,16 @@ impl World {
         let event = match message {
             Message::Heartbeat(heartbeat) => Event::Heard(heartbeat),
             Message::Broken(session) => Event::Disconnected(session),
-            Message::Register(register) => {
+            Message::Departed(session) => Event::Departed(session),
+            Message::BeginShutdown(session) => {
+                self.request(index, Asked::Shutdown(session), Request::BeginShutdown(session))
+            }
+            Message::Register { request: register, obeyed } => {
+                let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
+                if own.is_some_and(|own| obeyed.is_some_and(|obeyed| own < obeyed)) {
+                    // Another has taken over, or what this one knows is of before.
+                    return;
+                }
                 let asked = Asked::Registration { broker, incarnation: register.incarnation };
                 self.request(index, asked, Request::RegisterBroker(register))
             }
@@ -258,10 +268,22 @@ impl World {
             (Some(Asked::Alteration(request)), Reply::PartitionsAltered(results)) => {
                 (request.broker.0, Message::Altered { request, results })
             }
+            (Some(Asked::Shutdown(session)), Reply::ShutdownBegun) => {
+                (session.id.0, Message::MayStop { epoch: session.epoch })
+            }
             // Refused, or asked by the run itself: the broker asks again.
             _ => return,
         };
         self.network.send(Node::Controller(index), Node::Broker(broker), message, &mut self.random);
+    }
+
+    /// All that run or would come back end; a new one takes over.
+    pub(super) fn replace_controllers(&mut self) {
+        for index in 0..=self.newest_controller {
+            self.controllers.remove(&index);
+            self.network.end_life(Node::Controller(index));
+        }
+        self.start_controller(self.newest_controller + 1);
     }
 
     pub(super) fn crash_controller(&mut self, index: usize) {

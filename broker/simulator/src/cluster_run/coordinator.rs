@@ -13,7 +13,7 @@ use group_coordinator::{
     records::{Record, encode_batches},
 };
 use model::{
-    GroupId, LeaderEpoch, MonotonicTime, Offset,
+    BrokerId, GroupId, LeaderEpoch, MonotonicTime, Offset,
     mistakes::{Mistake, is_made},
 };
 use partition_log::{AppendOutcome, PreparedBatch};
@@ -270,6 +270,7 @@ impl World {
         if let Some(coordinator) = &mut partition.coordinator {
             coordinator.appended = end;
         }
+        self.history.appended(Place::Offsets, epoch, BrokerId(id));
         self.wrote(id);
         self.wake_followers(id, Place::Offsets);
         Ok(())

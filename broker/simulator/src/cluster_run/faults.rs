@@ -12,7 +12,11 @@ use super::{
     store::Ailment,
 };
 use crate::random::Random;
-use model::BrokerId;
+use controller::{
+    Event, RequestId,
+    requests::{ReassignPartitions, Request},
+};
+use model::{BrokerId, TopicName, TopicPartition};
 use partition_log::Crash;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -62,6 +66,19 @@ impl World {
                 let fails_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
                 self.store.ailment = Ailment { fails_once_in, slow_by_ms: 1 + self.fate.below(4000) };
             }
+            Fault::RollBackStore => self.roll_back_the_store(),
+            Fault::StopBroker => {
+                if let Some(node) = self.brokers.get_mut(&broker) {
+                    node.is_to_stop = true;
+                }
+            }
+            Fault::Reassign => {
+                let mut brokers: Vec<_> = (1..=self.setup.brokers).map(BrokerId).collect();
+                let target: Vec<_> = (0..3).map(|_| brokers.remove(self.below(brokers.len()))).collect();
+                self.reassign(Some(target));
+            }
+            Fault::CancelReassignment => self.reassign(None),
+            Fault::CutClient => self.cut_a_client(broker),
             Fault::RestartMember => {
                 let member = self.any_member();
                 self.restart_member(member);
@@ -104,6 +121,29 @@ impl World {
             self.pause(Node::Controller(self.newest_controller), 500, 5000);
         }
         self.start_controller(self.newest_controller + 1);
+    }
+
+    /// `None`: what runs is cancelled.
+    fn reassign(&mut self, target: Option<Vec<BrokerId>>) {
+        let place = self.any_partition();
+        let partition = TopicPartition { topic: TopicName::from(place.topic()), partition: place.index() };
+        let partitions = vec![(partition, target)];
+        let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
+        let event = Event::Request { id: RequestId(u64::MAX), request: Request::ReassignPartitions(request) };
+        self.controller_handles(self.newest_controller, event);
+    }
+
+    fn cut_a_client(&mut self, broker: i32) {
+        let client = match self.fate.below(3) {
+            0 => Node::Producer,
+            1 => Node::Consumer,
+            _ => Node::Member(self.any_member()),
+        };
+        if self.fate.once_in(2) {
+            self.network.cut(client, Node::Broker(broker));
+        } else {
+            self.network.cut(Node::Broker(broker), client);
+        }
     }
 
     fn slow_a_link(&mut self, broker: i32) {

@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    /// Followers that waited long enough learn that there is nothing.
+    /// Followers that waited long enough learn that there is nothing, and how much is committed.
     pub(super) fn end_waits(&mut self, id: i32) {
         let now = self.network.clock(Node::Broker(id));
         let Some(node) = self.brokers.get_mut(&id) else { return };
@@ -146,7 +146,6 @@ impl World {
         }
         partition.parked.retain(|parked| parked.from != from);
         partition.parked.push(Parked { from, asked, until: now + LONGEST_WAIT });
-        self.network.set_timer(Node::Broker(id), LONGEST_WAIT, Timer::Wait);
         None
     }
 

@@ -5,7 +5,7 @@ mod group_log;
 use super::place::{Place, Positions};
 use group_coordinator::{MemberId, records::Record};
 use group_log::GroupLog;
-use model::{BrokerId, LeaderEpoch, Offset};
+use model::{BrokerId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, Offset};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct History {
     acknowledged: BTreeMap<(Place, u64), Offset>,
     /// Who appended in which epoch.
     writers: BTreeMap<(Place, LeaderEpoch), BrokerId>,
+    /// By broker: the metadata that it acted by last, in which life.
+    acted_by: BTreeMap<BrokerId, (Incarnation, ControllerEpoch, MetadataVersion)>,
     /// What members of the group were told that they committed.
     pub(super) offsets: Positions,
     offset_commits: u64,
@@ -32,6 +34,21 @@ impl History {
         if !holds {
             self.broken.push(says());
         }
+    }
+
+    /// Whatever a broker hears, it obeys no controller of before, and in one life no metadata of before.
+    pub(super) fn acts_by(
+        &mut self,
+        by: BrokerId,
+        life: Incarnation,
+        epoch: ControllerEpoch,
+        version: MetadataVersion,
+    ) {
+        let before = self.acted_by.insert(by, (life, epoch, version));
+        let goes_on = before.is_none_or(|(last_life, last_epoch, last_version)| {
+            epoch >= last_epoch && (life != last_life || version > last_version)
+        });
+        self.check(goes_on, || format!("broker {by} acts by {version} of controller epoch {epoch:?} after {before:?}"));
     }
 
     /// The high watermark stands still while too few replicas are in sync (KIP-966).

@@ -7,7 +7,7 @@ use controller::{
     requests::{AlterPartitions, AlteredPartition, BrokerSession, RegisterBroker},
 };
 use group_coordinator::{GroupError, Reply, Request};
-use model::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, Offset};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LeaderEpoch, Offset};
 use replication::{FetchAnswer, NextFetch};
 use std::sync::Arc;
 
@@ -25,14 +25,24 @@ pub(super) enum Node {
 #[derive(Debug, Clone)]
 pub(super) enum Message {
     // Broker to controller.
-    Register(RegisterBroker),
+    Register {
+        request: RegisterBroker,
+        /// The highest that this broker ever obeyed.
+        obeyed: Option<ControllerEpoch>,
+    },
     Heartbeat(Heartbeat),
     Alter(AlterPartitions),
+    // A broker that is to stop asks for leave, and says when it goes.
+    BeginShutdown(BrokerSession),
+    Departed(BrokerSession),
     // What the transport tells the controller: the broker's connection broke.
     Broken(BrokerSession),
     // Controller to broker.
     Registered {
         incarnation: Incarnation,
+        epoch: BrokerEpoch,
+    },
+    MayStop {
         epoch: BrokerEpoch,
     },
     Metadata(Arc<ClusterImage>),
@@ -102,6 +112,10 @@ pub(super) enum GroupAnswer {
 }
 
 impl Message {
+    pub(super) fn is_produce(&self) -> bool {
+        matches!(self, Self::Produce { .. })
+    }
+
     /// Its connection matters: nothing on it comes twice.
     pub(super) fn comes_once(&self) -> bool {
         matches!(self, Self::AskGroup { .. })

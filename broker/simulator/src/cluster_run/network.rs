@@ -29,8 +29,6 @@ pub(super) enum Timer {
     Rise,
     /// A commit reaches the store, or its answer the controller.
     Commit,
-    /// Followers have waited long enough for records.
-    Wait,
 }
 
 /// When, in which order among those of the same moment, and where in [`Network::waiting`]: what the queue moves about is small.
@@ -104,6 +102,8 @@ pub(super) struct Network {
     cut: BTreeSet<(Node, Node)>,
     pub(super) weather: Weather,
     pub(super) slow: Option<Slow>,
+    /// When the last produce arrives that did not stray.
+    last_produce: MonotonicTime,
     pub(super) delivered: u64,
 }
 
@@ -121,6 +121,7 @@ impl Network {
             cut: BTreeSet::new(),
             weather: Weather::CALM,
             slow: None,
+            last_produce: MonotonicTime::ZERO,
             delivered: 0,
         }
     }
@@ -206,10 +207,17 @@ impl Network {
             let wait = if happens(self.weather.late_once_in, random) {
                 Duration::from_millis(random.below(2000))
             } else {
-                Duration::from_micros(100 + random.below(900))
+                let wait = Duration::from_micros(100 + random.below(900));
+                // The producer has one connection to a broker, and it keeps the order.
+                if message.is_produce() { self.behind_the_last_produce(wait) } else { wait }
             };
             self.put(to, wait, Happening::Arrives { from, message: message.clone() });
         }
+    }
+
+    fn behind_the_last_produce(&mut self, wait: Duration) -> Duration {
+        self.last_produce = (self.last_produce + Duration::from_micros(1)).max(self.now + wait);
+        self.last_produce.since(self.now)
     }
 
     pub(super) fn set_timer(&mut self, node: Node, wait: Duration, timer: Timer) {

@@ -97,7 +97,11 @@ impl World {
         let entry = remains.entries.get(&index);
         let crash = if remains.in_doubt.contains(&index) { Crash::Machine } else { Crash::Process };
         let is_there = remains.disk.list(&index.to_string()).is_ok_and(|files| !files.is_empty());
-        let start = if is_there { Start::Unclean { entry, crash } } else { Start::New };
+        let start = match entry.filter(|entry| remains.is_clean && entry.clean) {
+            _ if !is_there => Start::New,
+            Some(entry) => Start::Clean(entry),
+            None => Start::Unclean { entry, crash },
+        };
         let opened = Log::open(remains.disk.clone(), &index.to_string(), index.topic_id(), config(), start, wall);
         let log = match opened {
             Ok((log, report)) => {
@@ -132,6 +136,9 @@ impl World {
 
     /// After every step: what became committed is told to the history, and to the producers that wait for it.
     pub(super) fn publish(&mut self, id: i32, index: Place) {
+        if self.is_dead(id) {
+            return;
+        }
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };

@@ -21,6 +21,10 @@ pub(super) struct Ailment {
 pub(super) struct Store {
     pub(super) ailment: Ailment,
     pub(super) image: Arc<ClusterImage>,
+    /// Earlier ones, now and then: what somebody may put in place again.
+    past: Vec<Arc<ClusterImage>>,
+    /// What it held before it was wiped or rolled back; what is committed since is of another history.
+    parted_from: Option<Arc<ClusterImage>>,
     pub(super) commits: u64,
     /// Who has every committed record, by the rules alone: members of the ISR, and those that left one that was too small
     /// for anything to be committed since, but for those that lost their log.
@@ -31,7 +35,9 @@ impl Store {
     pub(super) fn new() -> Self {
         Self {
             ailment: Ailment::default(),
-            image: Arc::new(ClusterImage::empty(ClusterId::from("simulated"))),
+            image: Arc::new(empty()),
+            past: vec![Arc::new(empty())],
+            parted_from: None,
             commits: 0,
             holders: BTreeMap::new(),
         }
@@ -45,6 +51,13 @@ impl Store {
         let replayed = replay(&self.image, &commit.changes);
         assert_eq!(*replayed, *commit.image, "the changes do not lead to the image");
         check_succession(&self.image, &replayed);
+        if self.parted_from.is_some() {
+            self.image = replayed;
+            return true;
+        }
+        if self.commits.is_multiple_of(4) {
+            self.past.push(Arc::clone(&self.image));
+        }
         for change in &commit.changes {
             let mut after = ClusterImage::clone(&self.image);
             after.apply(change).expect("replayed before");
@@ -54,6 +67,25 @@ impl Store {
         self.image = replayed;
         self.commits += 1;
         true
+    }
+
+    /// Wiped, or as it was before the controller epoch before the present one: what takes over from it is known to be of before.
+    /// `false`: there is no such state yet.
+    pub(super) fn roll_back(&mut self, draw: u64) -> bool {
+        let is_old = |image: &&Arc<ClusterImage>| image.controller_epoch.0 + 2 <= self.image.controller_epoch.0;
+        let old: Vec<_> = self.past.iter().filter(is_old).cloned().collect();
+        let Some(index) = draw.checked_rem(old.len() as u64).and_then(|index| usize::try_from(index).ok()) else {
+            return false;
+        };
+        self.parted_from = Some(std::mem::replace(&mut self.image, old[index].clone()));
+        true
+    }
+
+    /// Somebody puts a copy in place. `false`: it is not the newest.
+    pub(super) fn restore(&mut self, copy: Arc<ClusterImage>) -> bool {
+        let is_newest = self.parted_from.take().is_none_or(|newest| *newest == *copy);
+        self.image = copy;
+        is_newest
     }
 
     fn follow_holders(&mut self, after: &ClusterImage) {
@@ -69,6 +101,7 @@ impl Store {
                 holders.clear();
             }
             holders.extend(&state.isr);
+            holders.retain(|id| state.replicas.contains(id));
             for id in &lost {
                 if holders.len() > 1 {
                     holders.remove(id);
@@ -76,6 +109,10 @@ impl Store {
             }
         }
     }
+}
+
+fn empty() -> ClusterImage {
+    ClusterImage::empty(ClusterId::from("simulated"))
 }
 
 fn replay(image: &ClusterImage, changes: &[MetadataChange]) -> Arc<ClusterImage> {

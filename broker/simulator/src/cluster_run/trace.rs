@@ -59,7 +59,9 @@ impl fmt::Display for Node {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Register(one) => write!(f, "register {:?}, log life {:?}", one.incarnation, one.log_life),
+            Self::Register { request, obeyed } => {
+                write!(f, "register {:?}, {:?}, obeyed {obeyed:?}", request.incarnation, request.log_life)
+            }
             Self::Heartbeat(one) => write!(f, "heartbeat of epoch {}, acts by {}", one.epoch.0, one.applied.0),
             Self::Alter(alter) => {
                 write!(f, "alter of broker epoch {}:", alter.broker_epoch.0)?;
@@ -70,6 +72,9 @@ impl fmt::Display for Message {
                 }
                 Ok(())
             }
+            Self::BeginShutdown(session) => write!(f, "may epoch {} stop?", session.epoch.0),
+            Self::MayStop { epoch } => write!(f, "epoch {} may stop", epoch.0),
+            Self::Departed(session) => write!(f, "epoch {} goes", session.epoch.0),
             Self::Broken(session) => write!(f, "the connection of epoch {} broke", session.epoch.0),
             Self::Registered { epoch, .. } => write!(f, "registered in epoch {}", epoch.0),
             Self::Metadata(image) => {

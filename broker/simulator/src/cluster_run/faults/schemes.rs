@@ -1,6 +1,7 @@
 //! Faults that follow on each other, where chance alone would seldom have them meet.
 
 mod isr_changes;
+mod rolled_back_store;
 mod truncation;
 
 use super::super::{World, message::Node, place::Place};
@@ -71,7 +72,7 @@ impl World {
         }
     }
 
-    fn any_partition(&mut self) -> Place {
+    pub(super) fn any_partition(&mut self) -> Place {
         let all: Vec<_> = Place::all(self.setup.partitions).collect();
         all[self.below(all.len())]
     }
