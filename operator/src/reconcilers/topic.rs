@@ -70,7 +70,7 @@ pub async fn run(
     let of_cluster = {
         let store = store.clone();
         move |key: ClusterKey| {
-            let topics = store.state().into_iter().filter(move |topic| cluster_of(topic).as_ref() == Some(&key));
+            let topics = store.state().into_iter().filter(move |topic| is_of(topic, &key));
             futures_util::stream::iter(topics.map(|topic| ObjectRef::from_obj(&*topic)).collect::<Vec<_>>())
         }
     };
@@ -79,8 +79,7 @@ pub async fn run(
         .with_config(kube::runtime::controller::Config::default().concurrency(SIDE_BY_SIDE));
     let deleting = {
         let (counted, looked_at) = (store.clone(), store.clone());
-        let count =
-            move |key: &ClusterKey| counted.state().iter().filter(|t| cluster_of(t).as_ref() == Some(key)).count();
+        let count = move |key: &ClusterKey| counted.state().iter().filter(|topic| is_of(topic, key)).count();
         let is_wanted = move |topic: &ValidTopic| looked_at.state().iter().any(|other| names(other, topic));
         deletions::run(to_delete, controllers.clone(), count, is_wanted)
     };
@@ -110,14 +109,17 @@ async fn tell_deletion(
     Ok(event)
 }
 
-fn cluster_of(topic: &Topic) -> Option<ClusterKey> {
-    ValidTopic::new(topic).ok().map(|topic| topic.cluster)
+/// Asked of every resource whenever a cluster changed: without a copy.
+fn is_of(topic: &Topic, cluster: &ClusterKey) -> bool {
+    let reference = &topic.spec.cluster_ref;
+    let namespace = reference.namespace.as_ref().or(topic.metadata.namespace.as_ref());
+    reference.name == cluster.name && namespace == Some(&cluster.namespace)
 }
 
 /// Whether a resource is another one for the same topic.
 fn names(other: &Topic, topic: &ValidTopic) -> bool {
-    ValidTopic::new(other)
-        .is_ok_and(|other| (&other.cluster, &other.name) == (&topic.cluster, &topic.name) && other.uid != topic.uid)
+    let name = other.spec.topic_name.as_ref().or(other.metadata.name.as_ref());
+    name == Some(&topic.name) && other.metadata.uid.as_ref() != Some(&topic.uid) && is_of(other, &topic.cluster)
 }
 
 #[derive(Debug, thiserror::Error)]
