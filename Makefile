@@ -102,6 +102,19 @@ bench-guard: ## fail if CPU per request or record, divided by the floor's, rose 
 image: ## the container image, $(IMAGE)
 	scripts/image $(IMAGE)
 
+OPERATOR_IMAGE ?= weir-operator:dev
+.PHONY: image-operator
+image-operator: ## the container image of the operator, $(OPERATOR_IMAGE)
+	scripts/image $(OPERATOR_IMAGE) operator
+
+.PHONY: chart
+chart: ## check the operator's chart: lint, and what it renders against charts/golden
+	scripts/chart --check
+
+.PHONY: e2e
+e2e: ## scenarios on a real Kubernetes: kind, images, the chart, all tests; scripts/e2e says what may be set
+	scripts/e2e
+
 .PHONY: test-image
 test-image: build ## build the container image and try it as people use it; needs a Docker engine
 	broker/tests/clients/run image

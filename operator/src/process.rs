@@ -8,7 +8,10 @@ use crate::{
         lease::{LeaseKeeper, Timing},
     },
     metrics::Metrics,
-    reconcilers::cluster::{self, CHANGED_LIMIT, observe::Caches},
+    reconcilers::{
+        cluster::{self, CHANGED_LIMIT, observe::Caches},
+        topic,
+    },
     valid_cluster::ClusterKey,
 };
 use anyhow::{Context as _, anyhow};
@@ -84,21 +87,26 @@ struct Work {
     arguments: Arguments,
     metrics: Arc<Metrics>,
     controllers: Controllers,
-    /// For each scope: who has something new.
-    changes: Vec<(mpsc::Sender<ClusterKey>, mpsc::Receiver<ClusterKey>)>,
+    /// For each scope: clusters of which there is something new, for the reconciler of clusters and that of topics.
+    changes: Vec<(mpsc::Sender<ClusterKey>, mpsc::Receiver<ClusterKey>, mpsc::Receiver<ClusterKey>)>,
 }
 
 impl Work {
     fn new(client: Client, arguments: &Arguments, metrics: Arc<Metrics>) -> Self {
-        let changes: Vec<_> = arguments.scopes().iter().map(|_| mpsc::channel(CHANGED_LIMIT)).collect();
-        let listeners = changes.iter().map(|(sender, _)| sender.clone()).collect();
+        let (mut listeners, mut changes) = (Vec::new(), Vec::new());
+        for _ in arguments.scopes() {
+            let (of_clusters, clusters) = mpsc::channel(CHANGED_LIMIT);
+            let (of_topics, topics) = mpsc::channel(CHANGED_LIMIT);
+            listeners.extend([of_clusters.clone(), of_topics]);
+            changes.push((of_clusters, clusters, topics));
+        }
         let controllers = Controllers::new(client.clone(), listeners);
         Self { client, arguments: arguments.clone(), metrics, controllers, changes }
     }
 
     async fn run(self) -> anyhow::Result<()> {
         let mut loops = JoinSet::new();
-        for (scope, (sender, changed)) in self.arguments.scopes().into_iter().zip(self.changes) {
+        for (scope, (sender, clusters, topics)) in self.arguments.scopes().into_iter().zip(self.changes) {
             let context = cluster::Context {
                 client: self.client.clone(),
                 controllers: self.controllers.clone(),
@@ -107,11 +115,13 @@ impl Work {
                 caches: Caches::start(&self.client, &scope, &sender),
                 metrics: Arc::clone(&self.metrics),
             };
-            loops.spawn(cluster::run(scope, context, changed));
+            let (controllers, metrics) = (self.controllers.clone(), Arc::clone(&self.metrics));
+            loops.spawn(topic::run(scope.clone(), self.client.clone(), controllers, metrics, topics));
+            loops.spawn(cluster::run(scope, context, clusters));
         }
         match loops.join_next().await {
-            Some(Ok(ended)) => ended.and(Err(anyhow!("the reconciler of clusters ended"))),
-            Some(Err(error)) => Err(anyhow!(error).context("reconcile clusters")),
+            Some(Ok(ended)) => ended.and(Err(anyhow!("a reconciler ended"))),
+            Some(Err(error)) => Err(anyhow!(error).context("reconcile")),
             None => Err(anyhow!("there is no namespace to look after")),
         }
     }

@@ -3,3 +3,5 @@
 
 pub mod cluster;
 pub mod difference;
+mod replicas;
+pub mod topic;

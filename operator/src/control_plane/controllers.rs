@@ -42,6 +42,7 @@ struct Inner {
 struct Hosted {
     parameters: Parameters,
     token: String,
+    allowed_namespaces: Vec<String>,
     view: watch::Receiver<View>,
     stop: oneshot::Sender<()>,
     host: JoinHandle<()>,
@@ -64,8 +65,11 @@ impl Controllers {
         let parameters = Parameters::of(cluster, token);
         let replaced = {
             let mut hosted = self.0.hosted.lock().await;
-            match hosted.get(&cluster.key) {
-                Some(running) if running.parameters == parameters => return running.view.borrow().clone(),
+            match hosted.get_mut(&cluster.key) {
+                Some(running) if running.parameters == parameters => {
+                    running.allowed_namespaces.clone_from(&cluster.spec.allowed_namespaces);
+                    return running.view.borrow().clone();
+                }
                 _ => hosted.remove(&cluster.key),
             }
         };
@@ -84,6 +88,13 @@ impl Controllers {
     pub async fn view(&self, cluster: &ClusterKey) -> Option<View> {
         let hosted = self.0.hosted.lock().await;
         hosted.get(cluster).map(|hosted| hosted.view.borrow().clone())
+    }
+
+    /// Whether resources of a namespace may name the cluster; `None`: there is no such cluster here.
+    pub async fn allows(&self, cluster: &ClusterKey, namespace: &str) -> Option<bool> {
+        let hosted = self.0.hosted.lock().await;
+        let allowed = &hosted.get(cluster)?.allowed_namespaces;
+        Some(cluster.namespace == namespace || allowed.iter().any(|name| name == namespace || name == "*"))
     }
 
     /// The token that the cluster's brokers have, where its controller runs here.
@@ -115,6 +126,7 @@ impl Controllers {
         Hosted {
             parameters,
             token: token.to_owned(),
+            allowed_namespaces: cluster.spec.allowed_namespaces.clone(),
             view: seen,
             stop,
             host: tokio::spawn(host.run(stopped)),

@@ -12,7 +12,7 @@ pub mod scale;
 mod session_secret;
 pub mod status;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 use crate::{
     control_plane::{Controllers, View},

@@ -3,9 +3,9 @@
 //! A pod goes only when no replica is on its broker: until then the StatefulSet stays as large as it is. Scaling back up
 //! cancels: what moved stays where it is.
 
+use crate::reconcilers::replicas::Places;
 use controller::{ClusterImage, PartitionImage};
 use model::{BrokerId, TopicPartition};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Partitions on the move at once. Each copies a log; all at once would be felt by clients.
 const MOVES_AT_ONCE: usize = 20;
@@ -25,28 +25,27 @@ pub struct Scale {
 /// `current`: pods that the StatefulSet is to have now; `None` where there is none yet.
 pub fn decide(wanted: i32, current: Option<i32>, image: Option<&ClusterImage>) -> Scale {
     let current = current.unwrap_or(wanted);
-    let forgotten = image.map(|image| forgotten(image, current.min(wanted))).unwrap_or_default();
+    let shrinks = wanted < current;
+    let Some(image) = image else {
+        let held = shrinks.then(|| "the controller of the cluster does not decide".to_owned());
+        return Scale { replicas: current.max(wanted), held, moves: Vec::new(), forgotten: Vec::new() };
+    };
+    let forgotten = forgotten(image, current.min(wanted));
     let at = |replicas, held: Option<String>, moves| Scale { replicas, held, moves, forgotten: forgotten.clone() };
-    if wanted >= current {
-        return at(wanted, None, Vec::new());
-    }
-    let hold = |reason: String| at(current, Some(reason), Vec::new());
-    let Some(image) = image else { return hold("the controller of the cluster does not decide".to_owned()) };
-    let staying = usize::try_from(wanted).unwrap_or(0);
-    if let Some(topic) = image.topics.iter().find(|topic| topic.replication_factor() > staying) {
-        let (name, replicas) = (&topic.name, topic.replication_factor());
-        return hold(format!(
-            "topic {name} has {replicas} replicas, more than the {wanted} brokers that would be left"
-        ));
-    }
-    let is_leaving = |id: &BrokerId| id.0 >= wanted;
     let all = || image.topics.iter().flat_map(|topic| &topic.partitions);
-    let remaining: usize = all().map(|partition| partition.replicas.iter().filter(|id| is_leaving(id)).count()).sum();
+    let remaining: usize = all().map(|partition| partition.replicas.iter().filter(|id| id.0 >= wanted).count()).sum();
+    // Also after the pod went: a topic may have been placed there in the last moment.
     if remaining == 0 {
         return at(wanted, None, Vec::new());
     }
+    let staying = usize::try_from(wanted).unwrap_or(0);
+    if let Some(topic) = image.topics.iter().find(|topic| topic.replication_factor() > staying) {
+        let (name, replicas) = (&topic.name, topic.replication_factor());
+        let held = format!("topic {name} has {replicas} replicas, more than the {wanted} brokers that would be left");
+        return at(current.max(wanted), Some(held), Vec::new());
+    }
     let held = Some(format!("{remaining} replicas to move off the brokers that are to go"));
-    at(current, held, moves(image, wanted))
+    at(current.max(wanted), held, moves(image, wanted))
 }
 
 /// Registered, gone, and without replicas.
@@ -61,13 +60,7 @@ fn forgotten(image: &ClusterImage, brokers: i32) -> Vec<BrokerId> {
 }
 
 fn moves(image: &ClusterImage, wanted: i32) -> Vec<(TopicPartition, Vec<BrokerId>)> {
-    let staying: Vec<BrokerId> = image.usable_brokers().map(|broker| broker.id).filter(|id| id.0 < wanted).collect();
-    let mut load: BTreeMap<BrokerId, usize> = staying.iter().map(|id| (*id, 0)).collect();
-    for id in image.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|partition| &partition.replicas) {
-        if let Some(replicas) = load.get_mut(id) {
-            *replicas += 1;
-        }
-    }
+    let mut places = Places::new(image, |id| id.0 < wanted);
     let mut moving = image.topics.iter().flat_map(|t| &t.partitions).filter(|p| p.is_being_reassigned()).count();
     let mut moves = Vec::new();
     for topic in image.topics.iter() {
@@ -79,7 +72,7 @@ fn moves(image: &ClusterImage, wanted: i32) -> Vec<(TopicPartition, Vec<BrokerId
             if moving >= MOVES_AT_ONCE {
                 return moves;
             }
-            if let Some(replicas) = without_leaving(image, partition, wanted, &mut load) {
+            if let Some(replicas) = without_leaving(partition, wanted, &mut places) {
                 moves.push((TopicPartition { topic: topic.name.clone(), partition: index }, replicas));
                 moving += 1;
             }
@@ -88,27 +81,14 @@ fn moves(image: &ClusterImage, wanted: i32) -> Vec<(TopicPartition, Vec<BrokerId
     moves
 }
 
-/// The replicas with each leaving one replaced in its place, which keeps who is preferred: by a broker on a rack that the
-/// partition does not have yet where there is one, and of those by the one with the fewest replicas.
-fn without_leaving(
-    image: &ClusterImage,
-    partition: &PartitionImage,
-    wanted: i32,
-    load: &mut BTreeMap<BrokerId, usize>,
-) -> Option<Vec<BrokerId>> {
-    let rack = |id: BrokerId| image.brokers.get(&id).and_then(|broker| broker.rack.as_deref());
+/// The replicas with each leaving one replaced in its place, which keeps who is preferred.
+fn without_leaving(partition: &PartitionImage, wanted: i32, places: &mut Places<'_>) -> Option<Vec<BrokerId>> {
     let mut replicas = partition.replicas.clone();
     for place in 0..replicas.len() {
-        if replicas[place].0 < wanted {
-            continue;
+        if replicas[place].0 >= wanted {
+            let others: Vec<_> = replicas.iter().copied().filter(|id| id.0 < wanted).collect();
+            replicas[place] = places.take(&others)?;
         }
-        let others = replicas.iter().enumerate().filter(|(other, id)| *other != place && id.0 < wanted);
-        let racks: BTreeSet<_> = others.filter_map(|(_, id)| rack(*id)).collect();
-        let free = load.iter().filter(|(id, _)| !replicas.contains(id));
-        let shares_rack = |id: BrokerId| rack(id).is_some_and(|rack| racks.contains(rack));
-        let (chosen, _) = free.min_by_key(|(id, replicas)| (shares_rack(**id), **replicas, **id))?;
-        replicas[place] = *chosen;
-        *load.entry(replicas[place]).or_default() += 1;
     }
     Some(replicas)
 }
@@ -180,6 +160,8 @@ mod tests {
         assert_eq!(decide(3, Some(3), Some(&gone)).forgotten, [BrokerId(3)]);
         assert!(decide(4, Some(4), Some(&gone)).forgotten.is_empty(), "it is only down");
         let holding = image(4, &[3], &[&[(&[0, 1, 3], &[0, 1])]]);
-        assert!(decide(3, Some(3), Some(&holding)).forgotten.is_empty());
+        let scale = decide(3, Some(3), Some(&holding));
+        assert!(scale.forgotten.is_empty());
+        assert_eq!(numbers(&scale), [[0, 1, 2]], "what was placed there in the last moment moves all the same");
     }
 }

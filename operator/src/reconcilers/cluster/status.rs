@@ -33,9 +33,7 @@ impl Report<'_> {
         let image = view.image.as_deref();
         let counts = image.map(count);
         let known = before.map(|status| &status.conditions[..]).unwrap_or_default();
-        let count_pods = |matches: fn(&&BrokerPod) -> bool| {
-            i32::try_from(plan.pods.iter().filter(matches).count()).unwrap_or(i32::MAX)
-        };
+        let pods = i32::try_from(plan.pods.len()).unwrap_or(i32::MAX);
         let outdated = match &plan.roll {
             Roll::Done => 0,
             Roll::LeftToOthers { outdated } | Roll::Restart { outdated, .. } | Roll::Waiting { outdated, .. } => {
@@ -46,9 +44,9 @@ impl Report<'_> {
             observed_generation: cluster.generation,
             conditions: conditions(known, self.findings(counts), cluster.generation, now),
             cluster_id: image.map(|image| image.cluster_id.to_string()),
-            replicas: count_pods(|_| true),
-            ready_replicas: count_pods(|pod| pod.is_ready),
-            updated_replicas: count_pods(|_| true) - i32::try_from(outdated).unwrap_or(0),
+            replicas: pods,
+            ready_replicas: i32::try_from(self.serving()).unwrap_or(i32::MAX),
+            updated_replicas: pods - i32::try_from(outdated).unwrap_or(0),
             selector: Some(selector(&cluster.key.name)),
             controller: image
                 .map(|image| ControllerStatus { holder: self.holder.to_owned(), epoch: image.controller_epoch.0 }),
@@ -56,6 +54,15 @@ impl Report<'_> {
             brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
             listeners: listeners(cluster),
         }
+    }
+
+    /// Brokers whose pod is ready and whom the controller hears: a silent node's pods count as ready for 40 s.
+    fn serving(&self) -> usize {
+        let is_heard = |pod: &BrokerPod| {
+            let broker = self.view.image.as_ref().and_then(|image| image.brokers.get(&pod.broker));
+            broker.is_some_and(|broker| !broker.fenced)
+        };
+        self.plan.pods.iter().filter(|pod| pod.is_ready && is_heard(pod)).count()
     }
 
     fn findings(&self, counts: Option<PartitionCounts>) -> Vec<Finding> {
@@ -78,7 +85,7 @@ impl Report<'_> {
             let problem = self.view.problem.as_deref().unwrap_or("the controller of the cluster is starting");
             return no(reason::NO_CONTROLLER, problem.to_owned());
         }
-        let ready = self.plan.pods.iter().filter(|pod| pod.is_ready).count();
+        let ready = self.serving();
         let offline = counts.map_or(0, |counts| counts.offline);
         if offline > 0 {
             return no(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));

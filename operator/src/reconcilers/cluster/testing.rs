@@ -5,7 +5,7 @@ use controller::{BrokerRegistration, ClusterImage, PartitionImage, TopicImage};
 use model::{BrokerEpoch, BrokerId, ClusterId, Incarnation, LeaderEpoch, PartitionEpoch, TopicId, TopicName};
 use std::sync::Arc;
 
-pub(super) fn registration(id: i32, fenced: bool) -> BrokerRegistration {
+pub(in crate::reconcilers) fn registration(id: i32, fenced: bool) -> BrokerRegistration {
     BrokerRegistration {
         id: BrokerId(id),
         epoch: BrokerEpoch(i64::from(id) + 1),
@@ -23,10 +23,10 @@ fn ids(ids: &[i32]) -> Vec<BrokerId> {
 }
 
 /// Replicas and ISR of a partition.
-pub(super) type Members<'a> = (&'a [i32], &'a [i32]);
+pub(in crate::reconcilers) type Members<'a> = (&'a [i32], &'a [i32]);
 
 /// A cluster of `brokers` brokers, of which `fenced` are, and one topic per list: replicas and ISR of its partitions.
-pub(super) fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
+pub(in crate::reconcilers) fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
     let mut image = ClusterImage::empty(ClusterId::from("test"));
     let registrations = (0..brokers).map(|id| (BrokerId(id), registration(id, fenced.contains(&id))));
     image.brokers = Arc::new(registrations.collect());
@@ -56,7 +56,7 @@ pub(super) fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> 
     image
 }
 
-pub(super) fn pod(id: i32, revision: &str, is_ready: bool) -> BrokerPod {
+pub(in crate::reconcilers) fn pod(id: i32, revision: &str, is_ready: bool) -> BrokerPod {
     BrokerPod {
         broker: BrokerId(id),
         name: format!("events-{id}"),

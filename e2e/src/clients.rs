@@ -1,0 +1,45 @@
+//! Kafka clients in pods: each runs once, to its end.
+
+use crate::{BROKER_IMAGE, Place, until};
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, LogParams, PostParams};
+
+/// Writes records, acknowledged by all in-sync replicas.
+pub async fn produce(place: &Place, bootstrap: &str, topic: &str, records: &[String]) -> anyhow::Result<()> {
+    let mut arguments = vec!["produce", topic, "--bootstrap-server", bootstrap];
+    arguments.extend(records.iter().map(String::as_str));
+    run(place, &arguments).await.map(drop)
+}
+
+/// Everything in a topic, from its beginning to its present end.
+pub async fn consume(place: &Place, bootstrap: &str, topic: &str) -> anyhow::Result<Vec<String>> {
+    let arguments = ["consume", topic, "--from-beginning", "--until-end", "--bootstrap-server", bootstrap];
+    let output = run(place, &arguments).await?;
+    Ok(output.lines().map(str::to_owned).collect())
+}
+
+/// What `weir` prints on standard output, and on standard error.
+async fn run(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
+    let pod: Pod = serde_json::from_value(serde_json::json!({
+        "metadata": { "generateName": "client-" },
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": false,
+            "containers": [{
+                "name": "client", "image": BROKER_IMAGE, "imagePullPolicy": "IfNotPresent",
+                "command": ["weir"], "args": arguments,
+            }],
+        },
+    }))?;
+    let pods = place.api::<Pod>();
+    let created = pods.create(&PostParams::default(), &pod).await.context("start a client")?;
+    let name = created.metadata.name.context("the pod has no name")?;
+    let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
+    let ended =
+        until::<Pod>(place, &name, "the client ends", |pod| ["Succeeded", "Failed"].contains(&&*phase(pod))).await?;
+    let output = pods.logs(&name, &LogParams::default()).await.context("read what the client says")?;
+    ensure!(phase(&ended) == "Succeeded", "weir {arguments:?} failed: {output}");
+    pods.delete(&name, &DeleteParams::background()).await.context("remove the client")?;
+    Ok(output)
+}

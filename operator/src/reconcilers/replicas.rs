@@ -1,0 +1,38 @@
+//! On which broker a replica of an existing partition goes when one is added or replaced.
+
+use controller::ClusterImage;
+use model::BrokerId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Brokers that may take replicas, with how many each has.
+#[derive(Debug)]
+pub(super) struct Places<'a> {
+    image: &'a ClusterImage,
+    load: BTreeMap<BrokerId, usize>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(image: &'a ClusterImage, may_take: impl Fn(BrokerId) -> bool) -> Self {
+        let usable = image.usable_brokers().map(|broker| broker.id).filter(|id| may_take(*id));
+        let mut load: BTreeMap<BrokerId, usize> = usable.map(|id| (id, 0)).collect();
+        for id in image.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|partition| &partition.replicas) {
+            if let Some(replicas) = load.get_mut(id) {
+                *replicas += 1;
+            }
+        }
+        Self { image, load }
+    }
+
+    /// For one more replica beside `others`: on a rack that they are not on where there is one, and of those brokers the one
+    /// with the fewest replicas. Counts it as taken.
+    pub(super) fn take(&mut self, others: &[BrokerId]) -> Option<BrokerId> {
+        let rack = |id: &BrokerId| self.image.brokers.get(id).and_then(|broker| broker.rack.as_deref());
+        let racks: BTreeSet<_> = others.iter().filter_map(rack).collect();
+        let shares_rack = |id: &BrokerId| rack(id).is_some_and(|rack| racks.contains(rack));
+        let free = self.load.iter().filter(|(id, _)| !others.contains(id));
+        let (chosen, _) = free.min_by_key(|(id, replicas)| (shares_rack(id), **replicas, **id))?;
+        let chosen = *chosen;
+        *self.load.entry(chosen).or_default() += 1;
+        Some(chosen)
+    }
+}

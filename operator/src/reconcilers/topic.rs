@@ -1,0 +1,262 @@
+//! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
+
+mod deletions;
+pub mod plan;
+mod status;
+pub mod valid_topic;
+
+use crate::{
+    control_plane::Controllers, metrics::Metrics, reconcilers::cluster::observe::Scope, resources::FIELD_MANAGER,
+    valid_cluster::ClusterKey,
+};
+use anyhow::Context as _;
+use control_plane::{ControllerHandle, handle::Results};
+use controller::{
+    ControllerError, TopicError,
+    requests::{
+        AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, CreatePartitions, CreateTopics,
+        MorePartitions, ReassignPartitions, TopicReference,
+    },
+};
+use custom_resources::{Topic, topic::reason};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{Patch, PatchParams},
+    runtime::{
+        Controller, WatchStreamExt as _,
+        controller::Action as Requeue,
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+use model::TopicName;
+use plan::{Decision, Step, decide};
+use serde_json::json;
+use status::Outcome;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use valid_topic::ValidTopic;
+
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// While something is missing that says nothing when it comes.
+const RETRY: Duration = Duration::from_secs(2);
+/// A topic needs few steps; more in one go mean that they do not lead anywhere.
+const STEPS: usize = 5;
+/// Deciding costs little, and what waits is mostly commits, which the controller makes together.
+const SIDE_BY_SIDE: u16 = 64;
+
+struct Reconciler {
+    client: Client,
+    controllers: Controllers,
+    topics: Store<Topic>,
+    metrics: Arc<Metrics>,
+}
+
+/// Reconciles the topics of a scope until it is dropped. `changed` names clusters of which there is something new.
+pub async fn run(
+    scope: Scope,
+    client: Client,
+    controllers: Controllers,
+    metrics: Arc<Metrics>,
+    changed: mpsc::Receiver<ClusterKey>,
+) -> anyhow::Result<()> {
+    let (store, writer) = reflector::store();
+    let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
+    let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
+    let events = reflector::reflector(writer, events).and_then(move |event| tell_deletion(event, gone.clone()));
+    let of_cluster = {
+        let store = store.clone();
+        move |key: ClusterKey| {
+            let topics = store.state().into_iter().filter(move |topic| is_of(topic, &key));
+            futures_util::stream::iter(topics.map(|topic| ObjectRef::from_obj(&*topic)).collect::<Vec<_>>())
+        }
+    };
+    let loops = Controller::for_stream(events.applied_objects(), store.clone())
+        .reconcile_on(ReceiverStream::new(changed).flat_map(of_cluster))
+        .with_config(kube::runtime::controller::Config::default().concurrency(SIDE_BY_SIDE));
+    let deleting = {
+        let (counted, looked_at) = (store.clone(), store.clone());
+        let count = move |key: &ClusterKey| counted.state().iter().filter(|topic| is_of(topic, key)).count();
+        let is_wanted = move |topic: &ValidTopic| looked_at.state().iter().any(|other| names(other, topic));
+        deletions::run(to_delete, controllers.clone(), count, is_wanted)
+    };
+    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics });
+    let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
+        if let Err(error) = result {
+            tracing::debug!(%error, "a reconciliation ended with an error");
+        }
+    });
+    tokio::select! {
+        () = reconciling => {}
+        () = deleting => {}
+    }
+    Ok(())
+}
+
+async fn tell_deletion(
+    event: watcher::Event<Topic>,
+    gone: mpsc::Sender<ValidTopic>,
+) -> Result<watcher::Event<Topic>, watcher::Error> {
+    if let watcher::Event::Delete(topic) = &event
+        && let Ok(topic) = ValidTopic::new(topic)
+    {
+        // Whoever deletes has ended with the operator.
+        let _ = gone.send(topic).await;
+    }
+    Ok(event)
+}
+
+/// Asked of every resource whenever a cluster changed: without a copy.
+fn is_of(topic: &Topic, cluster: &ClusterKey) -> bool {
+    let reference = &topic.spec.cluster_ref;
+    let namespace = reference.namespace.as_ref().or(topic.metadata.namespace.as_ref());
+    reference.name == cluster.name && namespace == Some(&cluster.namespace)
+}
+
+/// Whether a resource is another one for the same topic.
+fn names(other: &Topic, topic: &ValidTopic) -> bool {
+    let name = other.spec.topic_name.as_ref().or(other.metadata.name.as_ref());
+    name == Some(&topic.name) && other.metadata.uid.as_ref() != Some(&topic.uid) && is_of(other, &topic.cluster)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+struct Failed(anyhow::Error);
+
+fn failed(_topic: Arc<Topic>, _error: &Failed, _reconciler: Arc<Reconciler>) -> Requeue {
+    Requeue::requeue(RETRY)
+}
+
+async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Requeue, Failed> {
+    if topic.metadata.deletion_timestamp.is_some() {
+        return Ok(Requeue::await_change());
+    }
+    let outcome = reconciler.outcome(&topic).await;
+    let reported = reconciler.report(&topic, &outcome).await;
+    reconciler.metrics.reconciled("Topic", reported.is_ok());
+    reported.map_err(Failed)?;
+    Ok(Requeue::requeue(if outcome.is_to_be_retried() { RETRY } else { LOOK_AGAIN }))
+}
+
+impl Reconciler {
+    async fn outcome(&self, resource: &Topic) -> Outcome {
+        let topic = match ValidTopic::new(resource) {
+            Ok(topic) => topic,
+            Err(invalid) => return Outcome::refused(reason::REFUSED, invalid.to_string()),
+        };
+        let older = |other: &Arc<Topic>| {
+            names(other, &topic) && ValidTopic::new(other).is_ok_and(|other| other.age < topic.age)
+        };
+        if let Some(owner) = self.topics.state().iter().find(|other| older(other)) {
+            let owner = format!("{}/{}", owner.namespace().unwrap_or_default(), owner.name_any());
+            let message = format!("topic {} is that of the older resource {owner}", topic.name);
+            return Outcome::refused(reason::TOPIC_NAME_CONFLICT, message);
+        }
+        match self.controllers.allows(&topic.cluster, &topic.namespace).await {
+            None => {
+                let message = format!("there is no Cluster {}", topic.cluster);
+                return Outcome::refused(reason::CLUSTER_NOT_FOUND, message);
+            }
+            Some(false) => {
+                let message =
+                    format!("Cluster {} does not name {} in allowedNamespaces", topic.cluster, topic.namespace);
+                return Outcome::refused(reason::NAMESPACE_NOT_ALLOWED, message);
+            }
+            Some(true) => {}
+        }
+        self.bring_about(&topic).await
+    }
+
+    /// Step by step, each decided on what the one before has led to: an answer comes once it is to be seen.
+    async fn bring_about(&self, topic: &ValidTopic) -> Outcome {
+        for _ in 0..STEPS {
+            let view = self.controllers.view(&topic.cluster).await.unwrap_or_default();
+            let (Some(image), Some(handle)) = (view.image, view.handle) else {
+                return Outcome::refused(reason::NO_CONTROLLER, "the controller of the cluster does not decide");
+            };
+            let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts).cloned();
+            match decide(topic, &image) {
+                Decision::Good => return Outcome::good(there),
+                Decision::Not { reason, message } => return Outcome::refused(reason, message).with(there),
+                Decision::Do(step) => {
+                    tracing::info!(cluster = %topic.cluster, topic = topic.name, step = step.name(), "topic changes");
+                    if let Err((reason, message)) = take(&handle, topic, step).await {
+                        return Outcome::refused(reason, message).with(there);
+                    }
+                }
+            }
+        }
+        Outcome::refused(reason::REFUSED, "the topic did not become as wanted")
+    }
+
+    async fn report(&self, topic: &Topic, outcome: &Outcome) -> anyhow::Result<()> {
+        let status = outcome.status(topic, Timestamp::now());
+        if topic.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let topics: Api<Topic> = Api::namespaced(self.client.clone(), &topic.namespace().unwrap_or_default());
+        let body = json!({ "apiVersion": "weir.dev/v1alpha1", "kind": "Topic", "status": status });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        self.metrics.wrote("status");
+        match topics.patch_status(&topic.name_any(), &parameters, &Patch::Apply(body)).await {
+            // It was deleted meanwhile.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => other.map(drop).context("write the status"),
+        }
+    }
+}
+
+type Refusal = (&'static str, String);
+
+async fn take(handle: &ControllerHandle, topic: &ValidTopic, step: Step) -> Result<(), Refusal> {
+    let name = TopicName::from(&*topic.name);
+    match step {
+        Step::Create(new) => {
+            let request = CreateTopics { topics: vec![new], validate_only: false };
+            all(handle.create_topics(request).await, of_topic)
+        }
+        Step::Restore(id) => {
+            let restored = handle.restore_topics(vec![TopicReference::Id(id)]).await.map_err(of_controller)?;
+            restored.into_iter().try_for_each(|restored| restored.result.map(drop).map_err(of_topic))
+        }
+        Step::AddPartitions(count) => {
+            let more = MorePartitions { name, count, assignments: None };
+            let request = CreatePartitions { topics: vec![more], validate_only: false };
+            all(handle.create_partitions(request).await, of_topic)
+        }
+        Step::SetConfigs(configs) => {
+            let resource = AlterConfigResource {
+                resource: ConfigResource::Topic(name),
+                operation: AlterOperation::Replace(configs),
+            };
+            let request = AlterConfigs { resources: vec![resource], validate_only: false };
+            all(handle.alter_configs(request).await, |error| (reason::INVALID_CONFIG, error.to_string()))
+        }
+        Step::Reassign(moves) => {
+            let partitions = moves.into_iter().map(|(partition, replicas)| (partition, Some(replicas))).collect();
+            let request = ReassignPartitions { partitions, allow_replication_factor_change: true };
+            all(handle.reassign_partitions(request).await, |error| (reason::REFUSED, error.to_string()))
+        }
+    }
+}
+
+fn all<K, T, E>(results: Results<K, T, E>, told: impl Fn(E) -> Refusal) -> Result<(), Refusal> {
+    let results = results.map_err(of_controller)?;
+    results.into_iter().try_for_each(|(_, result)| result.map(drop).map_err(&told))
+}
+
+fn of_controller(error: ControllerError) -> Refusal {
+    (reason::NO_CONTROLLER, error.to_string())
+}
+
+fn of_topic(error: TopicError) -> Refusal {
+    let reason = match &error {
+        TopicError::Config(_) => reason::INVALID_CONFIG,
+        TopicError::InvalidReplicationFactor(_) => reason::NOT_ENOUGH_BROKERS,
+        _ => reason::REFUSED,
+    };
+    (reason, error.to_string())
+}

@@ -1,0 +1,141 @@
+//! What is to be done about a topic: one step after the other, each decided on what the controller has committed.
+
+use super::valid_topic::ValidTopic;
+use crate::reconcilers::replicas::Places;
+use controller::{ClusterImage, TopicImage, requests::NewTopic};
+use custom_resources::topic::reason;
+use model::{BrokerId, TopicId, TopicName, TopicPartition};
+
+#[derive(Debug, Clone)]
+pub enum Step {
+    Create(NewTopic),
+    /// It was deleted by a client, and its records are still there.
+    Restore(TopicId),
+    AddPartitions(i32),
+    /// All keys: what is not named is reset.
+    SetConfigs(Vec<(String, Option<String>)>),
+    Reassign(Vec<(TopicPartition, Vec<BrokerId>)>),
+}
+
+impl Step {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Restore(_) => "restore",
+            Self::AddPartitions(_) => "add partitions",
+            Self::SetConfigs(_) => "set configs",
+            Self::Reassign(_) => "reassign",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum Decision {
+    Do(Step),
+    /// Nothing can be done about it here, or not now.
+    Not {
+        reason: &'static str,
+        message: String,
+    },
+    Good,
+}
+
+fn not(reason: &'static str, message: impl Into<String>) -> Decision {
+    Decision::Not { reason, message: message.into() }
+}
+
+pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
+    let Some(there) = image.topic(&topic.name) else { return missing(topic, image) };
+    if !topic.owns(there.id) && !topic.adopts {
+        let message = format!(
+            "topic {} exists and is not this resource's: annotate the resource with {}=true to take it over",
+            topic.name,
+            custom_resources::topic::ADOPT_ANNOTATION
+        );
+        return not(reason::TOPIC_EXISTS, message);
+    }
+    if topic.is_paused {
+        return not(reason::PAUSED, "spec.paused: the topic is left as it is");
+    }
+    if there.configs != topic.configs {
+        let configs = topic.configs.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+        return Decision::Do(Step::SetConfigs(configs.collect()));
+    }
+    let partitions = i32::try_from(there.partitions.len()).unwrap_or(i32::MAX);
+    match topic.partitions {
+        Some(wanted) if wanted > partitions => return Decision::Do(Step::AddPartitions(wanted)),
+        Some(wanted) if wanted < partitions => {
+            let message =
+                format!("the topic has {partitions} partitions, {wanted} are wanted: they cannot become fewer");
+            return not(reason::PARTITIONS_SHRINK, message);
+        }
+        _ => {}
+    }
+    if there.partitions.iter().any(controller::PartitionImage::is_being_reassigned) {
+        return not(reason::REASSIGNING, "replicas move");
+    }
+    if let Some(decision) = topic.replicas.and_then(|replicas| change_replicas(there, replicas, image)) {
+        return decision;
+    }
+    let offline = there.partitions.iter().filter(|partition| partition.leader.is_none()).count();
+    if offline > 0 {
+        return not(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));
+    }
+    Decision::Good
+}
+
+fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
+    if topic.is_paused {
+        return not(reason::PAUSED, "spec.paused: the topic is not made");
+    }
+    if let Some(id) = topic.known_id.filter(|id| image.tombstones.get(id).is_some_and(|t| *t.topic.name == *topic.name))
+    {
+        return Decision::Do(Step::Restore(id));
+    }
+    let usable = image.usable_brokers().count();
+    if let Some(replicas) = topic.replicas.filter(|replicas| usize::try_from(*replicas).is_ok_and(|r| r > usable)) {
+        let message = format!("{replicas} replicas are wanted, {usable} brokers serve");
+        return not(reason::NOT_ENOUGH_BROKERS, message);
+    }
+    Decision::Do(Step::Create(NewTopic {
+        name: TopicName::from(&*topic.name),
+        id: topic.next_id(),
+        partitions: topic.partitions.unwrap_or(-1),
+        replication_factor: topic.replicas.unwrap_or(-1),
+        assignments: Vec::new(),
+        configs: topic.configs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+    }))
+}
+
+/// Every partition with as many replicas as wanted: the leader and those in sync stay, others come where there is room.
+fn change_replicas(there: &TopicImage, wanted: i16, image: &ClusterImage) -> Option<Decision> {
+    let wanted = usize::try_from(wanted).unwrap_or(0);
+    if there.partitions.iter().all(|partition| partition.replicas.len() == wanted) {
+        return None;
+    }
+    let mut places = Places::new(image, |_| true);
+    let mut moves = Vec::new();
+    for (index, partition) in there.indexed_partitions() {
+        let mut replicas = partition.replicas.clone();
+        // Stable: of those that are as good the order of preference stays.
+        let mut kept: Vec<_> = replicas.clone();
+        kept.sort_by_key(|id| (partition.leader != Some(*id), !partition.isr.contains(id)));
+        kept.truncate(wanted);
+        replicas.retain(|id| kept.contains(id));
+        while replicas.len() < wanted {
+            let Some(chosen) = places.take(&replicas) else {
+                let usable = image.usable_brokers().count();
+                let message = format!("{wanted} replicas are wanted, {usable} brokers serve");
+                return Some(not(reason::NOT_ENOUGH_BROKERS, message));
+            };
+            replicas.push(chosen);
+        }
+        if replicas != partition.replicas {
+            moves.push((TopicPartition { topic: there.name.clone(), partition: index }, replicas));
+        }
+    }
+    Some(Decision::Do(Step::Reassign(moves)))
+}
+
+#[cfg(test)]
+mod tests;
