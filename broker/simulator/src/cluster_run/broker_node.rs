@@ -13,7 +13,7 @@ use controller::{
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
 use model::{
-    BrokerEpoch, BrokerId, Incarnation, MetadataVersion, MonotonicTime,
+    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, MetadataVersion, MonotonicTime,
     mistakes::{Mistake, is_made},
 };
 use partition_log::Disk as _;
@@ -70,13 +70,15 @@ impl World {
         let now = self.network.clock(Node::Broker(id));
         let controller = Node::Controller(self.newest_controller);
         let Some(node) = self.brokers.get_mut(&id) else { return };
+        let obeyed = self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch);
         let message = match node.epoch {
-            Some(epoch) => Message::Heartbeat(Heartbeat {
-                id: node.id,
-                epoch,
-                applied: node.version(),
-                condition: BrokerCondition::default(),
-            }),
+            Some(epoch) => {
+                let condition = BrokerCondition {
+                    controller_epoch: obeyed.unwrap_or(ControllerEpoch(0)),
+                    ..BrokerCondition::default()
+                };
+                Message::Heartbeat(Heartbeat { id: node.id, epoch, applied: node.version(), condition })
+            }
             None => Message::Register {
                 request: RegisterBroker {
                     id: node.id,
@@ -86,7 +88,7 @@ impl World {
                     rack: None,
                     endpoints: Vec::new(),
                 },
-                obeyed: self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch),
+                obeyed,
             },
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {

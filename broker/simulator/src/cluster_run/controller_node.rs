@@ -7,11 +7,11 @@ use super::{
     place::Place,
 };
 use controller::{
-    Controller, Effect, Event, RequestId, SessionSettings, Settings,
+    Controller, Effect, Event, Heartbeat, RequestId, SessionSettings, Settings,
     driver::Commit,
     requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
-use model::{BrokerId, Incarnation};
+use model::{BrokerId, ControllerEpoch, Incarnation};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -102,19 +102,23 @@ impl World {
 
     pub(super) fn controller_hears(&mut self, index: usize, from: Node, message: Message) {
         let Node::Broker(broker) = from else { return };
+        let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
+        let is_outlived = |obeyed: Option<ControllerEpoch>| own.is_some_and(|own| Some(own) < obeyed);
         let event = match message {
+            // The broker takes no word of a controller of before: its session breaks, and it does not come back.
+            Message::Heartbeat(Heartbeat { id, epoch, condition, .. })
+                if is_outlived(Some(condition.controller_epoch)) =>
+            {
+                Event::Disconnected(BrokerSession { id, epoch })
+            }
             Message::Heartbeat(heartbeat) => Event::Heard(heartbeat),
             Message::Broken(session) => Event::Disconnected(session),
             Message::Departed(session) => Event::Departed(session),
             Message::BeginShutdown(session) => {
                 self.request(index, Asked::Shutdown(session), Request::BeginShutdown(session))
             }
-            Message::Register { request: register, obeyed } => {
-                let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
-                if own.is_some_and(|own| obeyed.is_some_and(|obeyed| own < obeyed)) {
-                    // Another has taken over, or what this one knows is of before.
-                    return;
-                }
+            Message::Register { obeyed, .. } if is_outlived(obeyed) => return,
+            Message::Register { request: register, .. } => {
                 let asked = Asked::Registration { broker, incarnation: register.incarnation };
                 self.request(index, asked, Request::RegisterBroker(register))
             }

@@ -106,6 +106,9 @@ impl World {
     }
 
     fn answer_parked(&mut self, id: i32, index: Place, from: BrokerId, asked: NextFetch) {
+        if self.is_dead(id) {
+            return;
+        }
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };

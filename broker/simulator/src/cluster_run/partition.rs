@@ -53,7 +53,7 @@ impl World {
     /// Takes over what the controller committed; opens the log at its first use.
     pub(super) fn assign(&mut self, id: i32, index: Place, assignment: Assignment) {
         let now = self.network.clock(Node::Broker(id));
-        if !self.open(id, index) {
+        if self.is_dead(id) || !self.open(id, index) {
             return;
         }
         let Some(node) = self.brokers.get_mut(&id) else { return };

@@ -62,7 +62,10 @@ impl fmt::Display for Message {
             Self::Register { request, obeyed } => {
                 write!(f, "register {:?}, {:?}, obeyed {obeyed:?}", request.incarnation, request.log_life)
             }
-            Self::Heartbeat(one) => write!(f, "heartbeat of epoch {}, acts by {}", one.epoch.0, one.applied.0),
+            Self::Heartbeat(one) => {
+                let obeyed = one.condition.controller_epoch.0;
+                write!(f, "heartbeat of epoch {}, acts by {}, obeyed {obeyed}", one.epoch.0, one.applied.0)
+            }
             Self::Alter(alter) => {
                 write!(f, "alter of broker epoch {}:", alter.broker_epoch.0)?;
                 for one in &alter.proposals {
