@@ -13,6 +13,8 @@ impl World {
             return;
         }
         let draw = self.fate.draw();
+        // Each broker has a copy of it on its disk, should all of them die.
+        let kept = self.store.image.clone();
         if !self.store.roll_back(draw) {
             return;
         }
@@ -26,7 +28,7 @@ impl World {
         let moment = Duration::from_millis(self.fate.below(8000));
         self.pass(moment);
         let copies = self.brokers.values().filter_map(|node| node.image.clone());
-        let Some(newest) = copies.max_by_key(|image| (image.controller_epoch, image.metadata_version)) else { return };
+        let newest = copies.max_by_key(|image| (image.controller_epoch, image.metadata_version)).unwrap_or(kept);
         self.trace.story(self.network.now, format_args!("the store is at {} again", newest.metadata_version.0));
         if !self.store.restore(newest) {
             self.history.broken.push("no broker has the newest metadata".to_owned());
