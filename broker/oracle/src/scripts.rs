@@ -55,6 +55,7 @@ scripts! {
     limits::fetch_limits, limits::several_partitions, limits::times, limits::list_offsets_11,
     administration::topics_at_once, administration::everything_at_once,
     placement::elections, placement::reassignments, placement::log_dirs, placement::producers_and_transactions,
+    placement::features_and_registrations,
     // Last, for it makes Kafka's topic of transactions.
     placement::refused_transactions,
 }

@@ -1,7 +1,10 @@
 //! ApiVersions: which APIs in which versions, derived from the table (KIP-35, KIP-511, KIP-584).
 
 use super::{RequestContext, Response, TABLE};
-use controller::{ClusterImage, features};
+use controller::{
+    ClusterImage,
+    features::{self, FeatureDefinition},
+};
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -15,7 +18,7 @@ use protocol::frame::encode_response;
 /// From this version on a request names its client and an answer lists features.
 const FIRST_WITH_FEATURES: i16 = 3;
 
-/// Older clients take a level of 0 for an error (KAFKA-17011).
+/// Older clients take a level of 0 for an error, so Kafka does not tell them of features that can be off (KAFKA-17011).
 const FIRST_WITH_LEVEL_0: i16 = 4;
 
 pub(crate) async fn handle(context: &RequestContext, request: ApiVersionsRequest) -> ApiVersionsResponse {
@@ -35,11 +38,11 @@ pub(crate) async fn handle(context: &RequestContext, request: ApiVersionsRequest
 /// What the controller knows, and nothing else: `transaction.version` 2 would start transactions of the second protocol
 /// (KIP-890) and `group.version` 1 groups of the new one (KIP-848), neither of which is served.
 fn with_features(response: ApiVersionsResponse, image: &ClusterImage, version: i16) -> ApiVersionsResponse {
-    let lowest_told = if version < FIRST_WITH_LEVEL_0 { 1 } else { 0 };
-    let supported = features::definitions().iter().map(|feature| {
+    let is_told = |feature: &&FeatureDefinition| feature.lowest > 0 || version >= FIRST_WITH_LEVEL_0;
+    let supported = features::definitions().iter().filter(is_told).map(|feature| {
         SupportedFeatureKey::default()
             .with_name(StrBytes::from_static_str(feature.name))
-            .with_min_version(feature.lowest.max(lowest_told))
+            .with_min_version(feature.lowest)
             .with_max_version(feature.highest)
     });
     // Level 0 is a feature that is off, and Kafka does not list those.

@@ -61,6 +61,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
         why: "nothing here depends on the level, so there is no other one to choose",
     },
     Entry {
+        script: "features_and_registrations",
+        label: "UpdateFeatures",
+        fields: &["results.error_message"],
+        ours: "None",
+        peer: "",
+        why: "Kafka sends a message with results that are no error",
+    },
+    Entry {
         script: "refused_transactions",
         label: "FindCoordinator",
         fields: &["error_code"],

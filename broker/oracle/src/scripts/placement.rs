@@ -9,12 +9,14 @@ use anyhow::{Context, Result};
 use kafka_protocol::messages::{
     AlterPartitionReassignmentsRequest, BrokerId, DescribeLogDirsRequest, DescribeProducersRequest,
     DescribeTransactionsRequest, ElectLeadersRequest, FindCoordinatorRequest, InitProducerIdRequest,
-    ListPartitionReassignmentsRequest, ListTransactionsRequest, TransactionalId,
+    ListPartitionReassignmentsRequest, ListTransactionsRequest, TransactionalId, UnregisterBrokerRequest,
+    UpdateFeaturesRequest,
     alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic},
     describe_log_dirs_request::DescribableLogDirTopic,
     describe_producers_request::TopicRequest,
     elect_leaders_request::TopicPartitions,
     list_partition_reassignments_request::ListPartitionReassignmentsTopics,
+    update_features_request::FeatureUpdateKey,
 };
 use kafka_protocol::protocol::Request;
 
@@ -131,5 +133,32 @@ pub(super) fn refused_transactions(session: &mut Session) -> Result<()> {
     }
     session.ask_all("FindCoordinator of a transactional id", 1..=6, finding)?;
     session.ask("InitProducerId with a transactional id", 4, &initialising)?;
+    Ok(())
+}
+
+/// Refusals and checks only: the level stays what it is.
+pub(super) fn features_and_registrations(session: &mut Session) -> Result<()> {
+    const UPGRADE: i8 = 1;
+    const SAFE_DOWNGRADE: i8 = 2;
+    let cases = [
+        ("to the level that it has", "eligible.leader.replicas.version", 1, UPGRADE),
+        ("down without a word", "eligible.leader.replicas.version", 0, UPGRADE),
+        ("down to the level that it has", "eligible.leader.replicas.version", 1, SAFE_DOWNGRADE),
+        ("too far", "eligible.leader.replicas.version", 9, UPGRADE),
+        ("below zero", "eligible.leader.replicas.version", -1, SAFE_DOWNGRADE),
+        ("of an unknown feature", "oracle.version", 1, UPGRADE),
+        ("of an unknown kind", "eligible.leader.replicas.version", 1, 9),
+    ];
+    for (what, feature, level, kind) in cases {
+        session.ask_all(&format!("UpdateFeatures {what}"), 0..=2, |version| {
+            let update = FeatureUpdateKey::default().with_feature(text(feature)).with_max_version_level(level);
+            let update = match version {
+                0 => update.with_allow_downgrade(kind == SAFE_DOWNGRADE),
+                _ => update.with_upgrade_type(kind),
+            };
+            UpdateFeaturesRequest::default().with_feature_updates(vec![update]).with_timeout_ms(5_000)
+        })?;
+    }
+    session.ask("UnregisterBroker of nobody", 0, &UnregisterBrokerRequest::default().with_broker_id(BrokerId(999)))?;
     Ok(())
 }

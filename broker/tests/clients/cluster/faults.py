@@ -10,6 +10,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import NewTopic
 
+from disks import SmallDisk, can_be_mounted
 from harness import check, fresh
 from history import KEYS, Load, Members, ProcessLoad, compare, read_all
 from processes import Cluster
@@ -29,8 +30,8 @@ def topic(cluster, name):
     cluster.all_in_sync(name)
 
 
-def survives(name, producer=Load):
-    """Runs a body of faults under load on a fresh cluster, then compares."""
+def survives(name, producer=Load, small_disk=None):
+    """Runs a body of faults under load on a fresh cluster, then compares. Broker `small_disk` has little room."""
     def run(body):
         if ONLY not in name:
             return
@@ -38,6 +39,7 @@ def survives(name, producer=Load):
         @check(name)
         def _():
             cluster, clients = Cluster(WORK / fresh("cluster"), PORT), []
+            cluster.disk = SmallDisk(cluster.brokers[small_disk].data) if small_disk else None
             try:
                 cluster.start()
                 topic(cluster, "survivor")
@@ -56,6 +58,8 @@ def survives(name, producer=Load):
                 cluster.end()
                 for client in clients:
                     client.abandon()
+                if cluster.disk:
+                    cluster.disk.unmount()
             shutil.rmtree(cluster.folder)
     return run
 
@@ -215,6 +219,30 @@ def _(cluster, load):
     more(load)
     victim.start()
     victim.ready()
+
+
+if can_be_mounted():
+    @survives("the disk of one broker is full, of a leader and of a follower", small_disk=1)
+    def _(cluster, load):
+        victim = cluster.brokers[1]
+        load.forget_gaps()
+        more(load)
+        cluster.disk.fill()
+        # It led some partitions, and ends so that others can.
+        victim.process.wait(30)
+        more(load, 400)
+        gap = max(load.longest_gap.values())
+        assert gap < PAST_SESSION, f"a partition could not be written to for {gap:.2f} s"
+        # Without room it comes up and leads nothing; as a follower it catches up once there is room.
+        victim.start()
+        victim.ready()
+        more(load, 400)
+        assert victim.alive() and all(leader != 1 for leader, _ in cluster.partitions("survivor").values())
+        cluster.disk.empty()
+        cluster.all_in_sync("survivor")
+        assert victim.alive()
+else:
+    print("skip cluster: the disk of one broker is full: mounting a small one needs root", flush=True)
 
 
 for client, command in OTHER_CLIENTS.items():
