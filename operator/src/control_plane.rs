@@ -6,8 +6,10 @@ pub mod host;
 pub mod kubernetes_store;
 pub mod lease;
 pub mod pod_admission;
+pub mod rebuild;
 pub mod settings;
 pub mod token;
+pub mod watched_store;
 
 pub use controllers::{Controllers, Entrance};
 pub use host::View;

@@ -36,6 +36,8 @@ pub struct ValidCluster {
     pub key: ClusterKey,
     pub uid: String,
     pub generation: Option<i64>,
+    /// Of the cluster, as it was reported last.
+    pub known_id: Option<String>,
     pub owner: OwnerReference,
     pub image: String,
     pub control_plane: String,
@@ -93,6 +95,7 @@ impl ValidCluster {
             key: ClusterKey { namespace, name },
             uid: owner.uid.clone(),
             generation: meta.generation,
+            known_id: cluster.status.as_ref().and_then(|status| status.cluster_id.clone()),
             owner,
             image: spec.image.clone().unwrap_or_else(|| defaults.broker_image.clone()),
             control_plane: defaults.control_plane.clone(),

@@ -5,12 +5,14 @@
 
 pub mod admission;
 pub mod client;
+pub mod recovery;
 pub mod server;
 #[cfg(test)]
 mod tests;
 mod updates;
 
-pub use admission::{Admission, Admitting, Directory, NotAdmitted};
+pub use admission::{Admission, Admitting, Directory, Doubt, Found, NotAdmitted};
 pub use client::{Condition, Registrar, RemoteController, SessionError, SessionState};
+pub use recovery::{Offer, Recovery};
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;

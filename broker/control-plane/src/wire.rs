@@ -22,7 +22,7 @@ pub(crate) enum Malformed {
 }
 
 impl Registration {
-    pub(crate) fn of(request: &RegisterBroker, cluster_id: &str, controller_epoch: i64) -> Self {
+    pub(crate) fn of(request: &RegisterBroker, cluster_id: &str, controller_epoch: i64, applied_version: u64) -> Self {
         let endpoints = request.endpoints.iter().map(|endpoint| Endpoint {
             listener: endpoint.listener.clone(),
             host: endpoint.host.clone(),
@@ -36,6 +36,8 @@ impl Registration {
             endpoints: endpoints.collect(),
             controller_epoch,
             log_life: request.log_life.map(|life| life.0.as_bytes().to_vec()).unwrap_or_default(),
+            applied_version,
+            metadata_json: Vec::new(),
         }
     }
 
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn life_of_the_log_arrives_as_it_was_sent() {
         for log_life in [None, Some(LogLife(uuid::Uuid::from_u128(6)))] {
-            let bytes = Registration::of(&request(log_life), "cluster", 1).encode_to_vec();
+            let bytes = Registration::of(&request(log_life), "cluster", 1, 0).encode_to_vec();
             let arrived = Registration::decode(&bytes[..]).unwrap().request().unwrap();
             assert_eq!(arrived.log_life, log_life);
         }
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn life_of_the_log_of_another_length_is_refused() {
-        let short = Registration { log_life: vec![1; 15], ..Registration::of(&request(None), "cluster", 1) };
+        let short = Registration { log_life: vec![1; 15], ..Registration::of(&request(None), "cluster", 1, 0) };
         assert_eq!(short.request().unwrap_err(), Malformed::LogLife(15));
     }
 }

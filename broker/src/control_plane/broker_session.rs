@@ -4,7 +4,7 @@ use super::{
     ControllerHandle,
     acts_by::{Obeying, OwnBroker},
     epoch_file::EpochFile,
-    kept_metadata::KeptMetadata,
+    kept_metadata::{KeptMetadata, Known},
     log_life, standalone,
 };
 use crate::{
@@ -94,6 +94,7 @@ impl BrokerSession {
     ) -> anyhow::Result<Self> {
         let metadata = broker.metadata.clone();
         let epoch = EpochFile::open(&config.data_dir)?;
+        let known = Known { metadata: metadata.clone(), data_dir: config.data_dir.clone() };
         let registrar = Registrar {
             controller: address.clone(),
             token: token(config),
@@ -105,6 +106,8 @@ impl BrokerSession {
                 ..standalone::registration(config)
             },
             highest_epoch: epoch.highest(),
+            kept_version: known.kept_version(),
+            known: Arc::new(known),
             heartbeat_interval: config.cluster.heartbeat_interval,
             condition: Arc::new(Own { data_dir: config.data_dir.clone(), partitions: broker.partitions.clone() }),
             call_patience: CALL_PATIENCE,

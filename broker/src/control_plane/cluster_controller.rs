@@ -67,11 +67,13 @@ impl ClusterController {
         let publisher = Everybody { metadata, updates: updates.clone() };
         let settings = settings(config);
         let (host, handle) = Host::start(store, publisher, settings.clone()).await.context("load the metadata")?;
+        let loaded_version = host.committed().metadata_version;
         let server = ControlPlaneServer {
             cluster_id: cluster_id.clone(),
             controller: handle,
             updates: updates.clone(),
             session_timeout: settings.sessions.timeout,
+            loaded_version,
             admission: None,
         };
         let (stop, stopped) = oneshot::channel();

@@ -2,7 +2,10 @@
 //! own folder: a controller that lost its disk starts from a copy of any broker.
 
 use super::metadata_file;
+use crate::metadata_cache::MetadataCache;
+use ::control_plane::session::client::KnownMetadata;
 use controller::ClusterImage;
+use model::MetadataVersion;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -36,6 +39,34 @@ impl KeptMetadata {
         // A task that ended on its own has dropped its side.
         let _ = self.stop.send(());
         let _ = self.task.await;
+    }
+}
+
+/// What this broker knows: what it acts by, or the copy of before it started.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) metadata: MetadataCache,
+    pub(super) data_dir: PathBuf,
+}
+
+impl Known {
+    /// Of the copy; 0 where there is none that can be read.
+    pub(super) fn kept_version(&self) -> MetadataVersion {
+        self.kept().map_or(MetadataVersion(0), |image| image.metadata_version)
+    }
+
+    fn kept(&self) -> Option<ClusterImage> {
+        metadata_file::read_copy(&self.data_dir.join(FOLDER)).unwrap_or_else(|error| {
+            tracing::warn!(error = %format!("{error:#}"), "the copy of the metadata cannot be read");
+            None
+        })
+    }
+}
+
+impl KnownMetadata for Known {
+    fn newest(&self) -> Option<Arc<ClusterImage>> {
+        let current = self.metadata.current();
+        if current.metadata_version > MetadataVersion(0) { Some(current) } else { self.kept().map(Arc::new) }
     }
 }
 

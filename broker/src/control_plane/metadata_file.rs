@@ -42,6 +42,9 @@ const SMALL_JOURNAL_BYTES: u64 = 4 << 20;
 /// deletion has to be written down first: this holds some thousand of them. Nothing that takes more room may use it.
 const RESERVED_BYTES: u64 = 256 << 10;
 
+const SNAPSHOT: &str = "snapshot";
+const JOURNAL: &str = "journal";
+
 /// The store. Its file work runs on the blocking pool; it is there between commits.
 #[derive(Debug)]
 pub(crate) struct MetadataFile {
@@ -102,6 +105,12 @@ pub(super) fn write_copy(folder: PathBuf, image: Arc<ClusterImage>) -> io::Resul
     Files { folder, committed: image, journal: None, snapshot_bytes: 0 }.rewrite()
 }
 
+/// What [`write_copy`] wrote.
+pub(super) fn read_copy(folder: &Path) -> anyhow::Result<Option<ClusterImage>> {
+    let recovered = recovery::recover(&folder.join(SNAPSHOT), &folder.join(JOURNAL))?;
+    Ok(recovered.map(|recovered| recovered.image))
+}
+
 /// A new cluster over partitions that somebody still needs would take them for leftovers and delete them.
 fn refuse_full_disk(folder: &Path) -> anyhow::Result<()> {
     let Some(Ok(entries)) = folder.parent().map(fs::read_dir) else {
@@ -153,11 +162,11 @@ impl Files {
     }
 
     fn snapshot_path(&self) -> PathBuf {
-        self.folder.join("snapshot")
+        self.folder.join(SNAPSHOT)
     }
 
     fn journal_path(&self) -> PathBuf {
-        self.folder.join("journal")
+        self.folder.join(JOURNAL)
     }
 
     /// Goes on behind the last valid frame of the journal that is there.

@@ -5,7 +5,7 @@ use super::{
     token::TokenHash,
 };
 use crate::valid_cluster::{ClusterKey, ValidCluster};
-use control_plane::session::{ControlPlaneServer, Directory, NotAdmitted};
+use control_plane::session::{Directory, Found, NotAdmitted};
 use kube::Client;
 use std::{
     collections::BTreeMap,
@@ -157,10 +157,10 @@ async fn tell(mut seen: watch::Receiver<View>, key: ClusterKey, listeners: Vec<m
 
 /// Finds the controller by the token that a broker shows.
 #[derive(Debug, Clone, Default)]
-pub struct Entrance(Arc<RwLock<BTreeMap<TokenHash, ControlPlaneServer>>>);
+pub struct Entrance(Arc<RwLock<BTreeMap<TokenHash, Found>>>);
 
 impl Directory for Entrance {
-    fn find(&self, token: Option<&str>) -> Result<ControlPlaneServer, NotAdmitted> {
+    fn find(&self, token: Option<&str>) -> Result<Found, NotAdmitted> {
         let token = token.ok_or(NotAdmitted::UnknownToken)?;
         let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if doors.is_empty() {
@@ -171,8 +171,8 @@ impl Directory for Entrance {
 }
 
 impl Door for Entrance {
-    fn open(&self, token: TokenHash, server: ControlPlaneServer) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(token, server);
+    fn open(&self, token: TokenHash, found: Found) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(token, found);
     }
 
     fn close(&self, token: TokenHash) {

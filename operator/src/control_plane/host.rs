@@ -1,26 +1,41 @@
 //! The life of one cluster's controller in this operator: it loads what the store holds, decides until it is stopped or
 //! deposed, and begins again.
 
-use super::{cluster_id, kubernetes_store::KubernetesObjects, pod_admission::PodAdmission, settings, token::TokenHash};
+use super::{
+    cluster_id,
+    kubernetes_store::KubernetesObjects,
+    pod_admission::PodAdmission,
+    rebuild::{Choice, Gathering, Offers, choose},
+    settings,
+    token::TokenHash,
+    watched_store::WatchedStore,
+};
 use crate::{
-    resources::CLUSTER_LABEL,
+    resources::{CLUSTER_LABEL, names},
     valid_cluster::{ClusterKey, ValidCluster},
 };
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use control_plane::{
-    ControllerHandle, Host, LoadError, Published, Publisher,
-    session::{ControlPlaneServer, Updates},
+    ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
+    session::{ControlPlaneServer, Doubt, Found, Updates},
     store::ShardedStore,
 };
 use controller::{ClusterImage, Settings};
 use custom_resources::cluster::{Listener, Retention};
-use k8s_openapi::{api::core::v1::PersistentVolumeClaim, apimachinery::pkg::apis::meta::v1::OwnerReference};
+use k8s_openapi::{
+    api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
 use kube::{Api, Client, api::ListParams};
+use model::ClusterId;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// After a start that failed, or a deposition: who deposed this one may be gone, or may know better.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Doubts about the store that wait to be looked at. Brokers come again with them.
+const DOUBTS: usize = 16;
 
 /// What a controller is started with. Another value of any of it takes another start.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +70,8 @@ pub struct View {
     pub handle: Option<ControllerHandle>,
     /// Why it does not decide.
     pub problem: Option<String>,
+    /// The metadata is being rebuilt from brokers, which have to be there for it.
+    pub is_recovering: bool,
 }
 
 /// Brings committed images to the sessions of brokers, and to the reconcilers.
@@ -72,7 +89,7 @@ impl Publisher for Everybody {
 
 /// Where brokers find a controller while it decides.
 pub(super) trait Door: Clone + Send + Sync + 'static {
-    fn open(&self, token: TokenHash, server: ControlPlaneServer);
+    fn open(&self, token: TokenHash, found: Found);
     fn close(&self, token: TokenHash);
 }
 
@@ -90,17 +107,28 @@ impl<D: Door> ClusterHost<D> {
     pub(super) async fn run(self, mut stopped: oneshot::Receiver<()>) {
         let key = &self.cluster.key;
         loop {
-            let starting = self.start();
             let started = tokio::select! {
-                started = starting => started,
+                started = self.start() => started,
                 _ = &mut stopped => return,
             };
-            let problem = match started {
-                Ok(started) => match self.decide(started, &mut stopped).await {
-                    Ended::Stopped => return,
-                    Ended::Deposed => "another controller has taken over".to_owned(),
-                },
-                Err(error) => format!("{error:#}"),
+            let ended = match started {
+                Ok(started) => self.decide(started, &mut stopped).await,
+                Err(NotStarted::Lost { reason, cluster_id }) => Ended::Lost { reason, cluster_id },
+                Err(NotStarted::Failed(error)) => Ended::Failed(format!("{error:#}")),
+            };
+            let problem = match ended {
+                Ended::Stopped => return,
+                Ended::Failed(problem) => problem,
+                Ended::Lost { reason, cluster_id } => {
+                    let recovered = tokio::select! {
+                        recovered = self.recover(&reason, cluster_id) => recovered,
+                        _ = &mut stopped => return,
+                    };
+                    match recovered {
+                        Ok(()) => continue,
+                        Err(error) => format!("{reason}; rebuilding it from brokers failed: {error:#}"),
+                    }
+                }
             };
             tracing::warn!(cluster = %key, %problem, "the controller of the cluster does not decide, trying again");
             self.view.send_modify(|view| view.problem = Some(problem));
@@ -111,81 +139,191 @@ impl<D: Door> ClusterHost<D> {
         }
     }
 
-    async fn start(&self) -> anyhow::Result<Started> {
-        let key = self.cluster.key.clone();
-        let objects = KubernetesObjects::new(self.client.clone(), key.clone(), self.parameters.owner.clone());
+    fn objects(&self) -> KubernetesObjects {
+        KubernetesObjects::new(self.client.clone(), self.cluster.key.clone(), self.parameters.owner.clone())
+    }
+
+    async fn start(&self) -> Result<Started, NotStarted> {
         let updates = Updates::new();
-        let start = |objects| {
+        let start = || async {
             let publisher = Everybody { updates: updates.clone(), view: self.view.clone() };
-            Host::start(ShardedStore::new(objects), publisher, self.parameters.settings.clone())
+            let (store, lost) = WatchedStore::new(ShardedStore::new(self.objects()));
+            let (host, handle) = Host::start(store, publisher, self.parameters.settings.clone()).await?;
+            Ok((host, handle, lost))
         };
-        let (host, handle) = match start(objects.clone()).await {
+        let started = match start().await {
             Err(LoadError::Missing) => {
-                self.create_metadata(objects.clone()).await?;
-                start(objects).await.context("load the metadata")?
+                self.create_metadata().await?;
+                start().await
             }
-            other => other.context("load the metadata")?,
+            other => other,
         };
+        let (host, handle, lost) = match started {
+            Ok(started) => started,
+            Err(damaged @ LoadError::Damaged(_)) => return Err(self.lost(damaged.to_string())?),
+            Err(error) => return Err(NotStarted::Failed(anyhow!(error).context("load the metadata"))),
+        };
+        let (doubting, doubts) = mpsc::channel(DOUBTS);
         let server = ControlPlaneServer {
             cluster_id: host.committed().cluster_id.clone(),
             controller: handle.clone(),
             updates: updates.clone(),
             session_timeout: self.parameters.settings.sessions.timeout,
-            admission: Some(Arc::new(PodAdmission::new(self.client.clone(), &self.cluster))),
+            loaded_version: host.committed().metadata_version,
+            admission: Some(Arc::new(PodAdmission::new(self.client.clone(), &self.cluster, doubting))),
         };
-        Ok(Started { host, handle, server, updates })
+        Ok(Started { host, handle, server, updates, doubts, lost })
+    }
+
+    /// Without the metadata the id of the cluster is what was reported last, or what a new one would have.
+    fn lost(&self, reason: String) -> anyhow::Result<NotStarted> {
+        let cluster_id = match &self.cluster.known_id {
+            Some(id) => ClusterId::from(&**id),
+            None => cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?,
+        };
+        Ok(NotStarted::Lost { reason, cluster_id })
     }
 
     /// Of a cluster that never was. "There is no metadata" alone does not say so: it may have been lost, and a new
     /// controller over disks with records would be the end of them.
-    async fn create_metadata(&self, objects: KubernetesObjects) -> anyhow::Result<()> {
+    async fn create_metadata(&self) -> Result<(), NotStarted> {
         let ClusterKey { namespace, name } = &self.cluster.key;
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
         let of_cluster = ListParams::default().labels(&format!("{CLUSTER_LABEL}={name}")).limit(1);
         let claims = claims.list_metadata(&of_cluster).await.context("look for volumes of the cluster")?;
         if let Some(claim) = claims.items.first().and_then(|claim| claim.metadata.name.as_deref()) {
-            bail!(
-                "the metadata of the cluster is gone, and volumes with its records are there ({claim}): restore ClusterMetadata {name} and its shards from a backup, or delete the volumes to begin anew"
-            );
+            let reason = format!("the metadata is gone, and there are volumes with records ({claim})");
+            return Err(self.lost(reason)?);
         }
         let id = cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?;
-        ShardedStore::new(objects).create(id.clone()).await.context("create the metadata")?;
+        ShardedStore::new(self.objects()).create(id.clone()).await.context("create the metadata")?;
         tracing::info!(cluster = %self.cluster.key, cluster_id = %id, "metadata of a new cluster created");
         Ok(())
     }
 
     async fn decide(&self, started: Started, stopped: &mut oneshot::Receiver<()>) -> Ended {
-        let Started { host, handle, server, updates } = started;
-        let token = self.parameters.token;
-        self.door.open(token, server);
+        let Started { host, handle, server, updates, mut doubts, mut lost } = started;
+        let (token, cluster_id) = (self.parameters.token, server.cluster_id.clone());
+        self.door.open(token, Found::Controller(server));
         self.view.send_modify(|view| (view.handle, view.problem) = (Some(handle), None));
         tracing::info!(cluster = %self.cluster.key, "deciding for the cluster");
         let (stop, stopping) = oneshot::channel();
         let mut running = std::pin::pin!(host.run(stopping));
         let ended = tokio::select! {
-            _ = stopped => {
-                // A host that ended on its own has dropped its side.
-                let _ = stop.send(());
-                running.await;
-                Ended::Stopped
-            }
-            _ = &mut running => Ended::Deposed,
+            _ = stopped => Ended::Stopped,
+            reason = self.proof(&mut doubts) => Ended::Lost { reason, cluster_id },
+            Some(error) = lost.recv() => Ended::Lost { reason: error.to_string(), cluster_id },
+            _ = &mut running => Ended::Failed("another controller has taken over".to_owned()),
         };
         self.door.close(token);
+        if !matches!(ended, Ended::Failed(_)) {
+            // A host that ended on its own has dropped its side.
+            let _ = stop.send(());
+            running.await;
+        }
         updates.close();
-        self.view.send_modify(|view| view.handle = None);
+        // Nothing is to be planned on what is known to be wrong.
+        let is_lost = matches!(ended, Ended::Lost { .. });
+        self.view.send_modify(|view| (view.handle, view.image) = (None, view.image.take().filter(|_| !is_lost)));
+        if let Ended::Lost { reason, .. } = &ended {
+            tracing::error!(cluster = %self.cluster.key, reason, "the metadata is not what it was, the controller of the cluster stops");
+        }
         ended
+    }
+
+    /// Returns once it is certain that a broker knows what the store forgot.
+    async fn proof(&self, doubts: &mut mpsc::Receiver<Doubt>) -> String {
+        loop {
+            // Whoever doubts lives as long as the controller.
+            let Some(Doubt { broker, applied, is_proof }) = doubts.recv().await else {
+                return std::future::pending().await;
+            };
+            let is_older = is_proof || {
+                let held = ShardedStore::new(self.objects()).load().await;
+                held.is_ok_and(|image| image.metadata_version < applied)
+            };
+            if is_older {
+                return format!("broker {broker} has acted by metadata of version {applied}, which the store forgot");
+            }
+        }
+    }
+
+    /// Writes anew what the brokers know. The reason is shown meanwhile, with who is waited for.
+    async fn recover(&self, reason: &str, cluster_id: ClusterId) -> anyhow::Result<()> {
+        let brokers = self.brokers().await?;
+        let gathering = Arc::new(Gathering::new(cluster_id));
+        let mut offers = gathering.offers();
+        self.door.open(self.parameters.token, Found::Recovery(gathering));
+        let _closing = Closing { door: &self.door, token: self.parameters.token };
+        loop {
+            let choice = choose(&offers.borrow_and_update() as &Offers, brokers);
+            let problem = match choice {
+                Choice::Rebuild { from, image } => {
+                    let mut store = ShardedStore::new(self.objects());
+                    let rebuilt = store.rebuild(&image).await.context("write the metadata")?;
+                    let (epoch, version) = (rebuilt.controller_epoch.0, rebuilt.metadata_version);
+                    tracing::warn!(cluster = %self.cluster.key, broker_id = %from, epoch, %version, "metadata rebuilt from what brokers know");
+                    self.view.send_modify(|view| view.is_recovering = false);
+                    return Ok(());
+                }
+                Choice::Wait(missing) => {
+                    let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                    format!("{reason}; rebuilding it from the brokers, waiting for {}", missing.join(", "))
+                }
+                Choice::Nothing => format!("{reason}; no broker has a copy: restore it from a backup"),
+            };
+            tracing::warn!(cluster = %self.cluster.key, %problem, "no metadata to decide on");
+            self.view.send_modify(|view| (view.problem, view.is_recovering) = (Some(problem), true));
+            offers.changed().await.context("wait for brokers")?;
+        }
+    }
+
+    /// How many there are to be, by what Kubernetes keeps running.
+    async fn brokers(&self) -> anyhow::Result<i32> {
+        let sets: Api<StatefulSet> = Api::namespaced(self.client.clone(), &self.cluster.key.namespace);
+        let set = sets.get_opt(&names::stateful_set(&self.cluster.key.name)).await.context("count the brokers")?;
+        Ok(set.and_then(|set| set.spec?.replicas).unwrap_or(self.cluster.spec.replicas))
+    }
+}
+
+/// Also when a recovery is given up.
+struct Closing<'a, D: Door> {
+    door: &'a D,
+    token: TokenHash,
+}
+
+impl<D: Door> Drop for Closing<'_, D> {
+    fn drop(&mut self) {
+        self.door.close(self.token);
     }
 }
 
 struct Started {
-    host: Host<ShardedStore<KubernetesObjects>, Everybody>,
+    host: Host<WatchedStore<ShardedStore<KubernetesObjects>>, Everybody>,
     handle: ControllerHandle,
     server: ControlPlaneServer,
     updates: Updates,
+    doubts: mpsc::Receiver<Doubt>,
+    lost: mpsc::Receiver<LoadError>,
+}
+
+enum NotStarted {
+    /// There is no metadata to decide on, and there was.
+    Lost {
+        reason: String,
+        cluster_id: ClusterId,
+    },
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotStarted {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 enum Ended {
     Stopped,
-    Deposed,
+    Failed(String),
+    Lost { reason: String, cluster_id: ClusterId },
 }

@@ -5,12 +5,13 @@ use crate::{
     resources::{CLUSTER_LABEL, names},
     valid_cluster::{ClusterKey, ValidCluster},
 };
-use control_plane::session::{Admission, Admitting, NotAdmitted};
+use control_plane::session::{Admission, Admitting, Doubt, NotAdmitted};
 use controller::requests::RegisterBroker;
 use custom_resources::cluster::{Listener, ListenerType};
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use kube::{Api, Client};
 use std::{fmt, future::Future, time::Duration};
+use tokio::sync::mpsc;
 
 /// A broker waits for this, and so do the partitions that it would lead.
 const CALL_LIMIT: Duration = Duration::from_secs(3);
@@ -21,6 +22,7 @@ pub struct PodAdmission {
     cluster: ClusterKey,
     rack_label: String,
     outside: Vec<Listener>,
+    doubting: mpsc::Sender<Doubt>,
 }
 
 impl fmt::Debug for PodAdmission {
@@ -30,13 +32,14 @@ impl fmt::Debug for PodAdmission {
 }
 
 impl PodAdmission {
-    pub fn new(client: Client, cluster: &ValidCluster) -> Self {
+    pub fn new(client: Client, cluster: &ValidCluster, doubting: mpsc::Sender<Doubt>) -> Self {
         let nodeport = |listener: &&Listener| listener.type_ == ListenerType::Nodeport;
         Self {
             client,
             cluster: cluster.key.clone(),
             rack_label: cluster.spec.rack.topology_key.clone(),
             outside: cluster.spec.listeners.iter().filter(nodeport).cloned().collect(),
+            doubting,
         }
     }
 
@@ -68,6 +71,11 @@ impl PodAdmission {
 impl Admission for PodAdmission {
     fn admit(&self, registration: RegisterBroker) -> Admitting<'_> {
         Box::pin(self.complete(registration))
+    }
+
+    fn doubt(&self, doubt: Doubt) {
+        // The broker comes again: one that finds no room is not lost.
+        let _ = self.doubting.try_send(doubt);
     }
 }
 

@@ -139,7 +139,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
     let view = context.controllers.ensure(&valid, &token).await;
     let observed = context.caches.observe(&valid.key);
-    let mut plan = plan(&valid, &observed, view.image.as_deref());
+    let mut plan = plan(&valid, &observed, view.image.as_deref(), view.is_recovering);
     if valid.spec.paused {
         plan.actions.clear();
     }

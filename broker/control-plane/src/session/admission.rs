@@ -1,9 +1,10 @@
 //! Who is let in where one address serves the controllers of several clusters: a broker shows a token, and that finds its
 //! controller.
 
-use super::server::ControlPlaneServer;
+use super::{recovery::Recovery, server::ControlPlaneServer};
 use controller::requests::RegisterBroker;
-use std::{fmt, future::Future, pin::Pin};
+use model::{BrokerId, MetadataVersion};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use tonic::{Request, Status, metadata::AsciiMetadataValue};
 
 const HEADER: &str = "authorization";
@@ -21,15 +22,23 @@ pub enum NotAdmitted {
     Never(String),
 }
 
-/// Finds the controller that a broker comes to.
+/// What a broker comes to.
+#[derive(Debug, Clone)]
+pub enum Found {
+    Controller(ControlPlaneServer),
+    /// There is no metadata to decide on.
+    Recovery(Arc<dyn Recovery>),
+}
+
+/// Finds what a broker comes to.
 pub trait Directory: Clone + Send + Sync + 'static {
-    fn find(&self, token: Option<&str>) -> Result<ControlPlaneServer, NotAdmitted>;
+    fn find(&self, token: Option<&str>) -> Result<Found, NotAdmitted>;
 }
 
 /// One controller, for whoever comes.
 impl Directory for ControlPlaneServer {
-    fn find(&self, _token: Option<&str>) -> Result<ControlPlaneServer, NotAdmitted> {
-        Ok(self.clone())
+    fn find(&self, _token: Option<&str>) -> Result<Found, NotAdmitted> {
+        Ok(Found::Controller(self.clone()))
     }
 }
 
@@ -38,6 +47,20 @@ pub type Admitting<'a> = Pin<Box<dyn Future<Output = Result<RegisterBroker, NotA
 /// Looks at a registration before the controller does, and completes what the broker cannot know.
 pub trait Admission: fmt::Debug + Send + Sync {
     fn admit(&self, registration: RegisterBroker) -> Admitting<'_>;
+
+    /// A broker knows more than the store held when this controller took over, or obeyed another controller.
+    fn doubt(&self, doubt: Doubt);
+}
+
+/// What a broker's registration says about the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    pub broker: BrokerId,
+    /// It has acted by metadata of this version, so that was committed once.
+    pub applied: MetadataVersion,
+    /// The store forgot it: a controller of before pushed it, and this one took over from an older state. Otherwise another
+    /// controller may be the one that decides; then the store has it.
+    pub is_proof: bool,
 }
 
 impl From<NotAdmitted> for Status {

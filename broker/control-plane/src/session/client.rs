@@ -17,10 +17,10 @@ use crate::{
 };
 use applier::{Applier, Work};
 use controller::{
-    BrokerCondition, ControllerError,
+    BrokerCondition, ClusterImage, ControllerError,
     requests::{RegisterBroker, Reply},
 };
-use model::{ClusterId, ControllerEpoch};
+use model::{ClusterId, ControllerEpoch, MetadataVersion};
 use reaching::{CONNECT_LIMIT, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -34,6 +34,8 @@ use tonic::Streaming;
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
+/// Half of the tries reach one of two operators: within the session timeout there are enough of them.
+const LONGEST_RETRY_ELSEWHERE: Duration = Duration::from_millis(200);
 /// Messages that wait for the connection.
 const OUTGOING: usize = 64;
 /// Heartbeats within one session timeout.
@@ -50,6 +52,9 @@ pub struct Registrar {
     pub registration: RegisterBroker,
     /// The highest that this broker has ever acted by.
     pub highest_epoch: ControllerEpoch,
+    /// The newest metadata that it acted by before it started, as far as it kept that.
+    pub kept_version: MetadataVersion,
+    pub known: Arc<dyn KnownMetadata>,
     /// Longest time between two heartbeats; there are several in each session timeout.
     pub heartbeat_interval: Duration,
     pub condition: Arc<dyn Condition>,
@@ -60,6 +65,12 @@ pub struct Registrar {
 /// How the broker is doing, asked for each heartbeat. The controller epoch is the session's own matter.
 pub trait Condition: fmt::Debug + Send + Sync {
     fn now(&self) -> BrokerCondition;
+}
+
+/// For a controller that lost its own.
+pub trait KnownMetadata: fmt::Debug + Send + Sync {
+    /// What the broker acts by, or kept from before it started. May read the disk.
+    fn newest(&self) -> Option<Arc<ClusterImage>>;
 }
 
 /// Whether a session is open.
@@ -101,6 +112,7 @@ impl RemoteController {
             waiting: BTreeMap::new(),
             last_ask: 0,
             is_registered: false,
+            brings_metadata: false,
             last_session: Instant::now(),
             ready: Some(ready),
         };
@@ -142,6 +154,8 @@ struct Client {
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
     last_ask: u64,
     is_registered: bool,
+    /// The controller asked for it.
+    brings_metadata: bool,
     /// When the last session ended.
     last_session: Instant,
     ready: Option<oneshot::Sender<Result<(), SessionError>>>,
@@ -174,11 +188,14 @@ impl Client {
                 retry = FIRST_RETRY;
             }
             tracing::warn!(%error, "no session with the controller, trying again");
+            // Of several processes at the address one decides: the next try may reach it.
+            let longest = if error.is_another() { LONGEST_RETRY_ELSEWHERE } else { LONGEST_RETRY };
+            retry = retry.min(longest);
             tokio::select! {
                 () = sleep(retry) => {}
                 _ = &mut stopped => return,
             }
-            retry = (retry * 2).min(LONGEST_RETRY);
+            retry = (retry * 2).min(longest);
         }
     }
 
@@ -191,7 +208,11 @@ impl Client {
             _ = &mut *stopped => return Ok(()),
         };
         let (outgoing, messages) = mpsc::channel(OUTGOING);
-        let registration = Registration::of(registration, cluster_id, highest_epoch.0);
+        let applied = self.registrar.kept_version.0.max(*self.applied.borrow());
+        let mut registration = Registration::of(registration, cluster_id, highest_epoch.0, applied);
+        if std::mem::take(&mut self.brings_metadata) {
+            registration.metadata_json = known_metadata(Arc::clone(&self.registrar.known)).await?;
+        }
         // There is room for the first.
         let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
         let mut call = tonic::Request::new(ReceiverStream::new(messages));
@@ -248,8 +269,11 @@ impl Client {
             Some(Kind::Registered(registered)) => {
                 Ok(Duration::from_millis(registered.session_timeout_ms.max(100).into()))
             }
-            Some(Kind::Refused(Refused { reason, retriable: false })) => Err(SessionError::Refused(reason)),
-            Some(Kind::Refused(Refused { reason, .. })) => Err(SessionError::NotNow(reason)),
+            Some(Kind::Refused(Refused { reason, retriable: false, .. })) => Err(SessionError::Refused(reason)),
+            Some(Kind::Refused(Refused { reason, wants_metadata, .. })) => {
+                self.brings_metadata = wants_metadata;
+                Err(SessionError::NotNow(reason))
+            }
             _ => Err(SessionError::Malformed("a session begins with an answer to the registration".to_owned())),
         }
     }
@@ -300,5 +324,15 @@ impl Client {
             Some(Kind::Registered(_)) | None => return Ok(()),
         };
         self.work.send(work).await.map_err(|_| SessionError::Malformed("metadata that does not fit".to_owned()))
+    }
+}
+
+async fn known_metadata(known: Arc<dyn KnownMetadata>) -> Result<Vec<u8>, SessionError> {
+    let json = tokio::task::spawn_blocking(move || known.newest().map(|image| serde_json::to_vec(&*image)).transpose());
+    match json.await {
+        Ok(Ok(json)) => Ok(json.unwrap_or_default()),
+        Ok(Err(error)) => Err(SessionError::Malformed(error.to_string())),
+        // The runtime ends.
+        Err(_) => Err(SessionError::Ended),
     }
 }

@@ -1,7 +1,8 @@
 //! The controller's side of the sessions.
 
 use super::{
-    admission::{Admission, Directory, NotAdmitted, token_of},
+    admission::{Admission, Directory, Doubt, Found, NotAdmitted, token_of},
+    recovery,
     updates::{State, Updates},
 };
 use crate::{
@@ -16,7 +17,7 @@ use controller::{
     requests::{BrokerSession, Reply, Request},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use model::{ClusterId, ControllerEpoch, MetadataVersion};
+use model::{BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -42,6 +43,8 @@ pub struct ControlPlaneServer {
     pub controller: ControllerHandle,
     pub updates: Updates,
     pub session_timeout: Duration,
+    /// What the store held when the controller took over.
+    pub loaded_version: MetadataVersion,
     /// `None`: a broker is taken as it says it is.
     pub admission: Option<Arc<dyn Admission>>,
 }
@@ -74,15 +77,18 @@ impl<D: Directory> control_plane_server::ControlPlane for ControlPlane<D> {
     type SessionStream = Outgoing;
 
     async fn describe(&self, call: Call<DescribeRequest>) -> Result<Response<DescribeResponse>, Status> {
-        let server = self.0.find(token_of(&call))?;
-        Ok(Response::new(DescribeResponse { cluster_id: server.cluster_id.to_string() }))
+        let cluster_id = match self.0.find(token_of(&call))? {
+            Found::Controller(server) => server.cluster_id,
+            Found::Recovery(recovery) => recovery.cluster_id(),
+        };
+        Ok(Response::new(DescribeResponse { cluster_id: cluster_id.to_string() }))
     }
 
     async fn session(&self, call: Call<Streaming<BrokerMessage>>) -> Result<Response<Outgoing>, Status> {
         let peer = call.remote_addr();
-        let server = self.0.find(token_of(&call))?;
+        let found = self.0.find(token_of(&call))?;
         let (outgoing, messages) = mpsc::channel(OUTGOING);
-        tokio::spawn(server.serve_broker(call.into_inner(), outgoing, peer));
+        tokio::spawn(serve_broker(found, call.into_inner(), outgoing, peer));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 }
@@ -99,27 +105,44 @@ struct Session {
 /// The broker does not take messages any more.
 struct Gone;
 
+async fn serve_broker(
+    found: Found,
+    mut incoming: Streaming<BrokerMessage>,
+    outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
+    peer: Option<SocketAddr>,
+) {
+    let first = timeout(REGISTRATION_LIMIT, incoming.message()).await;
+    let registration = match first {
+        Ok(Ok(Some(BrokerMessage { kind: Some(broker_message::Kind::Registration(registration)) }))) => registration,
+        Ok(Ok(Some(_))) => {
+            let refused = RegistrationRefused::for_good("a session begins with a registration".to_owned());
+            return refuse(&outgoing, refused).await;
+        }
+        _ => return,
+    };
+    match found {
+        Found::Controller(server) => server.serve_registered(registration, incoming, outgoing, peer).await,
+        Found::Recovery(recovery) => recovery::receive(&*recovery, registration, &outgoing, peer).await,
+    }
+}
+
 impl ControlPlaneServer {
-    async fn serve_broker(
+    async fn serve_registered(
         self,
+        registration: Registration,
         mut incoming: Streaming<BrokerMessage>,
         outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
         peer: Option<SocketAddr>,
     ) {
-        let first = timeout(REGISTRATION_LIMIT, incoming.message()).await;
-        let registration = match first {
-            Ok(Ok(Some(BrokerMessage { kind: Some(broker_message::Kind::Registration(registration)) }))) => {
-                registration
-            }
-            Ok(Ok(Some(_))) => return refuse(&outgoing, "a session begins with a registration", false).await,
-            _ => return,
-        };
-        let updates = self.updates.subscribe();
+        let mut updates = self.updates.subscribe();
+        // What there is already, too: a broker that comes back as it was changes nothing that would tell it.
+        updates.mark_changed();
         let broker = match self.register(&registration).await {
             Ok(broker) => broker,
-            Err(RegistrationRefused { reason, retriable }) => {
+            Err(refused) => {
+                let reason = &refused.reason;
                 tracing::warn!(broker_id = registration.broker_id, ?peer, %reason, "registration refused");
-                return refuse(&outgoing, &reason, retriable).await;
+                return refuse(&outgoing, refused).await;
             }
         };
         tracing::info!(broker_id = %broker.id, broker_epoch = broker.epoch.0, ?peer, "broker registered");
@@ -136,7 +159,7 @@ impl ControlPlaneServer {
     }
 
     async fn register(&self, registration: &Registration) -> Result<BrokerSession, RegistrationRefused> {
-        let fatal = |reason: String| RegistrationRefused { reason, retriable: false };
+        let fatal = RegistrationRefused::for_good;
         if *registration.cluster_id != *self.cluster_id {
             return Err(fatal(format!(
                 "the broker's data is of cluster {}, this is the controller of {}",
@@ -147,31 +170,79 @@ impl ControlPlaneServer {
         if let Some(own) = self.updates.controller_epoch().filter(|own| *own < obeyed) {
             // It finds the other one, or this controller learns of it with its next commit.
             let (own, obeyed) = (own.0, obeyed.0);
+            self.doubt(registration, false);
             let reason = format!("this controller has epoch {own}, the broker has obeyed one of epoch {obeyed}");
-            return Err(RegistrationRefused { reason, retriable: true });
+            return Err(RegistrationRefused::for_now(reason));
         }
+        self.compare_with_the_store(registration, obeyed)?;
         let mut request = registration.request().map_err(|error| fatal(error.to_string()))?;
         let id = request.id;
         if let Some(admission) = &self.admission {
-            request = admission.admit(request).await.map_err(|refusal| RegistrationRefused {
-                reason: refusal.to_string(),
-                retriable: matches!(refusal, NotAdmitted::NotNow(_)),
+            request = admission.admit(request).await.map_err(|refusal| match refusal {
+                NotAdmitted::NotNow(reason) => RegistrationRefused::for_now(reason),
+                never => fatal(never.to_string()),
             })?;
         }
         match self.controller.register_broker(request).await {
             Ok(epoch) => Ok(BrokerSession { id, epoch }),
-            Err(error) => Err(RegistrationRefused { reason: error.to_string(), retriable: true }),
+            Err(error) => Err(RegistrationRefused::for_now(error.to_string())),
         }
     }
 }
 
-struct RegistrationRefused {
-    reason: String,
-    retriable: bool,
+impl ControlPlaneServer {
+    /// What brokers act by was committed before. One that knows more than the store did when this controller took over proves
+    /// that the store went back: a backup was restored, say. To let it in would have it forget what was acknowledged.
+    fn compare_with_the_store(
+        &self,
+        registration: &Registration,
+        obeyed: ControllerEpoch,
+    ) -> Result<(), RegistrationRefused> {
+        let applied = MetadataVersion(registration.applied_version);
+        let own = self.updates.controller_epoch();
+        // Of this controller the broker may well know what came after the take-over.
+        if applied <= self.loaded_version || own == Some(obeyed) {
+            return Ok(());
+        }
+        if own.is_some() {
+            self.doubt(registration, true);
+        }
+        let (applied, loaded) = (applied.0, self.loaded_version.0);
+        let reason = format!(
+            "the broker has acted by metadata of version {applied}, the store held version {loaded} when this controller took over"
+        );
+        Err(RegistrationRefused::for_now(reason))
+    }
+
+    fn doubt(&self, registration: &Registration, is_proof: bool) {
+        let (broker, applied) = (BrokerId(registration.broker_id), MetadataVersion(registration.applied_version));
+        if let Some(admission) = &self.admission {
+            admission.doubt(Doubt { broker, applied, is_proof });
+        }
+    }
 }
 
-async fn refuse(outgoing: &mpsc::Sender<Result<ControllerMessage, Status>>, reason: &str, retriable: bool) {
-    let refused = Refused { reason: reason.to_owned(), retriable };
+pub(super) struct RegistrationRefused {
+    pub(super) reason: String,
+    pub(super) retriable: bool,
+    pub(super) wants_metadata: bool,
+}
+
+impl RegistrationRefused {
+    fn for_good(reason: String) -> Self {
+        Self { reason, retriable: false, wants_metadata: false }
+    }
+
+    fn for_now(reason: String) -> Self {
+        Self { reason, retriable: true, wants_metadata: false }
+    }
+}
+
+pub(super) async fn refuse(
+    outgoing: &mpsc::Sender<Result<ControllerMessage, Status>>,
+    RegistrationRefused { reason, retriable, wants_metadata }: RegistrationRefused,
+) {
+    let refused = Refused { reason, retriable, wants_metadata };
     let message = ControllerMessage { controller_epoch: 0, kind: Some(Kind::Refused(refused)) };
     // It may be gone already.
     let _ = outgoing.send(Ok(message)).await;

@@ -1,14 +1,18 @@
 //! A controller and brokers over real connections on loopback.
 
 mod admission;
+mod recovery;
 
-use super::{client::describe, *};
+use super::{
+    client::{KnownMetadata, describe},
+    *,
+};
 use crate::{Commit, CommitError, ControllerHandle, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{
     BrokerCondition, ClusterImage, ControllerError, SessionSettings, Settings,
     requests::{CreateTopics, NewTopic, RegisterBroker},
 };
-use model::{BrokerId, ClusterId, ControllerEpoch, Incarnation, TopicId, TopicName};
+use model::{BrokerId, ClusterId, ControllerEpoch, Incarnation, MetadataVersion, TopicId, TopicName};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -61,6 +65,7 @@ impl ControllerProcess {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = ControlPlaneServer {
+            loaded_version: host.committed().metadata_version,
             cluster_id: ClusterId::from(CLUSTER),
             controller: handle.clone(),
             updates: updates.clone(),
@@ -108,6 +113,15 @@ impl Condition for Well {
     }
 }
 
+#[derive(Debug)]
+struct Nothing;
+
+impl KnownMetadata for Nothing {
+    fn newest(&self) -> Option<Arc<ClusterImage>> {
+        None
+    }
+}
+
 fn registrar(address: SocketAddr, id: i32) -> Registrar {
     let registration = RegisterBroker {
         id: BrokerId(id),
@@ -127,6 +141,8 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
         cluster_id: ClusterId::from(CLUSTER),
         registration,
         highest_epoch: ControllerEpoch(0),
+        kept_version: MetadataVersion(0),
+        known: Arc::new(Nothing),
         heartbeat_interval: Duration::from_secs(2),
         condition: Arc::new(Well),
         call_patience: Duration::from_millis(100),
@@ -280,4 +296,16 @@ async fn controller_knows_how_its_brokers_are_doing() {
     first.stop().await;
     let gone = controller.handle.describe_brokers().await.unwrap().remove(0);
     assert!(!gone.is_live);
+}
+
+#[tokio::test]
+async fn broker_that_comes_back_as_it_was_is_told_what_there_is() {
+    let controller = ControllerProcess::new().await;
+    let (first, mut seen) = broker(controller.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    // Without a farewell, and back within the grace: nothing is committed about it.
+    drop(first);
+    let again = tokio::time::timeout(Duration::from_secs(20), broker(controller.address, 1)).await;
+    let (_session, mut seen) = again.expect("acts by metadata");
+    until(&mut seen, "it knows of itself", |image| usable(image, 1)).await;
 }

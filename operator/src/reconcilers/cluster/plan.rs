@@ -60,7 +60,8 @@ pub struct Plan {
     pub pods: Vec<BrokerPod>,
 }
 
-pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>) -> Plan {
+/// `needs_brokers`: there is no metadata, and brokers are to bring it.
+pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>, needs_brokers: bool) -> Plan {
     let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
     let set = observed.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name));
     let current = set.and_then(|set| set.spec.as_ref()?.replicas);
@@ -73,7 +74,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let budget = pod_disruption_budget::build(cluster);
     compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     // Volumes without metadata look like a cluster that lost it: the metadata is first.
-    if set.is_some() || image.is_some() {
+    if set.is_some() || image.is_some() || needs_brokers {
         compare(&mut actions, &observed.stateful_sets, &[stateful_set::build(&wanted)], false);
     }
     let roll = match set.map(|set| newest_revision(set)) {

@@ -43,7 +43,10 @@ impl Report<'_> {
         ClusterStatus {
             observed_generation: cluster.generation,
             conditions: conditions(known, self.findings(counts), cluster.generation, now),
-            cluster_id: image.map(|image| image.cluster_id.to_string()),
+            // It stays when the metadata is lost: by it the brokers are known again.
+            cluster_id: image
+                .map(|image| image.cluster_id.to_string())
+                .or_else(|| before.and_then(|status| status.cluster_id.clone())),
             replicas: pods,
             ready_replicas: i32::try_from(self.serving()).unwrap_or(i32::MAX),
             updated_replicas: pods - i32::try_from(outdated).unwrap_or(0),

@@ -1,6 +1,6 @@
 //! Finding the controller, and why there is no session with it.
 
-use super::{super::admission::show_token, FIRST_RETRY, LONGEST_RETRY};
+use super::{super::admission::show_token, FIRST_RETRY, LONGEST_RETRY, LONGEST_RETRY_ELSEWHERE};
 use crate::wire::{DescribeRequest, control_plane_client::ControlPlaneClient};
 use model::ClusterId;
 use std::{path::PathBuf, time::Duration};
@@ -41,6 +41,11 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whoever answered says that it does not decide.
+    pub(super) fn is_another(&self) -> bool {
+        matches!(self, Self::Call(status) if status.code() == tonic::Code::Unavailable)
+    }
+
     /// Time does not mend it.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::Address(_) | Self::Refused(_))
@@ -52,7 +57,7 @@ pub async fn describe(address: &str, token: Option<&TokenFile>) -> Result<Cluste
     let mut retry = FIRST_RETRY;
     let mut told = None;
     loop {
-        match describe_once(address, token).await {
+        let longest = match describe_once(address, token).await {
             Ok(cluster_id) => return Ok(cluster_id),
             Err(error) if error.is_final() => return Err(error),
             Err(error) => {
@@ -60,10 +65,11 @@ pub async fn describe(address: &str, token: Option<&TokenFile>) -> Result<Cluste
                     tracing::warn!(%error, "waiting for the controller");
                     told = Some(Instant::now());
                 }
+                if error.is_another() { LONGEST_RETRY_ELSEWHERE } else { LONGEST_RETRY }
             }
-        }
+        };
         sleep(retry).await;
-        retry = (retry * 2).min(LONGEST_RETRY);
+        retry = (retry * 2).min(longest);
     }
 }
 

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 struct Tokens(Arc<BTreeMap<&'static str, ControlPlaneServer>>);
 
 impl Directory for Tokens {
-    fn find(&self, token: Option<&str>) -> Result<ControlPlaneServer, NotAdmitted> {
-        token.and_then(|token| self.0.get(token)).cloned().ok_or(NotAdmitted::UnknownToken)
+    fn find(&self, token: Option<&str>) -> Result<Found, NotAdmitted> {
+        token.and_then(|token| self.0.get(token)).cloned().map(Found::Controller).ok_or(NotAdmitted::UnknownToken)
     }
 }
 
 /// Knows the rack of broker 1, and that no other one belongs here.
-#[derive(Debug)]
-struct OnlyTheFirst;
+#[derive(Debug, Clone)]
+struct OnlyTheFirst(watch::Sender<Option<Doubt>>);
 
 impl Admission for OnlyTheFirst {
     fn admit(&self, registration: RegisterBroker) -> Admitting<'_> {
@@ -27,6 +27,10 @@ impl Admission for OnlyTheFirst {
             }
         })
     }
+
+    fn doubt(&self, doubt: Doubt) {
+        self.0.send_replace(Some(doubt));
+    }
 }
 
 async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
@@ -34,6 +38,7 @@ async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
     let image = Arc::new(ClusterImage::empty(ClusterId::from("another")));
     let another = ControllerProcess::start(image, "127.0.0.1:0").await;
     let server = |process: &ControllerProcess, id: &str, admission| ControlPlaneServer {
+        loaded_version: MetadataVersion(0),
         cluster_id: ClusterId::from(id),
         controller: process.handle.clone(),
         updates: process.updates.clone(),
@@ -41,7 +46,10 @@ async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
         admission,
     };
     let tokens = BTreeMap::from([
-        ("first token", server(&one, CLUSTER, Some(Arc::new(OnlyTheFirst) as Arc<dyn Admission>))),
+        (
+            "first token",
+            server(&one, CLUSTER, Some(Arc::new(OnlyTheFirst(watch::channel(None).0)) as Arc<dyn Admission>)),
+        ),
         ("second token", server(&another, "another", None)),
     ]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -101,4 +109,61 @@ async fn without_the_token_nobody_gets_in_and_a_replaced_one_is_read() {
     token(&folder, "first token");
     let started = tokio::time::timeout(Duration::from_secs(20), starting).await;
     assert!(started.expect("comes in once the file has its token").unwrap().is_ok());
+}
+
+/// One cluster that takes over from `image`; who doubts it is told.
+async fn taking_over_from(image: ClusterImage) -> (SocketAddr, watch::Receiver<Option<Doubt>>, ControllerProcess) {
+    let loaded_version = image.metadata_version;
+    let process = ControllerProcess::start(Arc::new(image), "127.0.0.1:0").await;
+    let (doubts, doubted) = watch::channel(None);
+    let server = ControlPlaneServer {
+        loaded_version,
+        cluster_id: ClusterId::from(CLUSTER),
+        controller: process.handle.clone(),
+        updates: process.updates.clone(),
+        session_timeout: Duration::from_secs(3),
+        admission: Some(Arc::new(OnlyTheFirst(doubts))),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(server.serve(listener));
+    (address, doubted, process)
+}
+
+#[tokio::test]
+async fn broker_that_knows_more_than_the_store_proves_that_it_went_back() {
+    let version = |version| ClusterImage {
+        metadata_version: MetadataVersion(version),
+        controller_epoch: ControllerEpoch(4),
+        ..ClusterImage::empty(ClusterId::from(CLUSTER))
+    };
+    // With one change forgotten, and the take-over counted beside it.
+    let (address, mut doubted, process) = taking_over_from(version(10)).await;
+    let ahead =
+        Registrar { kept_version: MetadataVersion(11), highest_epoch: ControllerEpoch(4), ..registrar(address, 1) };
+    let session = tokio::spawn(RemoteController::start(ahead, ActsBy(watch::channel(None).0)));
+    let waited = tokio::time::timeout(Duration::from_secs(20), doubted.wait_for(Option::is_some)).await;
+    let doubt = (*waited.expect("it is told").unwrap()).unwrap();
+    assert_eq!(doubt, Doubt { broker: BrokerId(1), applied: MetadataVersion(11), is_proof: true });
+    session.abort();
+    assert!(process.end().await.brokers.is_empty(), "it is not let in");
+
+    let (address, doubted, _process) = taking_over_from(version(11)).await;
+    let level =
+        Registrar { kept_version: MetadataVersion(11), highest_epoch: ControllerEpoch(4), ..registrar(address, 1) };
+    RemoteController::start(level, ActsBy(watch::channel(None).0)).await.expect("the store has all it knows");
+    assert_eq!(*doubted.borrow(), None);
+}
+
+#[tokio::test]
+async fn broker_that_obeyed_a_later_controller_is_a_reason_to_look_at_the_store() {
+    let image = ClusterImage::empty(ClusterId::from(CLUSTER));
+    let (address, mut doubted, _process) = taking_over_from(image).await;
+    let later =
+        Registrar { kept_version: MetadataVersion(7), highest_epoch: ControllerEpoch(9), ..registrar(address, 1) };
+    let session = tokio::spawn(RemoteController::start(later, ActsBy(watch::channel(None).0)));
+    let waited = tokio::time::timeout(Duration::from_secs(20), doubted.wait_for(Option::is_some)).await;
+    let doubt = (*waited.expect("it is told").unwrap()).unwrap();
+    assert_eq!((doubt.applied, doubt.is_proof), (MetadataVersion(7), false));
+    session.abort();
 }

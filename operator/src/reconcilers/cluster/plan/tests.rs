@@ -2,6 +2,10 @@ use super::{super::testing::image, *};
 use crate::valid_cluster::tests::valid;
 use serde::de::DeserializeOwned;
 
+fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>) -> Plan {
+    super::plan(cluster, observed, image, false)
+}
+
 const SPEC: &str = "{storage: {size: 1Gi}, resources: {requests: {cpu: 1000m}}}";
 const ALL: &[i32] = &[0, 1, 2];
 
@@ -88,6 +92,8 @@ fn everything_is_made_and_then_nothing_is_planned() {
 fn volumes_are_not_made_before_the_metadata() {
     let planned = kinds(&plan(&valid(SPEC), &Observed::default(), None));
     assert!(planned.iter().all(|action| !action.contains("StatefulSet")), "{planned:?}");
+    let brought = kinds(&super::plan(&valid(SPEC), &Observed::default(), None, true));
+    assert!(brought.contains(&"apply StatefulSet events".to_owned()), "brokers are to bring it: {brought:?}");
 }
 
 #[test]
