@@ -6,10 +6,12 @@
 
 mod clients;
 mod operator;
+mod scenario;
 mod waiting;
 
 pub use clients::{consume, produce};
 pub use operator::writes;
+pub use scenario::{CLUSTER, History, begin, until_whole};
 pub use waiting::{LIMIT, until};
 
 use anyhow::Context as _;

@@ -1,8 +1,8 @@
 //! From `kubectl apply` to a cluster that heals, scales, is quiet, and comes back with its records.
 
 use anyhow::{Context as _, ensure};
-use custom_resources::{Cluster, ClusterStatus, Topic, cluster_status::BrokerState};
-use e2e::{LIMIT, Place, consume, in_own_namespace, produce, until, writes};
+use custom_resources::{Cluster, ClusterStatus, cluster_status::BrokerState};
+use e2e::{CLUSTER, History, LIMIT, Place, begin, in_own_namespace, until, until_whole, writes};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Pod},
@@ -12,67 +12,9 @@ use kube::{
     runtime::wait::{await_condition, conditions::is_deleted},
 };
 use serde_json::json;
-use std::collections::BTreeSet;
-
-const CLUSTER: &str = "
-apiVersion: weir.dev/v1alpha1
-kind: Cluster
-metadata: {name: events}
-spec: {storage: {size: 1Gi}}
-";
-
-const TOPIC: &str = "
-apiVersion: weir.dev/v1alpha1
-kind: Topic
-metadata: {name: orders}
-spec: {clusterRef: {name: events}, partitions: 6}
-";
-
-const BOOTSTRAP: &str = "events-internal-bootstrap:9092";
 
 /// Renewals of the operator's lease, one a second, in which a converged cluster must not make it write.
 const QUIET_RENEWALS: usize = 15;
-
-fn is_true(conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition], type_: &str) -> bool {
-    conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
-}
-
-fn is_whole(status: &ClusterStatus, brokers: i32) -> bool {
-    let all = ["Ready", "Available", "FullyReplicated", "UpToDate", "Reconciled"];
-    all.iter().all(|type_| is_true(&status.conditions, type_))
-        && (status.replicas, status.ready_replicas) == (brokers, brokers)
-}
-
-async fn until_whole(place: &Place, brokers: i32) -> anyhow::Result<Cluster> {
-    let what = format!("the cluster has {brokers} brokers and nothing is amiss");
-    until(place, "events", &what, |cluster: &Cluster| {
-        let is_seen = |status: &ClusterStatus| status.observed_generation == cluster.metadata.generation;
-        cluster.status.as_ref().is_some_and(|status| is_seen(status) && is_whole(status, brokers))
-    })
-    .await
-}
-
-struct History {
-    sent: BTreeSet<String>,
-}
-
-impl History {
-    async fn send(&mut self, place: &Place, what: &str) -> anyhow::Result<()> {
-        let records: Vec<_> = (0..50).map(|number| format!("{what}-{number}")).collect();
-        produce(place, BOOTSTRAP, "orders", &records).await.with_context(|| format!("produce {what}"))?;
-        self.sent.extend(records);
-        Ok(())
-    }
-
-    async fn check(&self, place: &Place) -> anyhow::Result<()> {
-        let read = consume(place, BOOTSTRAP, "orders").await?;
-        let received: BTreeSet<_> = read.iter().filter(|line| self.sent.contains(*line)).cloned().collect();
-        let lost: Vec<_> = self.sent.difference(&received).collect();
-        ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-        ensure!(received.len() == self.sent.len(), "read twice");
-        Ok(())
-    }
-}
 
 async fn scale(place: &Place, brokers: i32) -> anyhow::Result<()> {
     let patch = Patch::Merge(json!({"spec": {"replicas": brokers}}));
@@ -127,14 +69,7 @@ async fn comes_back_with_its_records(place: &Place, history: &History) -> anyhow
 }
 
 async fn scenario(place: Place) -> anyhow::Result<()> {
-    let mut history = History { sent: BTreeSet::new() };
-    place.apply::<Cluster>(CLUSTER).await?;
-    place.apply::<Topic>(TOPIC).await?;
-    until_whole(&place, 3).await?;
-    let is_ready = |topic: &Topic| topic.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Ready"));
-    until(&place, "orders", "the topic is ready", is_ready).await?;
-    history.send(&place, "first").await?;
-    history.check(&place).await?;
+    let mut history = begin(&place).await?;
 
     lose_a_broker(&place).await.context("lose a broker")?;
     history.send(&place, "after-loss").await?;
