@@ -8,6 +8,8 @@ use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, Endpoint};
 
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// An address of a process that is gone may not answer at all; the next connection may go to another.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// A controller that says nothing at all for this long, on top of the interval between questions, is not there.
 const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -94,7 +96,7 @@ pub(super) async fn read_token(file: Option<&TokenFile>) -> Result<Option<String
 pub(super) async fn connect(address: &str) -> Result<ControlPlaneClient<Channel>, SessionError> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|_| SessionError::Address(address.to_owned()))?
-        .connect_timeout(CONNECT_LIMIT)
+        .connect_timeout(ANSWER_LIMIT)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_LIMIT)
         .tcp_nodelay(true);
