@@ -36,6 +36,9 @@ use kube::CustomResourceExt as _;
 /// Group of every kind here, and prefix of the labels and annotations that the operator reads and writes.
 pub const GROUP: &str = "weir.dev";
 
+/// By this label what belongs to a cluster is found; its value is the cluster's name.
+pub const CLUSTER_LABEL: &str = "weir.dev/cluster";
+
 /// All kinds.
 pub fn definitions() -> [CustomResourceDefinition; 4] {
     [Cluster::crd(), Topic::crd(), ClusterMetadata::crd(), ClusterMetadataShard::crd()]
