@@ -67,6 +67,17 @@ pub(crate) enum Command {
     /// REPLICAS begins with the preferred leader. ELR are replicas outside the ISR that have every committed record
     /// nevertheless (KIP-966).
     Partitions(Partitions),
+    /// Collects what helps to understand a problem, in a folder
+    ///
+    /// Status, topics and partitions, the objects of the cluster, events of its namespace, logs of brokers and operator, and
+    /// the metadata. No Secret is read; values of configuration keys that sound secret and of environment variables are left
+    /// out. Names of topics, hosts and nodes are in it, and whatever is in logs.
+    Report(Report),
+    /// Restarts the brokers of a cluster, one at a time
+    ///
+    /// As kubectl rollout restart: it annotates the pod template of the Cluster. Each broker hands over what it leads, and
+    /// goes only when no partition falls below its in-sync minimum without it.
+    Restart(Named),
     /// Writes the metadata of a cluster into a file, for a backup
     ///
     /// The file has topics, partitions, brokers and configurations, and no records. Values of configurations are in it as
@@ -102,6 +113,15 @@ pub(crate) struct Partitions {
     /// Only those without a leader, below their in-sync minimum, or with a replica out of sync
     #[arg(long)]
     pub(crate) unhealthy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Folder to make; it must not be there yet [default: weir-report-CLUSTER-TIME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 mod export_metadata;
 mod import_metadata;
 mod partitions;
+mod report;
+mod restart;
 mod status;
 mod topics;
 
@@ -11,6 +13,9 @@ use crate::{
     arguments::{Arguments, Command},
     output,
 };
+use custom_resources::Cluster;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, api::ListParams};
 use std::process::ExitCode;
 
 /// Something is not well, or it was refused.
@@ -23,6 +28,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(named) => status::run(&access, format, named).await,
         Command::Topics(asked) => topics::run(&access, format, asked).await,
         Command::Partitions(asked) => partitions::run(&access, format, asked).await,
+        Command::Report(asked) => report::run(&access, asked).await,
+        Command::Restart(named) => restart::run(&access, named).await,
         Command::ExportMetadata(asked) => export_metadata::run(&access, asked).await,
         Command::ImportMetadata(asked) => import_metadata::run(&access, asked).await,
     }
@@ -35,4 +42,14 @@ fn code(is_well: bool) -> ExitCode {
 fn refused(why: &str) -> ExitCode {
     output::note(&format!("refused: {why}"));
     code(false)
+}
+
+/// Nothing in a status says that nobody writes it any more: the pod that wrote it does. Its namespace is not known here.
+async fn operator_pods(access: &Access, cluster: &Cluster) -> kube::Result<Vec<Pod>> {
+    let Some(controller) = cluster.status.as_ref().and_then(|status| status.controller.as_ref()) else {
+        return Ok(Vec::new());
+    };
+    let pods: Api<Pod> = Api::all(access.client.clone());
+    let of_name = ListParams::default().fields(&format!("metadata.name={}", controller.holder));
+    Ok(pods.list(&of_name).await?.items)
 }

@@ -19,6 +19,7 @@ mod output;
 mod overview;
 mod partition_list;
 mod partition_state;
+mod redacted;
 mod table;
 #[cfg(test)]
 mod testing;

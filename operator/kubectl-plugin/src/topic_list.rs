@@ -8,7 +8,7 @@ use controller::{ClusterImage, TopicImage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Resources by the id of their topic.
+/// Resources by the id of their topic, as their status has it: a UUID, which Kafka's tools show in another way.
 pub(crate) type Owned = BTreeMap<String, String>;
 
 #[derive(Debug, Serialize)]
@@ -82,9 +82,9 @@ impl TopicList {
 fn line(image: &ClusterImage, owned: &Owned, topic: &TopicImage) -> TopicLine {
     let states: Vec<_> = topic.partitions.iter().map(|partition| states(image, topic, partition)).collect();
     let with = |state| states.iter().filter(|states| states.contains(&state)).count();
-    let id = topic.id.to_string();
     TopicLine {
         name: topic.name.to_string(),
+        id: topic.id.to_string(),
         partitions: topic.partitions.len(),
         replication_factor: topic.replication_factor(),
         min_in_sync_replicas: image.min_insync_replicas(topic),
@@ -93,9 +93,8 @@ fn line(image: &ClusterImage, owned: &Owned, topic: &TopicImage) -> TopicLine {
         under_replicated: with(PartitionState::UnderReplicated),
         reassigning: with(PartitionState::Reassigning),
         internal: topic.is_internal(),
-        resource: owned.get(&id).cloned(),
+        resource: owned.get(&topic.id.0.to_string()).cloned(),
         configs: topic.configs.clone(),
-        id,
     }
 }
 
@@ -113,9 +112,9 @@ mod tests {
         let mut with_minimum = TopicImage::clone(image.topic("topic-1").unwrap());
         with_minimum.configs = [("min.insync.replicas".to_owned(), "1".to_owned())].into();
         let first = Arc::clone(image.topic("topic-0").unwrap());
-        let id = first.id.to_string();
+        let (id, uuid) = (first.id.to_string(), first.id.0.to_string());
         image.topics = Arc::new(vec![first, Arc::new(with_minimum)].into());
-        let list = TopicList::new(&image, &[(id.clone(), "data/orders".to_owned())].into(), false);
+        let list = TopicList::new(&image, &[(uuid, "data/orders".to_owned())].into(), false);
         let told = &list.topics[0];
         assert_eq!((told.offline, told.under_min_isr, told.under_replicated), (1, 2, 1));
         assert_eq!((&told.id, told.resource.as_deref()), (&id, Some("data/orders")));

@@ -1,6 +1,6 @@
 //! `kubectl weir status`.
 
-use super::code;
+use super::{code, operator_pods};
 use crate::{
     access::Access,
     arguments::{Format, Named},
@@ -9,7 +9,7 @@ use crate::{
 };
 use custom_resources::Cluster;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::ResourceExt as _;
 use std::process::ExitCode;
 
 pub(super) async fn run(access: &Access, format: Format, named: Named) -> anyhow::Result<ExitCode> {
@@ -22,17 +22,13 @@ pub(super) async fn run(access: &Access, format: Format, named: Named) -> anyhow
     Ok(code(overview.healthy))
 }
 
-/// Nothing in a status says that nobody writes it any more: the pod that wrote it does. Its namespace is not known here.
-async fn operator_seen(access: &Access, cluster: &Cluster) -> OperatorSeen {
-    let status = cluster.status.as_ref();
-    let Some(controller) = status.and_then(|status| status.controller.as_ref()) else {
+pub(super) async fn operator_seen(access: &Access, cluster: &Cluster) -> OperatorSeen {
+    if cluster.status.as_ref().is_none_or(|status| status.controller.is_none()) {
         return OperatorSeen::NotNamed;
-    };
-    let pods: Api<Pod> = Api::all(access.client.clone());
-    let of_name = ListParams::default().fields(&format!("metadata.name={}", controller.holder));
-    match pods.list(&of_name).await {
-        Ok(pods) if pods.items.is_empty() => OperatorSeen::Gone,
-        Ok(pods) if pods.items.iter().any(is_ready) => OperatorSeen::Ready,
+    }
+    match operator_pods(access, cluster).await {
+        Ok(pods) if pods.is_empty() => OperatorSeen::Gone,
+        Ok(pods) if pods.iter().any(is_ready) => OperatorSeen::Ready,
         Ok(_) => OperatorSeen::NotReady,
         Err(error) => OperatorSeen::Unknown(error.to_string()),
     }
