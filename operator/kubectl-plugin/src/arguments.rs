@@ -78,6 +78,12 @@ pub(crate) enum Command {
     /// As kubectl rollout restart: it annotates the pod template of the Cluster. Each broker hands over what it leads, and
     /// goes only when no partition falls below its in-sync minimum without it.
     Restart(Named),
+    /// Brings a deleted topic back, with its records
+    ///
+    /// As long as deletionUndoWindow of the cluster lets it: kubectl weir topics --deleted lists them. A Topic resource does
+    /// not come back with it; make one with the annotation weir.dev/adopt=true. Asks the operator by an annotation of the
+    /// Cluster and waits for its answer.
+    Undelete(Undelete),
     /// Writes the metadata of a cluster into a file, for a backup
     ///
     /// The file has topics, partitions, brokers and configurations, and no records. Values of configurations are in it as
@@ -113,6 +119,14 @@ pub(crate) struct Partitions {
     /// Only those without a leader, below their in-sync minimum, or with a replica out of sync
     #[arg(long)]
     pub(crate) unhealthy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undelete {
+    /// Name of the topic, or its id where several of that name were deleted
+    pub(crate) topic: String,
+    #[command(flatten)]
+    pub(crate) named: Named,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod report;
 mod restart;
 mod status;
 mod topics;
+mod undelete;
 
 use crate::{
     access::Access,
@@ -30,6 +31,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Partitions(asked) => partitions::run(&access, format, asked).await,
         Command::Report(asked) => report::run(&access, asked).await,
         Command::Restart(named) => restart::run(&access, named).await,
+        Command::Undelete(asked) => undelete::run(&access, asked).await,
         Command::ExportMetadata(asked) => export_metadata::run(&access, asked).await,
         Command::ImportMetadata(asked) => import_metadata::run(&access, asked).await,
     }

@@ -52,6 +52,7 @@ impl Report<'_> {
                 .map(|image| ControllerStatus { holder: self.holder.to_owned(), epoch: image.controller_epoch.0 }),
             partitions: counts,
             brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
+            request: before.and_then(|status| status.request.clone()),
             listeners: listeners(cluster),
         }
     }
