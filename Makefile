@@ -103,6 +103,10 @@ image: ## the container image, $(IMAGE)
 	scripts/image $(IMAGE)
 
 OPERATOR_IMAGE ?= weir-operator:dev
+.PHONY: kubectl-plugin
+kubectl-plugin: ## the plugin for kubectl, in release: target/release/kubectl-weir
+	$(CARGO) build --release -p kubectl-plugin
+
 .PHONY: image-operator
 image-operator: ## the container image of the operator, $(OPERATOR_IMAGE)
 	scripts/image $(OPERATOR_IMAGE) operator

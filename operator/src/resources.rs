@@ -14,12 +14,12 @@ pub mod stateful_set;
 #[cfg(test)]
 mod tests;
 
+pub use custom_resources::CLUSTER_LABEL;
+
 use crate::valid_cluster::{ClusterKey, ValidCluster};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
 
-/// By this label the operator finds what belongs to a cluster; its value is the cluster's name.
-pub const CLUSTER_LABEL: &str = "weir.dev/cluster";
 /// Hash of the configuration that pods read only when they start.
 pub const CONFIG_HASH_ANNOTATION: &str = "weir.dev/config-hash";
 /// Who owns the fields that the operator applies.

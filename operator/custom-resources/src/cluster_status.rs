@@ -1,5 +1,6 @@
 //! What is reported about a cluster. A summary for people and tools: nothing is decided by it.
 
+use crate::request::RequestStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,10 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub brokers: Vec<BrokerStatus>,
+
+    /// What became of what the annotation `weir.dev/request` asked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestStatus>,
 
     /// Where clients come in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

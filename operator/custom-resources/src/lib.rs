@@ -22,6 +22,7 @@ pub mod cluster_status;
 pub mod conditions;
 pub mod config_map;
 pub mod pod_template;
+pub mod request;
 pub mod topic;
 
 pub use cluster::{Cluster, ClusterSpec};
@@ -35,6 +36,9 @@ use kube::CustomResourceExt as _;
 
 /// Group of every kind here, and prefix of the labels and annotations that the operator reads and writes.
 pub const GROUP: &str = "weir.dev";
+
+/// By this label what belongs to a cluster is found; its value is the cluster's name.
+pub const CLUSTER_LABEL: &str = "weir.dev/cluster";
 
 /// All kinds.
 pub fn definitions() -> [CustomResourceDefinition; 4] {

@@ -7,6 +7,7 @@ mod apply;
 pub mod brokers;
 pub mod observe;
 pub mod plan;
+pub mod request;
 pub mod roll;
 pub mod scale;
 mod session_secret;
@@ -147,7 +148,12 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
     let report_of =
         Report { cluster: &valid, plan: &plan, view: &view, holder: &context.holder, failure: failure.as_deref() };
-    report(cluster, context, before, &report_of.status(before, Timestamp::now())).await?;
+    let mut status = report_of.status(before, Timestamp::now());
+    if let Some(answer) = request::answer(cluster, before, view.handle.as_ref(), view.image.as_deref()).await {
+        tracing::info!(cluster = %valid.key, request = answer.id, outcome = ?answer.outcome, message = answer.message, "request answered");
+        status.request = Some(answer);
+    }
+    report(cluster, context, before, &status).await?;
     done?;
     Ok(Requeue::requeue(LOOK_AGAIN))
 }

@@ -187,6 +187,12 @@ impl ClusterImage {
         self.brokers.get(&broker).is_some_and(BrokerRegistration::is_usable)
     }
 
+    /// In-sync replicas that are heard. The last member stays in the ISR when it is gone, so this is what clients feel.
+    pub fn live_in_sync_replicas(&self, partition: &PartitionImage) -> usize {
+        let is_heard = |id: &&BrokerId| self.brokers.get(id).is_some_and(|broker| !broker.fenced);
+        partition.isr.iter().filter(is_heard).count()
+    }
+
     /// In-sync replicas without which acks=all is refused for this topic: its own `min.insync.replicas`, the dynamic
     /// default of the brokers, or the default of the cluster.
     pub fn min_insync_replicas(&self, topic: &TopicImage) -> usize {

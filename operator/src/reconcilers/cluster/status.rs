@@ -55,6 +55,7 @@ impl Report<'_> {
                 .map(|image| ControllerStatus { holder: self.holder.to_owned(), epoch: image.controller_epoch.0 }),
             partitions: counts,
             brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
+            request: before.and_then(|status| status.request.clone()),
             listeners: listeners(cluster),
         }
     }
@@ -155,9 +156,7 @@ fn count(image: &ClusterImage) -> PartitionCounts {
         for partition in &topic.partitions {
             counts.total += 1;
             counts.offline += u32::from(partition.leader.is_none());
-            // The last member stays in the ISR when it is gone: alive is what counts.
-            let alive = partition.isr.iter().filter(|id| image.brokers.get(id).is_some_and(|broker| !broker.fenced));
-            counts.under_min_isr += u32::from(alive.count() < min);
+            counts.under_min_isr += u32::from(image.live_in_sync_replicas(partition) < min);
             counts.under_replicated += u32::from(partition.isr.len() < partition.replicas.len());
         }
     }

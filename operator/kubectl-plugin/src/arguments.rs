@@ -1,0 +1,184 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Look after clusters of Weir.
+///
+/// Shows a cluster as its controller sees it: from the Cluster and Topic resources, and from the metadata that the
+/// controller keeps in objects of Kubernetes. It talks to the API server only, with your rights, and reads no Secret.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-weir",
+    bin_name = "kubectl weir",
+    version,
+    after_help = "Exit codes: 0 all is well, or it was done; 1 something is not well, or it was refused; \
+                  2 wrong command line, or the cluster could not be read.\n\n\
+                  Examples:\n  \
+                  kubectl weir status                       the only cluster of the namespace\n  \
+                  kubectl weir status events -n data        one cluster\n  \
+                  kubectl weir partitions events --unhealthy\n  \
+                  until kubectl weir status events >/dev/null; do sleep 5; done"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which Kubernetes, and how results look.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Namespace of the cluster [default: that of the kubeconfig's context]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// Context of the kubeconfig [default: the current one]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Kubeconfig to read [default: $KUBECONFIG, or ~/.kube/config]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// How results look
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document, for programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// How a cluster is: brokers, leaders, partitions, epochs, roll-out
+    ///
+    /// Healthy is a cluster whose brokers serve, whose partitions all have a leader and all replicas in sync, and whose
+    /// operator runs. Restarts that go their way are no problem; the replicas that are out of sync meanwhile are.
+    Status(Named),
+    /// Topics of a cluster, those of Kafka clients too, and what is wrong with them
+    Topics(Topics),
+    /// Partitions of a cluster: leaders, replicas, who is in sync
+    ///
+    /// REPLICAS begins with the preferred leader. ELR are replicas outside the ISR that have every committed record
+    /// nevertheless (KIP-966).
+    Partitions(Partitions),
+    /// Collects what helps to understand a problem, in a folder
+    ///
+    /// Status, topics and partitions, the objects of the cluster, events of its namespace, logs of brokers and operator, and
+    /// the metadata. No Secret is read; values of configuration keys that sound secret and of environment variables are left
+    /// out. Names of topics, hosts and nodes are in it, and whatever is in logs.
+    Report(Report),
+    /// Restarts the brokers of a cluster, one at a time
+    ///
+    /// As kubectl rollout restart: it annotates the pod template of the Cluster. Each broker hands over what it leads, and
+    /// goes only when no partition falls below its in-sync minimum without it.
+    Restart(Named),
+    /// Brings a deleted topic back, with its records
+    ///
+    /// As long as deletionUndoWindow of the cluster lets it: kubectl weir topics --deleted lists them. A Topic resource does
+    /// not come back with it; make one with the annotation weir.dev/adopt=true. Asks the operator by an annotation of the
+    /// Cluster and waits for its answer.
+    Undelete(Undelete),
+    /// Writes the metadata of a cluster into a file, for a backup
+    ///
+    /// The file has topics, partitions, brokers and configurations, and no records. Values of configurations are in it as
+    /// they were set. import-metadata and kubectl create -f take it.
+    ExportMetadata(ExportMetadata),
+    /// Puts exported metadata where a cluster has none any more
+    ///
+    /// For a cluster whose ClusterMetadata was deleted and whose volumes are there. The file is checked first: checksums,
+    /// and that nothing is missing. Metadata that is there is never replaced. The operator goes on by itself. Brokers that
+    /// know newer metadata do not obey older.
+    ImportMetadata(ImportMetadata),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Topics {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Those that were deleted and can be brought back, instead
+    #[arg(long)]
+    pub(crate) deleted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Partitions {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Only those of this topic
+    #[arg(long, value_name = "NAME")]
+    pub(crate) topic: Option<String>,
+    /// Only those with a replica on this broker
+    #[arg(long, value_name = "ID")]
+    pub(crate) broker: Option<i32>,
+    /// Only those without a leader, below their in-sync minimum, or with a replica out of sync
+    #[arg(long)]
+    pub(crate) unhealthy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undelete {
+    /// Name of the topic, or its id where several of that name were deleted
+    pub(crate) topic: String,
+    #[command(flatten)]
+    pub(crate) named: Named,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Folder to make; it must not be there yet [default: weir-report-CLUSTER-TIME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportMetadata {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// File to write; it must not be there yet [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportMetadata {
+    /// What export-metadata wrote
+    pub(crate) file: PathBuf,
+    /// Check the file and whether it would be taken, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// The cluster that is meant.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Name of the Cluster [default: the only one of the namespace]
+    pub(crate) cluster: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_and_after_the_command() {
+        for line in ["weir -n data -o json status events", "weir status events --namespace data --output json"] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.target.namespace.as_deref(), Some("data"), "{line}");
+            assert_eq!(arguments.target.output, Format::Json, "{line}");
+        }
+    }
+}

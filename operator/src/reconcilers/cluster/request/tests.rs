@@ -1,0 +1,106 @@
+use super::*;
+use crate::reconcilers::cluster::testing::image;
+use control_plane::{Commit, CommitError, Host, LoadError, MetadataStore, Published, Publisher};
+use controller::{Settings, Tombstone};
+use model::MetadataVersion;
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+fn asking(annotation: &str) -> Cluster {
+    let spec = serde_json::json!({ "storage": { "size": "1Gi" } });
+    let mut cluster = Cluster::new("events", serde_json::from_value(spec).unwrap());
+    cluster.annotations_mut().insert(REQUEST_ANNOTATION.to_owned(), annotation.to_owned());
+    cluster
+}
+
+fn undelete(id: &str, topic: TopicId) -> String {
+    serde_json::to_string(&Request { id: id.to_owned(), undelete: topic.0.to_string() }).unwrap()
+}
+
+const TOPIC: TopicId = TopicId(Uuid::from_u128(7));
+
+#[test]
+fn request_is_pending_until_it_is_answered() {
+    let asked = Pending::Undelete { id: "a".to_owned(), topic: TOPIC };
+    let cluster = asking(&undelete("a", TOPIC));
+    assert_eq!(pending(&cluster, None), Some(asked));
+    let done = status("a", RequestOutcome::Done, String::new());
+    assert_eq!(pending(&cluster, Some(&done)), None);
+    assert!(matches!(pending(&asking(&undelete("b", TOPIC)), Some(&done)), Some(Pending::Undelete { .. })));
+}
+
+#[test]
+fn request_that_cannot_be_read_is_refused_once() {
+    let long = undelete(&"x".repeat(65), TOPIC);
+    let table = ["", "{}", "[1]", "{\"id\": \"a\", \"undelete\": \"orders\"}", "{\"id\": \"a\", \"drain\": 1}", &long];
+    for text in table {
+        let cluster = asking(text);
+        let Some(Pending::Answer(answer)) = pending(&cluster, None) else { panic!("{text} is no request") };
+        assert_eq!(answer.outcome, RequestOutcome::Refused, "{text}");
+        assert_eq!(pending(&cluster, Some(&answer)), None, "{text}");
+    }
+}
+
+/// What was committed last.
+#[derive(Clone)]
+struct Committed(Arc<Mutex<Arc<ClusterImage>>>);
+
+impl Committed {
+    fn image(&self) -> Arc<ClusterImage> {
+        Arc::clone(&self.0.lock().unwrap())
+    }
+}
+
+impl MetadataStore for Committed {
+    async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
+        Ok(self.image())
+    }
+
+    async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
+        *self.0.lock().unwrap() = commit.image;
+        Ok(())
+    }
+}
+
+struct Nobody;
+
+impl Publisher for Nobody {
+    async fn publish(&mut self, _: Published) {}
+}
+
+#[tokio::test]
+async fn deleted_topic_is_there_again_and_nothing_is_done_twice() {
+    let mut before = image(1, &[], &[&[(&[0], &[0])]]);
+    let topic = Arc::clone(before.topics.iter().next().unwrap());
+    before.topics = Arc::default();
+    let tombstone = Tombstone { topic: Arc::clone(&topic), deleted_at: MetadataVersion(0) };
+    before.tombstones = Arc::new([(topic.id, tombstone)].into());
+    let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
+    let settings = Settings { deletion_undo_window: controller::DELETION_UNDO_WINDOW, ..Settings::default() };
+    let (host, handle) = Host::start(committed.clone(), Nobody, settings).await.unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(host.run(stopped));
+
+    let asked = asking(&undelete("a", topic.id));
+    let image = committed.image();
+    let nobody_decides = answer(&asked, None, None, Some(&image)).await;
+    assert_eq!(nobody_decides, None);
+    let first = answer(&asked, None, Some(&handle), Some(&image)).await.unwrap();
+    assert_eq!(first, status("a", RequestOutcome::Done, "topic topic-0 is there again".to_owned()));
+    assert!(committed.image().topic("topic-0").is_some());
+
+    let reported = ClusterStatus { request: Some(first), ..ClusterStatus::default() };
+    let image = committed.image();
+    assert_eq!(answer(&asked, Some(&reported), Some(&handle), Some(&image)).await, None);
+    let after_a_lost_answer = answer(&asked, None, Some(&handle), Some(&image)).await.unwrap();
+    assert_eq!(
+        (after_a_lost_answer.outcome, &*after_a_lost_answer.message),
+        (RequestOutcome::Done, "topic topic-0 is there")
+    );
+    let unknown = answer(&asking(&undelete("b", TOPIC)), None, Some(&handle), Some(&image)).await.unwrap();
+    assert_eq!((unknown.id.as_str(), unknown.outcome), ("b", RequestOutcome::Refused));
+
+    drop(stop);
+    drop(handle);
+    running.await.unwrap();
+}
