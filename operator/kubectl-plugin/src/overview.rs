@@ -18,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Unhealthy partitions that are named; all of them: `kubectl weir partitions --unhealthy`.
 const PARTITIONS_NAMED: usize = 20;
 
+/// Reasons of conditions that summarize partitions, as they were when the operator last looked.
+const ABOUT_PARTITIONS: [&str; 3] = [reason::PARTITIONS_OFFLINE, reason::BELOW_MIN_ISR, reason::REPLICAS_OUT_OF_SYNC];
+
 /// The operator that wrote the status last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OperatorSeen {
@@ -103,7 +106,7 @@ impl Overview {
         let mut problems = Vec::new();
         let mut notes = Vec::new();
         judge_operator(&operator, status, &mut problems, &mut notes);
-        judge_conditions(cluster, status, &mut problems, &mut notes);
+        judge_conditions(cluster, status, image.is_ok(), &mut problems, &mut notes);
         let counted = image.ok().map(count);
         match (image, &counted) {
             (Ok(_), Some((counts, _))) => judge_partitions(counts, &mut problems, &mut notes),
@@ -154,11 +157,19 @@ fn judge_operator(
     }
 }
 
-fn judge_conditions(cluster: &Cluster, status: &ClusterStatus, problems: &mut Vec<String>, notes: &mut Vec<String>) {
+/// What the metadata says of partitions is newer than a condition, and counts where it can be read.
+fn judge_conditions(
+    cluster: &Cluster,
+    status: &ClusterStatus,
+    has_metadata: bool,
+    problems: &mut Vec<String>,
+    notes: &mut Vec<String>,
+) {
     if status.observed_generation != cluster.metadata.generation {
         notes.push("the operator has not looked at the newest spec yet".to_owned());
     }
-    for known in status.conditions.iter().filter(|known| known.status != "True") {
+    let is_told_anyway = |known: &Condition| has_metadata && ABOUT_PARTITIONS.contains(&&*known.reason);
+    for known in status.conditions.iter().filter(|known| known.status != "True" && !is_told_anyway(known)) {
         let Condition { type_, reason, message, .. } = known;
         let told = format!("{type_} is {}, {reason}: {message}", known.status);
         let goes_its_way = [reason::ROLLING, reason::PODS_OUTDATED, reason::PAUSED].contains(&&**reason);

@@ -87,6 +87,20 @@ fn restarts_on_their_way_and_a_pause_are_noted_only() {
 }
 
 #[test]
+fn condition_about_partitions_counts_only_without_metadata() {
+    let image = image(3, &[], &[WELL]);
+    for (type_, reason) in
+        [("Ready", "PartitionsOffline"), ("Available", "BelowMinISR"), ("FullyReplicated", "ReplicasOutOfSync")]
+    {
+        let cluster = with_condition(type_, "False", reason);
+        let with_metadata = Overview::new(&cluster, Ok(&image), OperatorSeen::Ready);
+        assert!(with_metadata.healthy, "{reason}: {:?}", with_metadata.problems);
+        let without = Overview::new(&cluster, Err("gone"), OperatorSeen::Ready);
+        assert!(without.problems.contains(&format!("{type_} is False, {reason}: because")), "{:?}", without.problems);
+    }
+}
+
+#[test]
 fn worst_partitions_are_named_first_and_not_all_of_them() {
     let behind: Vec<(&[i32], &[i32])> = vec![(&[0, 1], &[0]); 30];
     let image = image(3, &[2], &[&behind, &[(&[2], &[2])]]);
