@@ -91,9 +91,9 @@ pub(crate) enum Command {
     ExportMetadata(ExportMetadata),
     /// Puts exported metadata where a cluster has none any more
     ///
-    /// For a cluster whose ClusterMetadata was deleted and whose volumes are there. The file is checked first: checksums,
-    /// and that nothing is missing. Metadata that is there is never replaced. The operator goes on by itself. Brokers that
-    /// know newer metadata do not obey older.
+    /// For a Cluster that was deleted together with its metadata and whose volumes were kept: import, then apply the Cluster
+    /// again. Metadata alone the operator rebuilds from brokers. The file is checked first: checksums, and that nothing is
+    /// missing. Metadata that is there is never replaced.
     ImportMetadata(ImportMetadata),
 }
 
