@@ -200,16 +200,22 @@ impl ControlPlaneServer {
     ) -> Result<(), RegistrationRefused> {
         let applied = MetadataVersion(registration.applied_version);
         let own = self.updates.controller_epoch();
-        // Of this controller the broker may well know what came after the take-over.
-        if applied <= self.loaded_version || own == Some(obeyed) {
+        // What was loaded may be followed by commits of the controller before, until this one's first. Of this controller the
+        // broker may know everything since.
+        let known = match self.updates.reign() {
+            None => self.loaded_version,
+            Some((_, newest)) if own == Some(obeyed) => newest,
+            Some((found, _)) => found,
+        };
+        if applied <= known {
             return Ok(());
         }
         if own.is_some() {
             self.doubt(registration, true);
         }
-        let (applied, loaded) = (applied.0, self.loaded_version.0);
+        let (applied, known) = (applied.0, known.0);
         let reason = format!(
-            "the broker has acted by metadata of version {applied}, the store held version {loaded} when this controller took over"
+            "the broker has acted by metadata of version {applied}, in its place the store held version {known}"
         );
         Err(RegistrationRefused::for_now(reason))
     }

@@ -24,6 +24,8 @@ pub(super) struct State {
     /// `None` before the first commit of this controller.
     pub(super) image: Option<Arc<ClusterImage>>,
     pub(super) is_closed: bool,
+    /// What the store held before it.
+    found: Option<MetadataVersion>,
     recent: VecDeque<Arc<MetadataChange>>,
 }
 
@@ -43,6 +45,12 @@ impl Updates {
         self.sender.borrow().image.as_ref().map(|image| image.controller_epoch)
     }
 
+    /// The versions before this controller's first commit and after its newest.
+    pub(super) fn reign(&self) -> Option<(MetadataVersion, MetadataVersion)> {
+        let state = self.sender.borrow();
+        state.found.zip(state.image.as_ref().map(|image| image.metadata_version))
+    }
+
     pub(super) fn subscribe(&self) -> watch::Receiver<State> {
         self.sender.subscribe()
     }
@@ -57,6 +65,10 @@ impl Publisher for Updates {
 impl State {
     fn take(&mut self, Published { image, changes }: Published) {
         let known = self.image.as_ref().map(|image| image.metadata_version);
+        if known.is_none() {
+            let first = changes.first().map_or(image.metadata_version, |first| first.version);
+            self.found = Some(MetadataVersion(first.0.saturating_sub(1)));
+        }
         let follows = changes.first().is_some_and(|first| known.is_some_and(|known| known.next() == first.version));
         if !follows {
             self.recent.clear();

@@ -148,6 +148,16 @@ async fn broker_that_knows_more_than_the_store_proves_that_it_went_back() {
     session.abort();
     assert!(process.end().await.brokers.is_empty(), "it is not let in");
 
+    // The same, and since then as many take-overs as the broker has seen: the epoch says nothing, the version still does.
+    let (address, mut doubted, process) = taking_over_from(version(10)).await;
+    let ahead =
+        Registrar { kept_version: MetadataVersion(40), highest_epoch: ControllerEpoch(5), ..registrar(address, 1) };
+    let session = tokio::spawn(RemoteController::start(ahead, ActsBy(watch::channel(None).0)));
+    let waited = tokio::time::timeout(Duration::from_secs(20), doubted.wait_for(Option::is_some)).await;
+    assert!((*waited.expect("it is told").unwrap()).unwrap().is_proof);
+    session.abort();
+    assert!(process.end().await.brokers.is_empty(), "it is not let in");
+
     let (address, doubted, _process) = taking_over_from(version(11)).await;
     let level =
         Registrar { kept_version: MetadataVersion(11), highest_epoch: ControllerEpoch(4), ..registrar(address, 1) };
