@@ -80,7 +80,7 @@ pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<Cluster
     let loops = Controller::new(clusters, watcher::Config::default()).reconcile_on(changed);
     let store = loops.store();
     let context = Arc::new(context);
-    let sweeping = sweep(store, context.controllers.clone());
+    let sweeping = sweep(scope, store, context.controllers.clone());
     let reconciling = loops.run(reconcile, failed, context).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -93,14 +93,14 @@ pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<Cluster
     Ok(())
 }
 
-async fn sweep(store: Store<Cluster>, controllers: Controllers) -> std::convert::Infallible {
+async fn sweep(scope: Scope, store: Store<Cluster>, controllers: Controllers) -> std::convert::Infallible {
     let mut sweeps = tokio::time::interval(SWEEP);
     // Before the first list everything would seem gone. That the writer went away is for the loop to find out.
     let _ = store.wait_until_ready().await;
     loop {
         sweeps.tick().await;
-        let exists = |key: &ClusterKey| store.get(&ObjectRef::new(&key.name).within(&key.namespace)).is_some();
-        controllers.keep_only(exists).await;
+        let is_here = |key: &ClusterKey| store.get(&ObjectRef::new(&key.name).within(&key.namespace)).is_some();
+        controllers.keep_only(|key| !scope.covers(key) || is_here(key)).await;
     }
 }
 

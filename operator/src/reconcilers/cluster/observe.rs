@@ -34,6 +34,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whether a cluster is looked after here; others are somebody else's to judge.
+    pub fn covers(&self, cluster: &ClusterKey) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespace(namespace) => *namespace == cluster.namespace,
+        }
+    }
+
     pub fn api<K>(&self, client: &Client) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -135,4 +143,16 @@ where
         }
     });
     store
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scope_of_one_namespace_says_nothing_of_clusters_elsewhere() {
+        let cluster = ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() };
+        assert!(Scope::All.covers(&cluster) && Scope::Namespace("shop".to_owned()).covers(&cluster));
+        assert!(!Scope::Namespace("billing".to_owned()).covers(&cluster));
+    }
 }
