@@ -8,7 +8,7 @@ use super::{
     place::Place,
 };
 use controller::requests::BrokerSession;
-use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion};
 use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +29,8 @@ pub(super) struct Remains {
     /// What the shell last wrote into its manifest; older than the logs.
     pub(super) entries: BTreeMap<Place, ManifestEntry>,
     pub(super) highest_controller_epoch: Option<ControllerEpoch>,
+    /// Of the newest metadata that it acted by.
+    pub(super) kept_version: Option<MetadataVersion>,
     /// How the last process ended, if it did not stop by itself.
     pub(super) crash: Option<Crash>,
     /// It did, and closed its logs.

@@ -89,6 +89,7 @@ impl World {
                     endpoints: Vec::new(),
                 },
                 obeyed,
+                applied: self.remains.get(&id).and_then(|remains| remains.kept_version),
             },
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
@@ -200,6 +201,7 @@ impl World {
         }
         node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
+        remains.kept_version = Some(image.metadata_version);
         self.history.acts_by(node.id, node.incarnation, image.controller_epoch, image.metadata_version);
         for place in Place::all(self.setup.partitions) {
             match place.state_in(image) {

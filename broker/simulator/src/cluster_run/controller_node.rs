@@ -11,7 +11,10 @@ use controller::{
     driver::Commit,
     requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
-use model::{BrokerId, ControllerEpoch, Incarnation};
+use model::{
+    BrokerId, ControllerEpoch, Incarnation, MetadataVersion,
+    mistakes::{Mistake, is_made},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -41,6 +44,8 @@ pub(super) struct ControllerNode {
     committing: Option<Commit>,
     asked: BTreeMap<RequestId, Asked>,
     requests: u64,
+    /// What the store held before its first commit, as far as it knows.
+    found: MetadataVersion,
 }
 
 /// Where a controller may die.
@@ -82,6 +87,7 @@ impl World {
             committing: None,
             asked: BTreeMap::new(),
             requests: 0,
+            found: self.store.image.metadata_version,
         };
         self.controllers.insert(index, started);
         self.network.set_timer(node, TICK, Timer::Tick);
@@ -104,6 +110,12 @@ impl World {
         let Node::Broker(broker) = from else { return };
         let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
         let is_outlived = |obeyed: Option<ControllerEpoch>| own.is_some_and(|own| Some(own) < obeyed);
+        // The store went back. Of this controller itself a broker may know all that it committed.
+        let known = self.controllers.get(&index).map(|node| (node.found, node.controller.committed().metadata_version));
+        let knows_more = |obeyed: Option<ControllerEpoch>, applied: Option<MetadataVersion>| {
+            let known = known.map(|(found, newest)| if own.is_some() && own == obeyed { newest } else { found });
+            applied > known && !is_made(Mistake::AcceptOlderMetadata)
+        };
         let event = match message {
             // The broker takes no word of a controller of before: its session breaks, and it does not come back.
             Message::Heartbeat(Heartbeat { id, epoch, condition, .. })
@@ -117,7 +129,7 @@ impl World {
             Message::BeginShutdown(session) => {
                 self.request(index, Asked::Shutdown(session), Request::BeginShutdown(session))
             }
-            Message::Register { obeyed, .. } if is_outlived(obeyed) => return,
+            Message::Register { obeyed, applied, .. } if is_outlived(obeyed) || knows_more(obeyed, applied) => return,
             Message::Register { request: register, .. } => {
                 let asked = Asked::Registration { broker, incarnation: register.incarnation };
                 self.request(index, asked, Request::RegisterBroker(register))
@@ -205,6 +217,9 @@ impl World {
         } else if self.commit(index, &commit) {
             if self.dies(index, Step::Committed) {
                 return;
+            }
+            if let Some(node) = self.controllers.get_mut(&index).filter(|node| node.controller.epoch().is_none()) {
+                node.found = commit.expected;
             }
             Event::Committed
         } else {

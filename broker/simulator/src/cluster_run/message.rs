@@ -7,7 +7,7 @@ use controller::{
     requests::{AlterPartitions, AlteredPartition, BrokerSession, RegisterBroker},
 };
 use group_coordinator::{GroupError, Reply, Request};
-use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LeaderEpoch, Offset};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, Offset};
 use replication::{FetchAnswer, NextFetch};
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub(super) enum Message {
         request: RegisterBroker,
         /// The highest that this broker ever obeyed.
         obeyed: Option<ControllerEpoch>,
+        /// The newest metadata that it ever acted by.
+        applied: Option<MetadataVersion>,
     },
     Heartbeat(Heartbeat),
     Alter(AlterPartitions),

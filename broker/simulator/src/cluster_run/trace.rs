@@ -59,8 +59,9 @@ impl fmt::Display for Node {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Register { request, obeyed } => {
-                write!(f, "register {:?}, {:?}, obeyed {obeyed:?}", request.incarnation, request.log_life)
+            Self::Register { request, obeyed, applied } => {
+                let (incarnation, log_life) = (request.incarnation, request.log_life);
+                write!(f, "register {incarnation:?}, {log_life:?}, obeyed {obeyed:?}, acted by {applied:?}")
             }
             Self::Heartbeat(one) => {
                 let obeyed = one.condition.controller_epoch.0;
