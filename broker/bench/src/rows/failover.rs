@@ -8,7 +8,6 @@ mod librdkafka;
 
 use super::{BROKERS, Case, Need, Subject};
 use crate::{
-    admin::Admin,
     figures::{BACK_IN_SYNC, Figures, GAP_OF_ITS, GAP_OF_OTHERS, NEW_LEADERS, STOP_GAP},
     systems::Cluster,
 };
@@ -62,7 +61,7 @@ type Writing = Box<dyn Any>;
 fn under(subject: &Subject, write: impl FnOnce(&str, &str, Arc<Acknowledged>) -> Result<Writing>) -> Result<Figures> {
     let mut cluster = subject.new_cluster()?;
     let topic = "failover";
-    create(&cluster, topic, PARTITIONS)?;
+    cluster.create_topic(topic, PARTITIONS)?;
     let acknowledged = Arc::new(Acknowledged::default());
     let writing = write(&cluster.bootstrap(), topic, Arc::clone(&acknowledged))?;
     let figures = measure(&mut cluster, topic, &acknowledged);
@@ -73,7 +72,7 @@ fn under(subject: &Subject, write: impl FnOnce(&str, &str, Arc<Acknowledged>) ->
 fn many(subject: &Subject) -> Result<Figures> {
     let mut cluster = subject.new_cluster()?;
     let (topic, victim) = ("many", 1);
-    create(&cluster, topic, MANY_PARTITIONS)?;
+    cluster.create_topic(topic, MANY_PARTITIONS)?;
     thread::sleep(STEADY);
     let asked = cluster.another(victim)?;
     cluster.kill(victim)?;
@@ -90,12 +89,6 @@ fn back_in_sync(cluster: &mut Cluster, topic: &str, broker: usize) -> Result<Dur
     cluster.restart(broker)?;
     cluster.wait(cluster.another(broker)?, topic, |_, isr| isr == 3)?;
     Ok(began.elapsed())
-}
-
-fn create(cluster: &Cluster, topic: &str, partitions: i32) -> Result<()> {
-    let first = cluster.any()?;
-    Admin::connect(first)?.create_replicated_topic(topic, partitions, 3, &[("min.insync.replicas", "2")])?;
-    cluster.wait(first, topic, |leader, isr| leader > 0 && isr == 3).map(drop)
 }
 
 fn measure(cluster: &mut Cluster, topic: &str, acknowledged: &Acknowledged) -> Result<Figures> {

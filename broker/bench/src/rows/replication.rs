@@ -172,15 +172,7 @@ impl Topic {
         let number = subject.topics_made.get() + 1;
         subject.topics_made.set(number);
         let name = format!("replicated-{number}");
-        let address = cluster.any()?;
-        let mut admin = Admin::connect(address)?;
-        admin.create_replicated_topic(
-            &name,
-            i32::try_from(partitions)?,
-            REPLICAS as i16,
-            &[("min.insync.replicas", "2")],
-        )?;
-        cluster.wait(address, &name, |leader, isr| leader > 0 && isr == REPLICAS)?;
+        cluster.create_topic(&name, i32::try_from(partitions)?)?;
         cluster.wait_until_led(&name, partitions)?;
         Ok(Self { name })
     }

@@ -142,6 +142,14 @@ impl Cluster {
         Admin::connect(address)?.replicas(topic)
     }
 
+    /// A topic with a replica on each broker, two of which have to be in sync; all are in the end.
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32) -> Result<()> {
+        let asked = self.any()?;
+        let replicas = i16::try_from(NODES)?;
+        Admin::connect(asked)?.create_replicated_topic(name, partitions, replicas, &[("min.insync.replicas", "2")])?;
+        self.wait(asked, name, |leader, isr| leader > 0 && isr == NODES).map(drop)
+    }
+
     /// Waits until every partition has a broker that serves as its leader: metadata names leaders before they do.
     pub(crate) fn wait_until_led(&self, topic: &str, partitions: usize) -> Result<()> {
         let began = Instant::now();
