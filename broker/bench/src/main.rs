@@ -91,7 +91,11 @@ fn run(arguments: &RunArguments) -> Result<()> {
     let window = Window { warm: WARM, length: Duration::from_secs_f64(arguments.seconds), most_bytes: MOST_BYTES };
     let bench = Bench::start(&programs, foreign, place, window)?;
     let environment = Environment::here(Path::new("."), &place.output)?;
-    let samples = bench.run(&cases, arguments.passes)?;
+    let mut samples = Vec::new();
+    let ended = bench.run(&cases, arguments.passes, &mut samples);
+    if samples.is_empty() {
+        return ended;
+    }
     let lines = figures::lines(&samples);
     let path = report::write(&place.output, &environment, &lines, &samples)?;
     let plots = place.output.join("plots");
@@ -99,7 +103,7 @@ fn run(arguments: &RunArguments) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "\n{}", report::table(&environment, &lines))?;
     writeln!(out, "raw results: {}; plots: {drawn} in {}", path.display(), plots.display())?;
-    Ok(())
+    ended.context("the run ended early, the table has the cases before")
 }
 
 fn guard(arguments: &GuardArguments) -> Result<()> {
@@ -108,7 +112,9 @@ fn guard(arguments: &GuardArguments) -> Result<()> {
     own_network(place)?;
     let window = Window { warm: WARM, length: GUARD_WINDOW, most_bytes: MOST_BYTES };
     let bench = Bench::start(&programs, None, place, window)?;
-    let lines = figures::lines(&bench.run(&guard::cases()?, GUARD_PASSES)?);
+    let mut samples = Vec::new();
+    bench.run(&guard::cases()?, GUARD_PASSES, &mut samples)?;
+    let lines = figures::lines(&samples);
     let environment = Environment::here(Path::new("."), &place.output)?;
     writeln!(std::io::stdout(), "\n{}", report::table(&environment, &lines))?;
     let ratios = guard::ratios(&lines);

@@ -76,26 +76,31 @@ impl Bench {
         Ok(Self { subjects, servers, data, quiet: place.quiet })
     }
 
-    /// All samples that count.
-    pub(crate) fn run(&self, cases: &[Case], passes: usize) -> Result<Vec<Sample>> {
-        let mut samples = Vec::new();
+    /// Adds the samples that count, of one case after the other: after an error those of the cases before are there.
+    pub(crate) fn run(&self, cases: &[Case], passes: usize, samples: &mut Vec<Sample>) -> Result<()> {
         for (number, case) in cases.iter().enumerate() {
             say(&format!("[{}/{}] {}: {}", number + 1, cases.len(), case.name, case.about));
-            for pass in 0..=passes {
-                let mut order: Vec<_> = self.subjects.iter().filter(|s| case.on.contains(&s.kind)).collect();
-                if pass % 2 == 1 {
-                    order.reverse();
-                }
-                for subject in order {
-                    let sample = self.pass(case, subject, pass)?;
-                    // The first one meets memory that the host has not handed out yet and code that is cold.
-                    if pass > 0 {
-                        samples.push(sample);
-                    }
+            samples.extend(self.passes(case, passes)?);
+        }
+        Ok(())
+    }
+
+    fn passes(&self, case: &Case, passes: usize) -> Result<Vec<Sample>> {
+        let mut samples = Vec::new();
+        for pass in 0..=passes {
+            let mut order: Vec<_> = self.subjects.iter().filter(|s| case.on.contains(&s.kind)).collect();
+            if pass % 2 == 1 {
+                order.reverse();
+            }
+            for subject in order {
+                let sample = self.pass(case, subject, pass)?;
+                // The first one meets memory that the host has not handed out yet and code that is cold.
+                if pass > 0 {
+                    samples.push(sample);
                 }
             }
-            self.subjects.iter().for_each(|subject| drop(subject.kept.take()));
         }
+        self.subjects.iter().for_each(|subject| drop(subject.kept.take()));
         Ok(samples)
     }
 

@@ -28,6 +28,8 @@ const RECORDS_PER_SECOND: u32 = 1_000;
 const KEYS: u32 = 120;
 /// A producer that has written for so long knows all brokers.
 const STEADY: Duration = Duration::from_secs(3);
+/// By then a client is back at a broker that it could not reach for seconds: librdkafka tries at least every ten.
+const RECONNECTED: Duration = Duration::from_secs(11);
 /// What the slowest of the clients and systems takes to write on.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -112,10 +114,9 @@ fn measure(cluster: &mut Cluster, topic: &str, acknowledged: &Acknowledged) -> R
 
     figures.add(BACK_IN_SYNC, ms(back_in_sync(cluster, topic, victim)?));
 
-    // Until another broker leads what it led, a stop would cost nothing.
     let other = 2;
     let asked = cluster.another(other)?;
-    thread::sleep(STEADY);
+    thread::sleep(RECONNECTED);
     let its = led_by(cluster, topic, other)?;
     acknowledged.begin();
     cluster.stop(other)?;
