@@ -94,10 +94,32 @@ impl<D: Disk> Log<D> {
     }
 
     /// Appends batches fetched from the leader as they are; their checksums were checked. The first offset must be at or
-    /// after the log end. One write, unless a segment fills up or a leader epoch
-    /// begins; on error what was written before it stays.
+    /// after the log end, unless the log is empty and begins within the batch. One write, unless a segment fills up or a
+    /// leader epoch begins; on error what was written before it stays.
     pub fn append_as_follower(&mut self, batches: &[Bytes], now: WallTime) -> Result<(), StorageError> {
         self.remove_remains()?;
+        let log_start = self.log_start();
+        if let Some(base) = self.begins_within(batches) {
+            self.truncate_fully_and_start_at(base)?;
+        }
+        self.append_fetched(batches, now)?;
+        if self.log_start() < log_start {
+            self.high_watermark_advanced(log_start);
+            self.delete_records(log_start)?;
+        }
+        Ok(())
+    }
+
+    /// Where the batch begins that an empty log begins within: the leader's records were deleted up to the middle of it, and it
+    /// has to send whole batches. (Kafka's follower begins anew with such a batch, and keeps its log start, too.)
+    fn begins_within(&self, batches: &[Bytes]) -> Option<Offset> {
+        let log_end = self.log_end();
+        let header = Batches::new(batches.first()?).next()?.ok()?.header;
+        let is_within = header.base_offset.0 >= 0 && header.base_offset < log_end && header.last_offset() >= log_end;
+        (self.log_start() == log_end && is_within).then_some(header.base_offset)
+    }
+
+    fn append_fetched(&mut self, batches: &[Bytes], now: WallTime) -> Result<(), StorageError> {
         let mut group = Group::starting_at(self.log_end());
         let mut room = self.room()?;
         for bytes in batches {

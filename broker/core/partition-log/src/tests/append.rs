@@ -148,3 +148,43 @@ fn follower_takes_batches_with_gaps_as_they_are() {
     let again = follower.append_as_follower(&[bytes[..size].to_vec().into()], NOW);
     assert!(matches!(again, Err(StorageError::UnexpectedOffset { .. })));
 }
+
+/// Records were deleted up to the middle of a batch (DeleteRecords), and a follower that has nothing begins there.
+#[test]
+fn follower_begins_within_a_batch_and_keeps_its_log_start() {
+    let leader_disk = MemoryDisk::new();
+    let mut leader = create(&leader_disk, LogConfig::default());
+    append(&mut leader, &[sequenced(7, 0, 0, 4), plain("a")]);
+    let bytes = leader_disk.content("orders-0/00000000000000000000.log").unwrap();
+    let disk = MemoryDisk::new();
+    let mut follower = create(&disk, LogConfig::default());
+    follower.truncate_fully_and_start_at(Offset(2)).unwrap();
+    follower.append_as_follower(&[bytes.clone().into()], NOW).unwrap();
+    assert_eq!(
+        (follower.log_start(), follower.log_end(), follower.high_watermark()),
+        (Offset(2), Offset(5), Offset(2))
+    );
+    let found: Vec<_> = read_all(&follower).into_iter().map(|(offset, _)| offset).collect();
+    assert_eq!(found, [2, 3, 4]);
+    assert_eq!(follower.view().epoch_for_offset(Offset(2)), Some(EPOCH));
+    let entry = follower.close().unwrap();
+    let (again, _) = reopen(&disk, LogConfig::default(), crate::Start::Clean(&entry));
+    assert_eq!((again.log_start(), again.log_end()), (Offset(2), Offset(5)));
+}
+
+#[test]
+fn follower_that_has_records_takes_no_batch_that_overlaps_them() {
+    let leader_disk = MemoryDisk::new();
+    let mut leader = create(&leader_disk, LogConfig::default());
+    append(&mut leader, &[sequenced(7, 0, 0, 4)]);
+    let bytes = leader_disk.content("orders-0/00000000000000000000.log").unwrap();
+    let mut follower = create(&MemoryDisk::new(), LogConfig::default());
+    append_values(&mut follower, &["x", "y"]);
+    let overlapping = follower.append_as_follower(&[bytes.clone().into()], NOW);
+    assert!(matches!(overlapping, Err(StorageError::UnexpectedOffset { .. })));
+    let mut beyond = create(&MemoryDisk::new(), LogConfig::default());
+    beyond.truncate_fully_and_start_at(Offset(4)).unwrap();
+    let before = beyond.append_as_follower(&[bytes.into()], NOW);
+    assert!(matches!(before, Err(StorageError::UnexpectedOffset { .. })), "all of it lies before the log");
+    assert_eq!((beyond.log_start(), beyond.log_end()), (Offset(4), Offset(4)));
+}
