@@ -17,6 +17,9 @@ use tokio::{sync::watch, time::Instant};
 /// How long a reader that wants the newest image waits while one is made ready. Past that the one before is good enough.
 const PATIENCE_FOR_COMING: Duration = Duration::from_millis(100);
 
+/// The same after a leader was lost from sight. The controller gives a broken session less than that to come back.
+const PATIENCE_FOR_SUCCESSOR: Duration = Duration::from_millis(300);
+
 /// Longer than any client takes to look for the new leaders of what a lost broker led.
 const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 
@@ -37,6 +40,8 @@ struct Shared {
     is_coming: AtomicBool,
     /// Brokers that were fenced lately, and when that was seen.
     lately_fenced: Mutex<BTreeMap<BrokerId, Instant>>,
+    /// Leaders whose connection broke, and when: most likely an image follows in which others lead.
+    lost_from_sight: Mutex<BTreeMap<BrokerId, Instant>>,
 }
 
 impl MetadataCache {
@@ -49,6 +54,7 @@ impl MetadataCache {
             changes,
             is_coming: AtomicBool::new(false),
             lately_fenced: Mutex::default(),
+            lost_from_sight: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -61,11 +67,24 @@ impl MetadataCache {
     /// not ask again for a second.
     pub(crate) async fn newest(&self) -> Arc<ClusterImage> {
         let mut changes = self.subscribe();
-        if self.shared.is_coming.load(Ordering::Acquire) {
-            // The sender lives as long as this; whichever image is there by then is the answer.
-            let _ = tokio::time::timeout(PATIENCE_FOR_COMING, changes.changed()).await;
-        }
+        let Some(deadline) = self.awaited_until() else { return self.current() };
+        // The sender lives as long as this; whichever image is there by then is the answer.
+        while self.awaited_until().is_some() && tokio::time::timeout_at(deadline, changes.changed()).await.is_ok() {}
         self.current()
+    }
+
+    /// How long another image is worth waiting for.
+    fn awaited_until(&self) -> Option<Instant> {
+        let coming = self.shared.is_coming.load(Ordering::Acquire).then(|| Instant::now() + PATIENCE_FOR_COMING);
+        let lost = self.shared.lost_from_sight.lock().values().max().map(|lost_at| *lost_at + PATIENCE_FOR_SUCCESSOR);
+        coming.max(lost.filter(|deadline| *deadline > Instant::now()))
+    }
+
+    /// The connection to a leader that this broker follows broke.
+    pub(crate) fn lost_sight_of(&self, leader: BrokerId) {
+        if self.current().is_usable(leader) {
+            self.shared.lost_from_sight.lock().insert(leader, Instant::now());
+        }
     }
 
     /// Whether the broker was fenced in the last seconds.
@@ -87,6 +106,7 @@ impl MetadataCache {
     /// Only the host of the control plane calls this.
     pub(crate) fn publish(&self, image: Arc<ClusterImage>) {
         self.remember_fenced(&image);
+        self.shared.lost_from_sight.lock().retain(|leader, _| image.is_usable(*leader));
         self.shared.current.store(Arc::clone(&image));
         self.shared.is_coming.store(false, Ordering::Release);
         self.shared.changes.send_replace(image);
@@ -149,6 +169,32 @@ mod tests {
         let began = Instant::now();
         assert_eq!(cache.newest().await.metadata_version.0, 1);
         assert_eq!(began.elapsed(), PATIENCE_FOR_COMING);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_after_a_leader_was_lost_from_sight_gets_the_image_without_it() {
+        let cache = MetadataCache::new(ClusterId::from("c"));
+        cache.publish(image(1, false));
+        cache.lost_sight_of(LOST);
+        let mut asking = Box::pin(cache.newest());
+        assert!(futures_util::poll!(&mut asking).is_pending());
+        cache.publish(image(2, false));
+        assert!(futures_util::poll!(&mut asking).is_pending(), "this one is about something else");
+        cache.publish(image(3, true));
+        assert_eq!(asking.await.metadata_version.0, 3);
+        cache.lost_sight_of(LOST);
+        assert!(cache.newest().now_or_never().is_some(), "nothing more is to come");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leader_that_only_its_connection_was_lost_to_holds_nobody_up_for_long() {
+        let cache = MetadataCache::new(ClusterId::from("c"));
+        cache.publish(image(1, false));
+        cache.lost_sight_of(LOST);
+        let began = Instant::now();
+        assert_eq!(cache.newest().await.metadata_version.0, 1);
+        assert_eq!(began.elapsed(), PATIENCE_FOR_SUCCESSOR);
+        assert!(cache.newest().now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]

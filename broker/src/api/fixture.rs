@@ -83,8 +83,12 @@ impl Fixture {
         self.folder.path().join(format!("{topic}-{index}/00000000000000000000.log"))
     }
 
+    pub(crate) fn running(&self) -> &RunningBroker {
+        self.running.as_ref().unwrap()
+    }
+
     pub(crate) fn broker(&self) -> &Arc<Broker> {
-        self.running.as_ref().unwrap().broker()
+        self.running().broker()
     }
 
     pub(crate) fn context(&self, version: i16) -> RequestContext {

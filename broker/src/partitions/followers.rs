@@ -205,9 +205,11 @@ impl Partition {
     pub(super) fn propose(self: &Arc<Self>, writer: &mut Writer) {
         let brokers = self.host.brokers.load();
         let is_usable = |id: BrokerId, epoch| brokers.get(&id).is_some_and(|broker| broker.is_usable_as(epoch));
-        if let Ok(leader) = writer.replica.leader_mut()
-            && let Some(proposal) = leader.next_proposal(is_usable, self.host.clock.now())
-        {
+        let Ok(leader) = writer.replica.leader_mut() else { return };
+        if leader.takes_word_again() {
+            self.watchers.tell(Change::Forgotten);
+        }
+        if let Some(proposal) = leader.next_proposal(is_usable, self.host.clock.now()) {
             self.host.proposals.add((Arc::clone(self), proposal));
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::file_disk::FileDisk;
 use model::Offset;
 use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
-use replication::{Assignment, NotServed};
+use replication::{Assignment, Leader, NotServed};
 use std::sync::{Arc, atomic::Ordering};
 use tokio::time::{Instant, timeout_at};
 
@@ -102,6 +102,10 @@ impl Partition {
                 self.storage_failed("open log", &error);
                 self.set_state(State::Failed);
                 self.watchers.tell(Change::State);
+                // Alone with the records it tries again: nobody else could lead.
+                if writer.replica.leader().is_ok_and(Leader::others_may_lead) {
+                    self.host.cannot_lead.notify_one();
+                }
             }
         }
     }

@@ -28,11 +28,14 @@ impl<'a> Position<'a> {
         }
     }
 
-    /// Whether where `epoch` ended can be told without opening the log.
+    /// Whether where `epoch` ended can be told without opening the log. One that never had a record learns the epoch of its
+    /// leadership when it opens, and a follower with records learns from it that they are of before.
     pub(super) fn knows_end_of(&self, epoch: LeaderEpoch) -> bool {
         match self {
             Self::Open(_) => true,
-            Self::Closed { latest, .. } => epoch == LeaderEpoch::UNKNOWN || latest.is_none_or(|latest| epoch >= latest),
+            Self::Closed { latest, .. } => {
+                epoch == LeaderEpoch::UNKNOWN || latest.is_some_and(|latest| epoch >= latest)
+            }
         }
     }
 }

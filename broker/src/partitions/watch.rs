@@ -18,6 +18,8 @@ pub(crate) enum Change {
     Committed { bytes: usize },
     /// The log start moved; worth telling, not worth waking for.
     LogStart,
+    /// The leader forgot what followers told: whoever keeps what one asked asks it again, with its next request.
+    Forgotten,
     /// Leadership, epoch or storage state changed, or the partition is gone: every waiter must look again.
     State,
 }

@@ -206,7 +206,7 @@ impl Fetcher {
                 self.session.begin_anew();
             }
             let Some(open) = &mut connection else { continue };
-            let response = self.exchange(open).await?;
+            let response = self.exchange(open).await.inspect_err(|over| self.tell_if_lost(over))?;
             if let Err(error) = self.session.answered(response.error_code, response.session_id) {
                 if !is_of_session(error) {
                     return Err(Over::Refused(error));
@@ -257,6 +257,13 @@ impl Fetcher {
             } => return Err(Over::Interrupted),
         };
         Ok(timeout(limit, connection.receive(length)).await.map_err(|_| Over::NoAnswer)??)
+    }
+
+    /// A connection that works breaks when the leader dies: clients that ask who leads now had better wait a moment.
+    fn tell_if_lost(&self, over: &Over) {
+        if matches!(over, Over::Io(_)) {
+            self.setup.metadata.lost_sight_of(self.leader);
+        }
     }
 
     fn own_life(&self) -> (BrokerId, BrokerEpoch) {

@@ -27,6 +27,9 @@ pub struct Leader {
     /// What the other replicas told in this leadership.
     followers: Vec<Progress>,
     proposals: Proposals,
+    /// With this many members, and so many required here, the controller kept others eligible though it was asked not to.
+    kept_eligible: Option<(usize, usize)>,
+    wants_word: bool,
 }
 
 /// Fewer replicas are in sync than the topic demands for `acks=all`.
@@ -62,6 +65,8 @@ impl Leader {
             log_end,
             followers: Vec::new(),
             proposals: Proposals::default(),
+            kept_eligible: None,
+            wants_word: false,
             assignment,
         };
         leader.meet_followers(now);
@@ -72,14 +77,17 @@ impl Leader {
     /// The same leadership with another in-sync set or another minimum.
     pub(crate) fn update(&mut self, assignment: Assignment, now: MonotonicTime) -> Option<Offset> {
         debug_assert_eq!(assignment.leader_epoch, self.assignment.leader_epoch);
+        let left = |broker: &BrokerId| self.assignment.in_sync.contains(broker) && !assignment.in_sync.contains(broker);
+        for follower in self.followers.iter_mut().filter(|follower| left(&follower.broker)) {
+            follower.is_back = false;
+            self.wants_word = true;
+        }
         if assignment.partition_epoch > self.assignment.partition_epoch {
+            if self.proposals.is_releasing() {
+                self.kept_eligible = assignment.others_are_eligible.then(|| members_and_minimum(&assignment));
+            }
             self.proposals.decided();
         }
-        let left = |broker: &BrokerId| self.assignment.in_sync.contains(broker) && !assignment.in_sync.contains(broker);
-        self.followers
-            .iter_mut()
-            .filter(|follower| left(&follower.broker))
-            .for_each(|follower| follower.is_back = false);
         self.assignment = assignment;
         self.meet_followers(now);
         self.raise_high_watermark()
@@ -105,6 +113,11 @@ impl Leader {
 
     pub fn has_followers(&self) -> bool {
         !self.followers.is_empty()
+    }
+
+    /// Another replica has every record, too.
+    pub fn others_may_lead(&self) -> bool {
+        self.assignment.in_sync.len() > 1 || self.assignment.others_are_eligible
     }
 
     /// Where this leadership began to append.
@@ -148,6 +161,12 @@ impl Leader {
         Ok(self.raise_high_watermark())
     }
 
+    /// A follower left the ISR since this was asked last. What it said before says nothing of whether it still fetches: it is to
+    /// say it again, also where nothing is appended that would make it.
+    pub fn takes_word_again(&mut self) -> bool {
+        std::mem::take(&mut self.wants_word)
+    }
+
     /// A follower told where its log begins; true if that is news.
     pub fn follower_starts_at(&mut self, broker: BrokerId, log_start: Offset) -> bool {
         let follower = self.followers.iter_mut().find(|follower| follower.broker == broker);
@@ -172,6 +191,14 @@ impl Leader {
             && (follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp))
     }
 
+    /// Enough are in sync, by another `min.insync.replicas` than before, and the controller still counts on others: it forgets
+    /// them once it hears of this leader that it is there. One whose configuration asks for more will not.
+    fn awaits_release(&self) -> bool {
+        self.assignment.others_are_eligible
+            && self.check_min_in_sync().is_ok()
+            && self.kept_eligible != Some(members_and_minimum(&self.assignment))
+    }
+
     /// Members that did not keep up for `lag_max` (`replica.lag.time.max.ms`) are to leave.
     pub fn check_lag(&mut self, lag_max: Duration, now: MonotonicTime) {
         let lags = |follower: &Progress| !follower.is_caught_up(self.log_end, lag_max, now);
@@ -192,6 +219,9 @@ impl Leader {
         let joins = |follower: &&Progress| self.may_join(follower) && is_usable(follower.broker, follower.epoch);
         if let Some(Progress { broker, epoch, .. }) = self.followers.iter().find(joins) {
             self.proposals.propose_join(*broker, *epoch, now);
+        }
+        if self.awaits_release() {
+            self.proposals.propose_release(now);
         }
         let followers = &self.followers;
         self.proposals.next(&self.assignment, |broker| epoch_of(followers, broker), now)
@@ -248,6 +278,10 @@ impl Leader {
     fn progress(&self, broker: BrokerId) -> Option<&Progress> {
         self.followers.iter().find(|follower| follower.broker == broker)
     }
+}
+
+fn members_and_minimum(assignment: &Assignment) -> (usize, usize) {
+    (assignment.in_sync.len(), assignment.effective_min_in_sync())
 }
 
 /// The life of a follower as far as it told; −1 where it did not.

@@ -28,6 +28,8 @@ enum Role {
     /// Nobody leads, as far as is known here.
     Waiting,
     Leader(Box<Leader>),
+    /// It leads and serves nobody. What followers told and what it proposed still holds when it comes back to it.
+    Aside(Box<Leader>),
     Follower(Follower),
 }
 
@@ -79,6 +81,7 @@ impl Replica {
             (Role::Leader(leader), Some(named)) if same_leadership && named == self.me => {
                 leader.update(assignment, now)
             }
+            (Role::Aside(_), Some(named)) if same_leadership && named == self.me => self.come_back(assignment, now),
             (Role::Follower(follower), Some(named)) if same_leadership && named == follower.leader() => {
                 follower.met_metadata();
                 None
@@ -107,27 +110,39 @@ impl Replica {
     pub fn leader(&self) -> Result<&Leader, NotServed> {
         match &self.role {
             Role::Leader(leader) => Ok(leader),
-            Role::Waiting | Role::Follower(_) => Err(NotServed::NotLeader),
+            Role::Waiting | Role::Aside(_) | Role::Follower(_) => Err(NotServed::NotLeader),
         }
     }
 
     pub fn leader_mut(&mut self) -> Result<&mut Leader, NotServed> {
         match &mut self.role {
             Role::Leader(leader) => Ok(leader),
-            Role::Waiting | Role::Follower(_) => Err(NotServed::NotLeader),
+            Role::Waiting | Role::Aside(_) | Role::Follower(_) => Err(NotServed::NotLeader),
         }
     }
 
     /// Serves nobody until it is assigned again. That may be the same leadership: nobody else can have it.
     pub fn step_aside(&mut self) {
-        self.role = Role::Waiting;
+        self.role = match std::mem::replace(&mut self.role, Role::Waiting) {
+            Role::Leader(leader) => Role::Aside(leader),
+            other => other,
+        };
+    }
+
+    /// A proposal may have been answered meanwhile, and nobody listened.
+    fn come_back(&mut self, assignment: Assignment, now: MonotonicTime) -> Option<Offset> {
+        let Role::Aside(mut leader) = std::mem::replace(&mut self.role, Role::Waiting) else { return None };
+        leader.proposal_lost();
+        let risen = leader.update(assignment, now);
+        self.role = Role::Leader(leader);
+        risen
     }
 
     /// Others may have what this replica loses.
     pub fn is_replicated(&self) -> bool {
         match &self.role {
             Role::Waiting => false,
-            Role::Leader(leader) => leader.has_followers(),
+            Role::Leader(leader) | Role::Aside(leader) => leader.has_followers(),
             Role::Follower(_) => true,
         }
     }
@@ -135,7 +150,7 @@ impl Replica {
     pub fn follower_mut(&mut self) -> Option<&mut Follower> {
         match &mut self.role {
             Role::Follower(follower) => Some(follower),
-            Role::Waiting | Role::Leader(_) => None,
+            Role::Waiting | Role::Leader(_) | Role::Aside(_) => None,
         }
     }
 }

@@ -75,6 +75,9 @@ pub(super) async fn note_follower(set: &Mutex<FetchSet>, broker: FollowingBroker
     let noted = join_all(noted).await;
     let mut set = set.lock();
     for (slot, result) in noted {
+        if result.is_err() {
+            set.waiter().mark(slot);
+        }
         if let Some(entry) = set.get_mut(slot) {
             entry.noted = Some(result);
         }

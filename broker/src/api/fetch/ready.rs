@@ -2,7 +2,7 @@
 
 use crate::partitions::{Change, Watcher};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::Notify;
 
 /// Shared by all partitions of one set: each marks itself here. At most one request waits at a time.
@@ -24,6 +24,8 @@ struct Ready {
     wanted: usize,
     /// Something happened that has to be told whatever the bytes are.
     urgent: bool,
+    /// Their leaders are to be told again what the follower asked.
+    forgotten: BTreeSet<u32>,
 }
 
 impl Waiter {
@@ -53,6 +55,10 @@ impl Waiter {
                 ready.queue.push_front(index);
             }
         }
+    }
+
+    pub(super) fn take_forgotten(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.ready.lock().forgotten)
     }
 
     /// Counts anew. Before a pass, so that what is committed during it counts (perhaps twice, never not at all).
@@ -111,6 +117,12 @@ impl Watcher for Waiter {
             return;
         }
         let mut ready = self.ready.lock();
+        if change == Change::Forgotten {
+            if self.for_follower {
+                ready.forgotten.insert(index);
+            }
+            return;
+        }
         ready.mark(index);
         let was_wanted = ready.is_wanted();
         match change {
@@ -118,7 +130,7 @@ impl Watcher for Waiter {
             Change::Committed { .. } if self.for_follower => {}
             Change::Appended { bytes } | Change::Committed { bytes } => ready.bytes = ready.bytes.saturating_add(bytes),
             Change::State => ready.urgent = true,
-            Change::LogStart => {}
+            Change::LogStart | Change::Forgotten => {}
         }
         if !was_wanted && ready.is_wanted() {
             self.wake.notify_one();

@@ -155,10 +155,16 @@ impl FetchSet {
         }
     }
 
-    /// What the newest request of a follower asks of partitions that are here; it is to be noted before it is answered.
+    /// What the newest request of a follower asks of partitions that are here; it is to be noted before it is answered. What it
+    /// does not name it asks again as before (KIP-227), which matters where the leader forgot it.
     pub(super) fn take_asked(&mut self) -> Vec<(u32, Arc<Partition>, FollowerAsks)> {
+        self.subscribe_all();
+        let mut again = self.waiter.take_forgotten();
         let asked = std::mem::take(&mut self.asked);
-        let asked = asked.into_iter().filter_map(|slot| {
+        for slot in &asked {
+            again.remove(slot);
+        }
+        let asked = asked.into_iter().chain(again).filter_map(|slot| {
             let entry = self.get_mut(slot)?;
             let asks = FollowerAsks {
                 leader_epoch: entry.leader_epoch,

@@ -208,6 +208,28 @@ async fn follower_that_caught_up_is_proposed_and_one_that_lags_too() {
     assert_eq!(members, [ME]);
 }
 
+#[derive(Debug, Default)]
+struct Told(parking_lot::Mutex<Vec<Change>>);
+
+impl Watcher for Told {
+    fn changed(&self, _index: u32, change: Change) {
+        self.0.lock().push(change);
+    }
+}
+
+#[tokio::test]
+async fn whoever_keeps_what_a_follower_asked_hears_that_it_counts_no_more() {
+    let (_broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME, OTHER])).await;
+    let told = Arc::new(Told::default());
+    let watcher: Arc<dyn Watcher> = told.clone();
+    let _ticket = partition.subscribe(Arc::downgrade(&watcher), 0);
+    assert!(!told.0.lock().contains(&Change::Forgotten));
+    let left = Assignment { partition_epoch: PartitionEpoch(epoch + 2), ..assignment(ME, epoch + 1, &[ME]) };
+    assign(&partition, left).await;
+    assert!(told.0.lock().contains(&Change::Forgotten));
+}
+
 /// What it said it does not say again while nothing happens.
 #[tokio::test]
 async fn follower_that_caught_up_while_it_was_fenced_is_proposed_once_it_is_not() {
@@ -226,4 +248,55 @@ async fn follower_that_caught_up_while_it_was_fenced_is_proposed_once_it_is_not(
     unfence_other(&broker).await;
     let members: Vec<BrokerId> = partitions.proposals().await[0].1.in_sync.iter().map(|(id, _)| *id).collect();
     assert_eq!(members, [ME, OTHER]);
+}
+
+fn other_has(leader_epoch: i32, last_fetched_epoch: i32, log_end: i64) -> (FollowingBroker, FollowerAsks) {
+    let asks = FollowerAsks {
+        leader_epoch: LeaderEpoch(leader_epoch),
+        last_fetched_epoch: LeaderEpoch(last_fetched_epoch),
+        log_end: Offset(log_end),
+        log_start: Offset(0),
+    };
+    (FollowingBroker { id: OTHER, epoch: OTHERS_EPOCH }, asks)
+}
+
+#[tokio::test]
+async fn leader_whose_full_disk_did_not_take_its_epoch_tells_a_follower_that_went_another_way() {
+    let (broker, partition, epoch) = with_two_records().await;
+    broker.broker().partitions.host.disk.full.store(true, Ordering::Relaxed);
+    assign(&partition, assignment(ME, epoch + 2, &[ME])).await;
+    assert_eq!(partition.view().unwrap().latest_epoch(), Some(LeaderEpoch(epoch)));
+    let (follower, asks) = other_has(epoch + 2, epoch + 1, 1);
+    let answer = partition.follower_asks(follower, asks).await;
+    assert_eq!(answer, Err(NoRecords::Diverges { epoch: LeaderEpoch(epoch), end: Offset(2) }));
+}
+
+#[tokio::test]
+async fn leader_that_never_had_a_record_tells_a_follower_with_records_that_they_are_of_before() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[]).await;
+    let partition = broker.partition("orders", 0);
+    let epoch = partition.leader_epoch().0;
+    assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
+    let (follower, asks) = other_has(epoch + 1, epoch, 2);
+    let answer = partition.follower_asks(follower, asks).await;
+    assert_eq!(answer, Err(NoRecords::Diverges { epoch: LeaderEpoch(epoch), end: Offset(0) }));
+}
+
+#[tokio::test]
+async fn leader_that_cannot_open_its_log_gives_up_where_another_may_lead() {
+    for (in_sync, gives_up) in [(&[ME][..], false), (&[ME, OTHER], true)] {
+        let broker = Fixture::start().await;
+        broker.topic("orders", 1, &[]).await;
+        let partition = broker.partition("orders", 0);
+        std::fs::write(broker.folder.path().join("orders-0"), "where the log's folder would be").unwrap();
+        assign(&partition, assignment(ME, partition.leader_epoch().0 + 1, in_sync)).await;
+        assert!(!partition.ensure_open().await);
+        if gives_up {
+            assert!(broker.running().failed().await.contains("other brokers have to lead"));
+        } else {
+            tokio::task::yield_now().await;
+            assert_eq!(broker.running().failed().now_or_never(), None, "alone it tries again");
+        }
+    }
 }

@@ -64,6 +64,8 @@ enum Change {
     Join(BrokerId, BrokerEpoch),
     /// Nothing, so that no copy of this member's joining can be committed any more.
     Confirm(BrokerId),
+    /// Nothing, so that replicas outside the ISR that fewer members have made dispensable are not eligible any more.
+    Release,
     Leave(Vec<BrokerId>),
     Recovered,
 }
@@ -89,8 +91,18 @@ impl Proposals {
         match change {
             _ if is_made(Mistake::CountJoinedOnly) => None,
             Change::Join(broker, _) | Change::Confirm(broker) => Some(*broker),
-            Change::Leave(_) | Change::Recovered => None,
+            Change::Release | Change::Leave(_) | Change::Recovered => None,
         }
+    }
+
+    pub(super) fn propose_release(&mut self, now: MonotonicTime) {
+        if self.state == State::Nothing && now >= self.not_before {
+            self.state = State::Wanted(Change::Release);
+        }
+    }
+
+    pub(super) fn is_releasing(&self) -> bool {
+        self.state == State::InFlight(Change::Release)
     }
 
     /// Whom the controller is asked to remove.
@@ -119,7 +131,7 @@ impl Proposals {
         match &change {
             Change::Join(broker, epoch) => in_sync.push((*broker, *epoch)),
             Change::Leave(brokers) => in_sync.retain(|(member, _)| !brokers.contains(member)),
-            Change::Confirm(_) | Change::Recovered => {}
+            Change::Confirm(_) | Change::Release | Change::Recovered => {}
         }
         let proposal = Proposal {
             leader_epoch: assignment.leader_epoch,
@@ -148,12 +160,12 @@ impl Proposals {
                 let again_at = now + AFTER_REFUSAL;
                 match change {
                     Change::Join(..) => self.no_join_before = again_at,
-                    Change::Confirm(_) | Change::Leave(_) | Change::Recovered => self.not_before = again_at,
+                    _ => self.not_before = again_at,
                 }
                 match change {
                     _ if is_made(Mistake::ForgetRefusedJoin) => State::Nothing,
                     Change::Join(broker, _) | Change::Confirm(broker) => State::Wanted(Change::Confirm(*broker)),
-                    Change::Leave(_) | Change::Recovered => State::Nothing,
+                    Change::Release | Change::Leave(_) | Change::Recovered => State::Nothing,
                 }
             }
             ProposalRefused::Outdated => State::WaitsForMetadata(change.clone()),

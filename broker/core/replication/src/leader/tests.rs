@@ -210,6 +210,19 @@ fn member_that_left_because_it_lagged_is_asked_back_only_once_it_fetches_again()
     assert_eq!(members(leader.next_proposal(anybody, at(80_001))), [1, 2]);
 }
 
+/// The controller fenced it, and may hear it again before it can fetch again.
+#[test]
+fn member_that_the_controller_removed_is_to_say_again_what_it_has() {
+    let mut leader = leading(&[ME, SECOND]);
+    reached(&mut leader, SECOND, 10, 1);
+    assert!(!leader.takes_word_again());
+    leader.update(Assignment { min_in_sync: 2, ..assignment(1, &[ME]) }, at(5000));
+    assert!(leader.takes_word_again() && !leader.takes_word_again());
+    assert_eq!(leader.next_proposal(anybody, at(6000)), None);
+    reached(&mut leader, SECOND, 10, 6001);
+    assert_eq!(members(leader.next_proposal(anybody, at(6001))), [1, 2]);
+}
+
 #[test]
 fn follower_that_had_everything_while_nothing_happened_gets_its_time_from_the_next_append_on() {
     let mut leader = leading(&[ME, SECOND]);
@@ -297,4 +310,33 @@ fn answer_to_an_older_proposal_changes_nothing() {
     leader.update(assignment(3, &[ME, SECOND]), at(1));
     assert_eq!(leader.proposal_accepted(assignment(2, &[ME]), at(2)), None);
     assert_eq!(leader.assignment().in_sync, [ME, SECOND]);
+}
+
+#[test]
+fn leader_with_enough_members_asks_once_that_others_be_eligible_no_more() {
+    let mut leader = leading(&[ME]);
+    let counted_on = |partition_epoch, min_in_sync| Assignment {
+        min_in_sync,
+        others_are_eligible: true,
+        ..assignment(partition_epoch, &[ME])
+    };
+    leader.update(counted_on(1, 2), at(1));
+    assert_eq!(leader.next_proposal(anybody, at(1)), None, "too few are in sync");
+    leader.update(counted_on(1, 1), at(2));
+    assert_eq!(leader.log_end_moved(Offset(11), at(2)), None, "nothing is committed yet");
+    assert_eq!(members(leader.next_proposal(anybody, at(2))), [1]);
+    assert_eq!(leader.proposal_accepted(assignment(2, &[ME]), at(3)), Some(Offset(11)));
+    assert_eq!(leader.next_proposal(anybody, at(3)), None);
+}
+
+#[test]
+fn leader_takes_no_for_an_answer_of_a_controller_that_asks_for_more_members() {
+    let mut leader = leading(&[ME]);
+    let counted_on = |partition_epoch| Assignment { others_are_eligible: true, ..assignment(partition_epoch, &[ME]) };
+    leader.update(counted_on(1), at(1));
+    assert_eq!(members(leader.next_proposal(anybody, at(1))), [1]);
+    leader.proposal_lost();
+    assert_eq!(members(leader.next_proposal(anybody, at(1))), [1], "nobody knows what became of it");
+    leader.proposal_accepted(counted_on(2), at(2));
+    assert_eq!(leader.next_proposal(anybody, at(100_000)), None);
 }
