@@ -28,7 +28,7 @@ pub mod trace;
 
 use crate::random::Random;
 use broker_life::Remains;
-use broker_node::{BrokerNode, MIN_IN_SYNC};
+use broker_node::BrokerNode;
 use client::{Consumer, Producer};
 use controller::{
     Event, RequestId,
@@ -40,7 +40,7 @@ use member::Member;
 use message::Node;
 use model::{BrokerId, MonotonicTime, Offset, TopicName};
 use network::{Happening, Network};
-use place::Place;
+use place::{MIN_IN_SYNC, MINIMUM, Place};
 use plan::Planned;
 use std::{
     collections::BTreeMap,
@@ -173,7 +173,7 @@ impl World {
             partitions,
             replication_factor: 3,
             assignments: Vec::new(),
-            configs: vec![("min.insync.replicas".to_owned(), Some(MIN_IN_SYNC.to_string()))],
+            configs: vec![(MINIMUM.to_owned(), Some(MIN_IN_SYNC.to_string()))],
         };
         let topics = vec![topic(Place::data(0), self.setup.partitions), topic(Place::Offsets, 1)];
         let request = Request::CreateTopics(CreateTopics { topics, validate_only: false });
@@ -202,6 +202,7 @@ impl World {
         self.producing = false;
         let limit = self.network.now + HEALING_LIMIT;
         while !self.is_at_rest() && self.network.now < limit && self.history.broken.is_empty() {
+            self.restore_minimums();
             self.replace_damaged_disks();
             self.pass(Duration::from_millis(500));
         }
@@ -226,6 +227,14 @@ impl World {
                     Some(records) => self.history.ended(partition, node.id, &records),
                     None => self.history.broken.push(format!("broker {} cannot read {partition}", node.id)),
                 }
+            }
+        }
+    }
+
+    fn restore_minimums(&mut self) {
+        for place in [Place::data(0), Place::Offsets] {
+            if place.minimum_in(&self.store.image) != MIN_IN_SYNC {
+                self.set_minimum(place, MIN_IN_SYNC);
             }
         }
     }

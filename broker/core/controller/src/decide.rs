@@ -6,7 +6,6 @@ mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod election;
-mod eligible_leaders;
 mod features;
 mod hand_back;
 mod internal_replication;
@@ -79,7 +78,6 @@ impl Draft {
         let min_insync_replicas = settings.min_insync_replicas;
         if self.image.default_min_insync_replicas != min_insync_replicas {
             self.add(MetadataRecord::DefaultsSet { min_insync_replicas });
-            eligible_leaders::release(self, None);
         }
         self.close_change();
     }

@@ -6,7 +6,9 @@
 //!
 //! Eligible leader replicas (KIP-966, [`crate::features::ELIGIBLE_LEADER_REPLICAS`]): a member that leaves an ISR of which
 //! fewer than `min.insync.replicas` stay has everything that is committed, for nothing more is committed without it. It
-//! stays eligible until enough are in sync again, or until it comes back without its log.
+//! stays eligible until enough are in sync again, or until it comes back without its log. Where fewer become enough (another
+//! `min.insync.replicas`) that is so once the leader says that it is there, and has the ISR confirmed: until then it commits
+//! nothing, and who knows whether it still has its log.
 //!
 //! | the broker | in the ISR | eligible |
 //! |---|---|---|
@@ -60,6 +62,11 @@ impl Rules {
         let by_default = usize::try_from(image.default_min_insync_replicas).unwrap_or(usize::MAX);
         let default_floor = is_on.then(|| own_floor(&image.broker_configs.cluster).unwrap_or(by_default));
         Self { brokers: Arc::clone(&image.brokers), default_floor }
+    }
+
+    /// Replicas outside an ISR may be eligible.
+    pub(crate) fn remember(&self) -> bool {
+        self.default_floor.is_some()
     }
 
     pub(crate) fn of_topic(&self, topic: &TopicImage) -> TopicRules<'_> {

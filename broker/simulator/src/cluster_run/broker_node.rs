@@ -5,7 +5,7 @@ use super::{
     message::{Message, Node},
     network::Timer,
     partition::SimulatedPartition,
-    place::Place,
+    place::{MIN_IN_SYNC, Place},
 };
 use controller::{
     BrokerCondition, ClusterImage, Heartbeat, IsrError,
@@ -23,7 +23,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 const TICK: Duration = Duration::from_millis(100);
 pub(super) const LAG_MAX: Duration = Duration::from_secs(4);
 pub(super) const ALTER_TIMEOUT: Duration = Duration::from_secs(1);
-pub(super) const MIN_IN_SYNC: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct BrokerNode {
@@ -205,7 +204,9 @@ impl World {
         self.history.acts_by(node.id, node.incarnation, image.controller_epoch, image.metadata_version);
         for place in Place::all(self.setup.partitions) {
             match place.state_in(image) {
-                Some(state) if state.replicas.contains(&BrokerId(id)) => self.assign(id, place, assignment(state)),
+                Some(state) if state.replicas.contains(&BrokerId(id)) => {
+                    self.assign(id, place, assignment(state, place.minimum_in(image)));
+                }
                 Some(_) => self.forget(id, place),
                 None => {}
             }
@@ -247,11 +248,14 @@ impl World {
         // An answer that comes late belongs to an earlier request.
         node.altering = node.altering.take().filter(|(_, proposals)| *proposals != request.proposals);
         for (index, proposal) in request.proposals.iter().enumerate() {
-            let Some(partition) = node.partitions.get_mut(&place_of(proposal)) else { continue };
-            let Some(leader) = partition.leader() else { continue };
+            let place = place_of(proposal);
+            let minimum = node.image.as_ref().map_or(MIN_IN_SYNC, |image| place.minimum_in(image));
+            let Some(leader) = node.partitions.get_mut(&place).and_then(|partition| partition.leader()) else {
+                continue;
+            };
             match results.as_ref().map(|results| &results[index].1) {
                 Ok(Ok(state)) => {
-                    leader.proposal_accepted(assignment(state), now);
+                    leader.proposal_accepted(assignment(state, minimum), now);
                 }
                 Ok(Err(error)) | Err(error) => match refusal(*error) {
                     Some(refused) => leader.proposal_refused(proposal.partition_epoch, refused, now),
@@ -290,7 +294,7 @@ fn refusal(error: IsrError) -> Option<ProposalRefused> {
     }
 }
 
-fn assignment(state: &controller::PartitionImage) -> Assignment {
+fn assignment(state: &controller::PartitionImage, min_in_sync: usize) -> Assignment {
     Assignment {
         leader: state.leader,
         leader_epoch: state.leader_epoch,
@@ -298,7 +302,7 @@ fn assignment(state: &controller::PartitionImage) -> Assignment {
         replicas: state.replicas.clone(),
         in_sync: state.isr.clone(),
         others_are_eligible: !state.elr.is_empty(),
-        min_in_sync: MIN_IN_SYNC,
+        min_in_sync,
         recovering: state.recovering,
     }
 }

@@ -8,13 +8,17 @@ use super::{
     controller_node::Step,
     message::Node,
     network::{Slow, Weather, What},
+    place::{MIN_IN_SYNC, MINIMUM, Place},
     plan::{Fault, Planned},
     store::Ailment,
 };
 use crate::random::Random;
 use controller::{
     Event, RequestId,
-    requests::{ReassignPartitions, Request},
+    requests::{
+        AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind,
+        ReassignPartitions, Request,
+    },
 };
 use model::{BrokerId, TopicName, TopicPartition};
 use partition_log::Crash;
@@ -78,6 +82,7 @@ impl World {
                 self.reassign(Some(target));
             }
             Fault::CancelReassignment => self.reassign(None),
+            Fault::ChangeMinimum => self.change_minimum(),
             Fault::CutClient => self.cut_a_client(broker),
             Fault::RestartMember => {
                 let member = self.any_member();
@@ -131,6 +136,34 @@ impl World {
         let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
         let event = Event::Request { id: RequestId(u64::MAX), request: Request::ReassignPartitions(request) };
         self.controller_handles(self.newest_controller, event);
+    }
+
+    /// How many replicas have to be in sync, of one topic. With one alone nobody promises to survive a machine: so that comes
+    /// where a lost one is known, or to write on with too few, whether or not the one that is left has still its log.
+    fn change_minimum(&mut self) {
+        let place = self.any_partition();
+        let of_topic = Place::all(self.setup.partitions).filter(|one| one.topic() == place.topic());
+        let is_short = |one: Place| one.state_in(&self.store.image).is_some_and(|state| state.isr.len() < MIN_IN_SYNC);
+        let may_be_one = self.losses_are_known() || of_topic.into_iter().all(is_short);
+        let minimum = match 1 + self.below(3) {
+            1 if !may_be_one => MIN_IN_SYNC,
+            minimum => minimum,
+        };
+        self.set_minimum(place, minimum);
+    }
+
+    pub(super) fn set_minimum(&mut self, place: Place, minimum: usize) {
+        let change = IncrementalChange {
+            name: MINIMUM.to_owned(),
+            kind: IncrementalKind::Set,
+            value: Some(minimum.to_string()),
+            list_default: None,
+        };
+        let resource = ConfigResource::Topic(TopicName::from(place.topic()));
+        let operation = AlterOperation::Incremental(vec![change]);
+        let resources = vec![AlterConfigResource { resource, operation }];
+        let request = Request::AlterConfigs(AlterConfigs { resources, validate_only: false });
+        self.controller_handles(self.newest_controller, Event::Request { id: RequestId(u64::MAX), request });
     }
 
     fn cut_a_client(&mut self, broker: i32) {
@@ -190,12 +223,19 @@ impl World {
 
     /// Every other loss is known to the controller, and somebody else has every record.
     fn may_lose(&self, broker: i32) -> bool {
-        let is_known = |id: &i32| {
-            let life = self.remains.get(id).and_then(|remains| remains.log_life);
-            life.is_some() && self.store.image.brokers.get(&BrokerId(*id)).is_some_and(|known| known.log_life == life)
-        };
         let is_whole = |id: &BrokerId| self.remains.get(&id.0).is_some_and(|remains| !remains.is_damaged);
         let is_held = |holders: &BTreeSet<BrokerId>| holders.iter().any(|id| id.0 != broker && is_whole(id));
-        (1..=self.setup.brokers).all(|id| is_known(&id)) && self.store.holders.values().all(is_held)
+        let mut places = Place::all(self.setup.partitions);
+        places.all(|place| place.minimum_in(&self.store.image) >= MIN_IN_SYNC)
+            && self.losses_are_known()
+            && self.store.holders.values().all(is_held)
+    }
+
+    fn losses_are_known(&self) -> bool {
+        let is_known = |id: i32| {
+            let life = self.remains.get(&id).and_then(|remains| remains.log_life);
+            life.is_some() && self.store.image.brokers.get(&BrokerId(id)).is_some_and(|known| known.log_life == life)
+        };
+        (1..=self.setup.brokers).all(is_known)
     }
 }

@@ -4,6 +4,10 @@ use controller::{ClusterImage, PartitionImage};
 use model::{Offset, PartitionIndex, TopicId};
 use std::{collections::BTreeMap, fmt};
 
+/// How many replicas have to be in sync, until a fault says otherwise.
+pub(super) const MIN_IN_SYNC: usize = 2;
+pub(super) const MINIMUM: &str = "min.insync.replicas";
+
 /// Positions by partition of the data.
 pub(super) type Positions = BTreeMap<Place, Offset>;
 
@@ -50,6 +54,12 @@ impl Place {
 
     pub(super) fn state_in(self, image: &ClusterImage) -> Option<&PartitionImage> {
         image.topic(self.topic())?.partition(self.index())
+    }
+
+    /// `min.insync.replicas` as that image has it.
+    pub(super) fn minimum_in(self, image: &ClusterImage) -> usize {
+        let configured = image.topic(self.topic()).and_then(|topic| topic.configs.get(MINIMUM)?.parse().ok());
+        configured.unwrap_or(MIN_IN_SYNC)
     }
 }
 

@@ -46,6 +46,7 @@ pub enum Fault {
     StopBroker,
     Reassign,
     CancelReassignment,
+    ChangeMinimum,
     // Clients.
     CutClient,
     RestartMember,
@@ -85,6 +86,7 @@ const ODDS: &[(Fault, u64)] = &[
     (Fault::StopBroker, 2),
     (Fault::Reassign, 2),
     (Fault::CancelReassignment, 1),
+    (Fault::ChangeMinimum, 1),
     (Fault::CutClient, 1),
     (Fault::RestartMember, 2),
     (Fault::PauseMember, 2),

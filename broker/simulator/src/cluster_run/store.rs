@@ -1,6 +1,6 @@
 //! The metadata as it is stored: one image, replaced by compare-and-swap. It checks what no commit may break.
 
-use super::{broker_node::MIN_IN_SYNC, place::Place};
+use super::place::Place;
 use controller::{ClusterImage, MetadataChange, TopicImage, driver::Commit};
 use model::{BrokerId, ClusterId};
 use std::{
@@ -26,8 +26,8 @@ pub(super) struct Store {
     /// What it held before it was wiped or rolled back; what is committed since is of another history.
     parted_from: Option<Arc<ClusterImage>>,
     pub(super) commits: u64,
-    /// Who has every committed record, by the rules alone: members of the ISR, and those that left one that was too small
-    /// for anything to be committed since, but for those that lost their log.
+    /// Who has every committed record, by the rules alone: members of the ISR, and those that left one without which nothing
+    /// was committed since, but for those that lost their log.
     pub(super) holders: BTreeMap<Place, BTreeSet<BrokerId>>,
 }
 
@@ -97,7 +97,7 @@ impl Store {
         };
         for (place, state) in after.topics.iter().flat_map(of_topic) {
             let holders = self.holders.entry(place).or_default();
-            if state.isr.len() >= MIN_IN_SYNC {
+            if state.leader.is_some() && state.elr.is_empty() && state.isr.len() >= place.minimum_in(after) {
                 holders.clear();
             }
             holders.extend(&state.isr);
@@ -132,7 +132,7 @@ fn check_succession(before: &ClusterImage, after: &ClusterImage) {
             let (isr, replicas) = (&partition.isr, &partition.replicas);
             assert!(!isr.is_empty() && isr.iter().all(|id| replicas.contains(id)), "{isr:?} is no ISR of {replicas:?}");
             assert!(partition.leader.is_none_or(|leader| isr.contains(&leader)), "the leader is not in the ISR");
-            let is_outside = |id| replicas.contains(id) && !isr.contains(id) && isr.len() < MIN_IN_SYNC;
+            let is_outside = |id| replicas.contains(id) && !isr.contains(id);
             assert!(partition.elr.iter().all(is_outside), "{:?} may not lead beside {isr:?}", partition.elr);
             let Some(old) = before.topic_by_id(topic.id).and_then(|topic| topic.partition(index)) else { continue };
             assert!(partition.leader_epoch >= old.leader_epoch, "a leader epoch went back");

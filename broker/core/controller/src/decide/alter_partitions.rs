@@ -48,6 +48,7 @@ fn alter(draft: &mut Draft, proposer: BrokerId, proposal: &IsrProposal) -> Resul
     }
     let isr = isr.into_iter().filter(|id| state.replicas.contains(id)).collect();
     state.settle(&before, isr, &rules);
+    let state = state.released(&rules);
     let (id, partition) = (proposal.topic_id, proposal.partition);
     draft.add(MetadataRecord::PartitionChanged { id, partition, state: state.clone() });
     // The proposer leads no more: it is told by an error, and learns the rest from the metadata.

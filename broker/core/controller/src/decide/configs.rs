@@ -1,6 +1,6 @@
 //! Changing the configuration of topics and brokers.
 
-use super::{Draft, eligible_leaders};
+use super::Draft;
 use crate::{
     errors::ConfigError,
     image::{ClusterImage, ConfigMap},
@@ -60,18 +60,14 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     if changes.is_empty() {
         return Ok(());
     }
-    let decides_eligibility = changes.iter().any(|change| change.name == "min.insync.replicas");
-    let (record, topic) = match &item.resource {
-        ConfigResource::Broker(broker) => (MetadataRecord::BrokerConfigChanged { broker: *broker, changes }, None),
+    let record = match &item.resource {
+        ConfigResource::Broker(broker) => MetadataRecord::BrokerConfigChanged { broker: *broker, changes },
         ConfigResource::Topic(name) => {
             let id = draft.image().topic(name).ok_or_else(|| ConfigError::UnknownTopic(name.to_string()))?.id;
-            (MetadataRecord::TopicConfigChanged { id, changes }, Some(id))
+            MetadataRecord::TopicConfigChanged { id, changes }
         }
     };
     draft.add(record);
-    if decides_eligibility {
-        eligible_leaders::release(draft, topic);
-    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::{
     requests::{ElectLeaders, Reply},
     succession::{Rules, TopicRules},
 };
-use model::TopicPartition;
+use model::{BrokerId, TopicPartition};
 
 pub(super) fn decide(draft: &mut Draft, request: &ElectLeaders) -> Reply {
     let results = match &request.partitions {
@@ -71,7 +71,10 @@ fn elect_any(current: &PartitionImage, rules: &TopicRules<'_>) -> Result<Partiti
     if let Some(leader) = current.eligible_leader(|id| rules.may_lead(id)) {
         return Ok(current.led_by(leader, rules));
     }
-    let any = current.replicas.iter().copied().find(|id| rules.may_lead(*id));
+    // One that is being added may have nothing yet.
+    let (adding, settled): (Vec<BrokerId>, Vec<BrokerId>) =
+        current.replicas.iter().partition(|id| current.adding_replicas.contains(id));
+    let any = settled.into_iter().chain(adding).find(|id| rules.may_lead(*id));
     let leader = any.ok_or(ElectionError::EligibleLeadersNotAvailable)?;
     let mut state = PartitionImage { recovering: true, elr: Vec::new(), ..current.clone() };
     state.succeed(Some(leader), vec![leader]);

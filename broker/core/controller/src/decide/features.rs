@@ -1,11 +1,13 @@
 //! Raising and lowering feature levels (KIP-584, UpdateFeatures).
 
-use super::{Draft, eligible_leaders};
+use super::Draft;
 use crate::{
     errors::FeatureError,
     features::{self, FeatureDefinition},
+    image::{PartitionImage, TopicImage},
     record::MetadataRecord,
     requests::{FeatureUpdate, Reply, UpdateFeatures},
+    succession::Rules,
 };
 use std::collections::BTreeMap;
 
@@ -34,9 +36,27 @@ pub(super) fn decide(draft: &mut Draft, request: &UpdateFeatures) -> Reply {
                 draft.add(MetadataRecord::FeatureLevelSet { name: update.name.clone(), level: update.level });
             }
         }
-        eligible_leaders::release(draft, None);
+        forget_eligible_leaders(draft);
     }
     Reply::FeaturesUpdated(results)
+}
+
+/// Without the feature nobody outside an ISR is eligible.
+fn forget_eligible_leaders(draft: &mut Draft) {
+    if Rules::of(draft.image()).remember() {
+        return;
+    }
+    let of_topic = |topic: &TopicImage| {
+        let eligible = topic.indexed_partitions().filter(|(_, one)| !one.elr.is_empty());
+        let record = |(partition, one): (_, &PartitionImage)| {
+            let mut state = PartitionImage { elr: Vec::new(), ..one.clone() };
+            state.succeed(one.leader, one.isr.clone());
+            MetadataRecord::PartitionChanged { id: topic.id, partition, state }
+        };
+        eligible.map(record).collect::<Vec<_>>()
+    };
+    let records: Vec<_> = draft.image().topics.iter().flat_map(|topic| of_topic(topic)).collect();
+    records.into_iter().for_each(|record| draft.add(record));
 }
 
 fn check(draft: &Draft, update: &FeatureUpdate) -> Result<(), FeatureError> {

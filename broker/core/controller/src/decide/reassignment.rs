@@ -7,9 +7,12 @@ use crate::{
     image::{ClusterImage, PartitionImage, TopicImage},
     record::MetadataRecord,
     requests::{ReassignPartitions, Reply},
-    succession::Rules,
+    succession::{Rules, TopicRules},
 };
-use model::{BrokerId, TopicPartition};
+use model::{
+    BrokerId, TopicPartition,
+    mistakes::{Mistake, is_made},
+};
 use std::collections::BTreeSet;
 
 pub(super) fn decide(draft: &mut Draft, request: &ReassignPartitions) -> Reply {
@@ -77,13 +80,37 @@ pub(super) fn begun(
     if target.iter().all(|id| current.isr.contains(id)) {
         state.drop_removing_replicas();
     }
+    let rules = Rules::of(image);
+    let rules = rules.of_topic(topic);
     // Replicas that an earlier reassignment was adding may be in sync already, and leave with it.
-    let isr: Vec<_> = current.isr.iter().copied().filter(|id| state.replicas.contains(id)).collect();
-    if isr.is_empty() {
-        return Err(only_added_in_sync());
-    }
-    state.settle(current, isr, &Rules::of(image).of_topic(topic));
+    let isr = isr_among(&state.replicas, current, &rules)?;
+    state.settle(current, isr, &rules);
     Ok(state)
+}
+
+/// Who stays in the ISR when only these replicas are left. Replicas that have what is committed may not leave while too few
+/// of those that stay are in sync: the loss of one machine, before anybody knows of it, would be the loss of records.
+fn isr_among(
+    replicas: &[BrokerId],
+    current: &PartitionImage,
+    rules: &TopicRules<'_>,
+) -> Result<Vec<BrokerId>, ReassignmentError> {
+    let (isr, in_sync_leave): (Vec<BrokerId>, Vec<_>) = current.isr.iter().partition(|id| replicas.contains(id));
+    if isr.is_empty() {
+        let reason = "only replicas that would leave are in sync: without them data would be lost";
+        return Err(ReassignmentError::InvalidAssignment(reason.to_owned()));
+    }
+    let eligible_leave = current.elr.iter().copied().filter(|id| !replicas.contains(id));
+    let in_sync_leave = in_sync_leave.into_iter().filter(|_| !rules.are_enough(&isr, replicas));
+    match eligible_leave.chain(in_sync_leave).next() {
+        Some(needed) if !is_made(Mistake::DropNeededReplicas) => Err(ReassignmentError::InvalidAssignment(format!(
+            "broker {needed} would leave, and only {} of the {} replicas that stay are sure to have every record: wait \
+             until min.insync.replicas of them are in sync, or name broker {needed} in the target",
+            isr.len(),
+            replicas.len()
+        ))),
+        Some(_) | None => Ok(isr),
+    }
 }
 
 /// The replicas without a running reassignment.
@@ -111,18 +138,13 @@ fn cancel(draft: &mut Draft, partition: &TopicPartition) -> Result<(), Reassignm
         return Err(ReassignmentError::NotInProgress);
     }
     let replicas = settled_replicas(current);
-    let isr: Vec<_> = current.isr.iter().copied().filter(|id| replicas.contains(id)).collect();
-    if isr.is_empty() {
-        return Err(only_added_in_sync());
-    }
+    let rules = Rules::of(draft.image());
+    let rules = rules.of_topic(topic);
+    let isr = isr_among(&replicas, current, &rules)?;
     let mut state =
         PartitionImage { replicas, adding_replicas: Vec::new(), removing_replicas: Vec::new(), ..current.clone() };
-    state.settle(current, isr, &Rules::of(draft.image()).of_topic(topic));
+    state.settle(current, isr, &rules);
     let id = topic.id;
     draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
     Ok(())
-}
-
-fn only_added_in_sync() -> ReassignmentError {
-    ReassignmentError::InvalidAssignment("only added replicas are in sync: going back would lose data".to_owned())
 }

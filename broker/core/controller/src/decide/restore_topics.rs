@@ -1,6 +1,6 @@
 //! Undoing a deletion, while its tombstone is there.
 
-use super::{Draft, eligible_leaders};
+use super::Draft;
 use crate::{
     errors::TopicError,
     image::{ClusterImage, Tombstone},
@@ -28,8 +28,6 @@ fn restore(draft: &mut Draft, reference: &TopicReference) -> Result<TopicId, Top
     }
     let id = topic.id;
     draft.add(MetadataRecord::TopicRestored { id });
-    // What is enough may have changed while nobody looked.
-    eligible_leaders::release(draft, Some(id));
     Ok(id)
 }
 

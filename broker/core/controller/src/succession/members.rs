@@ -110,11 +110,23 @@ impl PartitionImage {
         self.replicas.iter().copied().find(|id| self.elr.contains(id)).into_iter().collect()
     }
 
-    /// Who had all records before has them still while too few are in sync for more to be committed.
+    /// Who had all records before has them still as long as nothing more is committed. Members that leave an ISR of which enough
+    /// stay may miss what follows. Those that were eligible miss nothing before the leader has seen that they are so no more
+    /// ([`Self::released`]).
     fn remember_eligible(&mut self, before: &Self, rules: &TopicRules<'_>) {
-        let had_all = |id: &BrokerId| before.isr.contains(id) || before.elr.contains(id);
-        let enough = rules.are_enough(&self.isr, &self.replicas);
-        let outside = self.replicas.iter().copied().filter(|id| !enough && had_all(id) && !self.isr.contains(id));
+        let are_enough = rules.are_enough(&self.isr, &self.replicas);
+        let enough = !rules.remembers() || self.leader.is_some() && are_enough;
+        let is_released = are_enough && is_made(Mistake::ReleaseUnasked);
+        let has_all = |id: &BrokerId| !is_released && before.elr.contains(id) || !enough && before.isr.contains(id);
+        let outside = self.replicas.iter().copied().filter(|id| has_all(id) && !self.isr.contains(id));
         self.elr = outside.collect();
+    }
+
+    /// The leader asked for this state: with enough in sync it commits more, once it knows, and nobody else is eligible.
+    pub(crate) fn released(mut self, rules: &TopicRules<'_>) -> Self {
+        if rules.are_enough(&self.isr, &self.replicas) {
+            self.elr.clear();
+        }
+        self
     }
 }

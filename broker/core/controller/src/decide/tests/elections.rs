@@ -84,6 +84,15 @@ fn an_unclean_election_takes_the_isr_first_and_else_makes_the_leader_the_isr() {
     assert_eq!(elect_one(&mut unclean, true), Ok(()));
     assert_eq!((state(&unclean).leader, state(&unclean).isr), (Some(BrokerId(1)), vec![BrokerId(1)]));
 
+    let mut moving = cluster(|state| {
+        state.leader = None;
+        state.isr = vec![BrokerId(3)];
+        state.adding_replicas = vec![BrokerId(1)];
+    });
+    moving.fence(3);
+    assert_eq!(elect_one(&mut moving, true), Ok(()));
+    assert_eq!(state(&moving).leader, Some(BrokerId(2)), "1 is being added and may have nothing");
+
     let mut nobody = cluster(|state| state.leader = None);
     for id in 1..=3 {
         nobody.fence(id);

@@ -1,6 +1,7 @@
 //! Three brokers over time: registered, heard, lost, about to stop; their leaders and ISRs.
 
 mod eligible;
+mod reassignment;
 
 use super::*;
 use crate::{
@@ -316,25 +317,6 @@ fn refusals_come_in_the_order_of_kafka() {
     let mut joins_unknown = live.proposal(&[1, 2, 3]);
     joins_unknown.isr[2].1 = BrokerEpoch(-1);
     assert_eq!(live.propose(1, joins_unknown), Err(IsrError::IneligibleReplica));
-}
-
-#[test]
-fn reassignment_ends_when_every_target_is_in_sync() {
-    let mut live = Live::start();
-    live.come_up(4);
-    let moves = vec![(partition("a", 0), Some(vec![BrokerId(4), BrokerId(3), BrokerId(2)]))];
-    let reassign = ReassignPartitions { partitions: moves, allow_replication_factor_change: true };
-    assert!(
-        matches!(live.ask(Request::ReassignPartitions(reassign)), Reply::PartitionsReassigned(r) if r[0].1.is_ok())
-    );
-    assert_eq!(live.state().replicas, [4, 3, 2, 1].map(BrokerId));
-    assert_eq!(live.led(), (Some(1), vec![1, 2, 3], 0));
-    let joined = live.proposal(&[1, 2, 3, 4]);
-    assert_eq!(live.propose(1, joined), Err(IsrError::NewLeaderElected));
-    let after = live.state();
-    assert_eq!(after.replicas, [4, 3, 2].map(BrokerId));
-    assert_eq!(live.led(), (Some(4), vec![2, 3, 4], 1));
-    assert!(!after.is_being_reassigned());
 }
 
 #[test]
