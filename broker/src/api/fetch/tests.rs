@@ -1,3 +1,4 @@
+mod nearest;
 mod sessions;
 
 use crate::api::fixture::{Fixture, batch, batch_with, fetch_partition, fetch_request, until, values, wire_name};
