@@ -2,21 +2,11 @@
 
 use super::server::{RegistrationRefused, refuse};
 use crate::wire::{ControllerMessage, Registration};
-use controller::ClusterImage;
+use controller::{ClusterImage, rebuild::Offer};
 use model::{BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
 use std::{fmt, net::SocketAddr};
 use tokio::sync::mpsc;
 use tonic::Status;
-
-/// What a broker knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    pub broker: BrokerId,
-    /// The highest controller epoch that it obeyed: the next controller's has to be above it.
-    pub obeyed: ControllerEpoch,
-    /// `None`: it never acted by any metadata, or lost its disk.
-    pub image: Option<ClusterImage>,
-}
 
 /// Gathers what brokers know.
 pub trait Recovery: fmt::Debug + Send + Sync {

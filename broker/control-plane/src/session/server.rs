@@ -199,18 +199,18 @@ impl ControlPlaneServer {
         obeyed: ControllerEpoch,
     ) -> Result<(), RegistrationRefused> {
         let applied = MetadataVersion(registration.applied_version);
-        let own = self.updates.controller_epoch();
+        let reign = self.updates.reign();
         // What was loaded may be followed by commits of the controller before, until this one's first. Of this controller the
         // broker may know everything since.
-        let known = match self.updates.reign() {
+        let known = match reign {
             None => self.loaded_version,
-            Some((_, newest)) if own == Some(obeyed) => newest,
-            Some((found, _)) => found,
+            Some(reign) if reign.epoch == obeyed => reign.newest,
+            Some(reign) => reign.found,
         };
         if applied <= known {
             return Ok(());
         }
-        if own.is_some() {
+        if reign.is_some() {
             self.doubt(registration, true);
         }
         let (applied, known) = (applied.0, known.0);

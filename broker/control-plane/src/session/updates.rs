@@ -5,7 +5,7 @@ use crate::{
     host::{Published, Publisher},
     wire::{Changes, Snapshot, controller_message::Kind},
 };
-use controller::{ClusterImage, MetadataChange};
+use controller::{ClusterImage, MetadataChange, rebuild::Reign};
 use model::{ControllerEpoch, MetadataVersion};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::watch;
@@ -45,10 +45,11 @@ impl Updates {
         self.sender.borrow().image.as_ref().map(|image| image.controller_epoch)
     }
 
-    /// The versions before this controller's first commit and after its newest.
-    pub(super) fn reign(&self) -> Option<(MetadataVersion, MetadataVersion)> {
+    /// What this controller has committed so far, if anything.
+    pub fn reign(&self) -> Option<Reign> {
         let state = self.sender.borrow();
-        state.found.zip(state.image.as_ref().map(|image| image.metadata_version))
+        let (image, found) = state.image.as_ref().zip(state.found)?;
+        Some(Reign { epoch: image.controller_epoch, found, newest: image.metadata_version })
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<State> {

@@ -1,6 +1,7 @@
 //! Brokers that come while there is no metadata.
 
 use super::*;
+use controller::rebuild::Offer;
 use std::sync::Mutex;
 
 /// Wants what it does not have, and is the door at the same time.
