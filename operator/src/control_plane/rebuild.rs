@@ -76,7 +76,7 @@ pub fn choose(offers: &Offers, brokers: i32, disproved: Option<Reign>) -> Choice
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::ControllerEpoch;
+    use model::{ControllerEpoch, ReignId};
 
     fn offer(broker: i32, obeyed: i64, known: Option<(i64, u64)>) -> Offer {
         let image = known.map(|(epoch, version)| ClusterImage {
@@ -84,7 +84,7 @@ mod tests {
             metadata_version: MetadataVersion(version),
             ..ClusterImage::empty(ClusterId::from("test"))
         });
-        Offer { broker: BrokerId(broker), obeyed: ControllerEpoch(obeyed), image }
+        Offer { broker: BrokerId(broker), obeyed: ControllerEpoch(obeyed), reign: None, image }
     }
 
     fn chosen(offers: &[Offer], brokers: i32) -> Choice {
@@ -103,7 +103,8 @@ mod tests {
         let all = [offer(0, 7, Some((7, 1000))), offer(1, 7, Some((7, 990))), offer(2, 8, Some((8, 902)))];
         let offers = all.into_iter().map(|offer| (offer.broker, offer)).collect();
         let version = MetadataVersion;
-        let reign = Reign { epoch: ControllerEpoch(8), found: version(900), newest: version(903) };
+        let id = ReignId(uuid::Uuid::from_u128(1));
+        let reign = Reign { id, epoch: ControllerEpoch(8), found: version(900), newest: version(903) };
         let Choice::Rebuild { from, image } = choose(&offers, 3, Some(reign)) else { panic!("chooses nothing") };
         assert_eq!(from, BrokerId(0));
         // The controller that begins with it has a higher epoch than any that was obeyed, and found all that was acted by.

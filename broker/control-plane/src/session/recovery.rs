@@ -62,6 +62,7 @@ fn take(recovery: &dyn Recovery, registration: &Registration) -> Result<bool, St
         }
         Some(image)
     };
-    recovery.offer(Offer { broker, obeyed: ControllerEpoch(registration.controller_epoch), image });
+    let (obeyed, reign) = (ControllerEpoch(registration.controller_epoch), registration.reign());
+    recovery.offer(Offer { broker, obeyed, reign, image });
     Ok(false)
 }

@@ -20,7 +20,7 @@ use crate::{
     image::{ClusterImage, TopicImage, TopicsImage},
     requests::PRODUCER_ID_BLOCK,
 };
-use model::{BrokerId, ControllerEpoch, LeaderEpoch, MetadataVersion, PartitionEpoch, ProducerId, TopicId};
+use model::{BrokerId, ControllerEpoch, LeaderEpoch, MetadataVersion, PartitionEpoch, ProducerId, ReignId, TopicId};
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// A copy is five seconds old at most: no partition changes its leader or its ISR so often in that time.
@@ -37,6 +37,8 @@ pub struct Offer {
     pub broker: BrokerId,
     /// The highest controller epoch that it obeyed: the next controller's has to be above it.
     pub obeyed: ControllerEpoch,
+    /// Who had it; `None` where the broker does not know.
+    pub reign: Option<ReignId>,
     /// `None`: it never acted by any metadata, or lost its disk.
     pub image: Option<ClusterImage>,
 }
@@ -44,6 +46,7 @@ pub struct Offer {
 /// What one controller committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reign {
+    pub id: ReignId,
     pub epoch: ControllerEpoch,
     /// The version before its first commit.
     pub found: MetadataVersion,
@@ -53,9 +56,11 @@ pub struct Reign {
 
 impl Reign {
     /// Not by the epoch alone: a controller that began with less may have the number of one before it.
-    fn made(&self, image: &ClusterImage) -> bool {
+    fn made(&self, offer: &Offer, image: &ClusterImage) -> bool {
         let version = image.metadata_version;
-        image.controller_epoch == self.epoch && self.found < version && version <= self.newest
+        let is_by_version = || self.found < version && version <= self.newest;
+        let named = offer.reign.filter(|_| offer.obeyed == image.controller_epoch);
+        image.controller_epoch == self.epoch && named.map_or_else(is_by_version, |id| id == self.id)
     }
 }
 
@@ -72,10 +77,10 @@ pub struct Rebuilt {
 pub fn rebuild(offers: &Offers, disproved: Option<Reign>) -> Option<Rebuilt> {
     let (believed, mut not_believed): (Vec<_>, Vec<_>) = offers
         .values()
-        .filter_map(|offer| Some((offer.broker, offer.image.as_ref()?)))
-        .partition(|(_, image)| disproved.is_none_or(|reign| !reign.made(image)));
-    let newest = |(_, image): &&(BrokerId, &ClusterImage)| (image.metadata_version, image.controller_epoch);
-    let (from, newest) = *believed.iter().max_by_key(newest)?;
+        .filter_map(|offer| Some((offer, offer.image.as_ref()?)))
+        .partition(|(offer, image)| disproved.is_none_or(|reign| !reign.made(offer, image)));
+    let newest = |(_, image): &&(&Offer, &ClusterImage)| (image.metadata_version, image.controller_epoch);
+    let (source, newest) = *believed.iter().max_by_key(newest)?;
     let mut image = newest.clone();
     not_believed.sort_by_key(|(_, image)| Reverse(image.metadata_version));
     for (_, other) in &not_believed {
@@ -86,7 +91,7 @@ pub fn rebuild(offers: &Offers, disproved: Option<Reign>) -> Option<Rebuilt> {
     for offer in offers.values() {
         image.controller_epoch = image.controller_epoch.max(offer.obeyed);
     }
-    Some(Rebuilt { from, image })
+    Some(Rebuilt { from: source.broker, image })
 }
 
 /// Those that are not there, and whose names nobody has by now.

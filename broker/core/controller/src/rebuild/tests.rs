@@ -1,5 +1,5 @@
 use super::*;
-use crate::image::{PartitionImage, Tombstone};
+use crate::image::{ConfigMap, PartitionImage, Tombstone};
 use model::ClusterId;
 
 fn known(epoch: i64, version: u64) -> ClusterImage {
@@ -23,13 +23,7 @@ fn topic(name: &str, id: u128, leader_epoch: i32, partition_epoch: i32) -> Arc<T
         recovering: false,
     };
     let id = TopicId(uuid::Uuid::from_u128(id));
-    Arc::new(TopicImage {
-        id,
-        name: name.into(),
-        partitions: vec![partition],
-        configs: Default::default(),
-        raised_to: 0,
-    })
+    Arc::new(TopicImage { id, name: name.into(), partitions: vec![partition], configs: ConfigMap::new(), raised_to: 0 })
 }
 
 fn with_topics(image: ClusterImage, topics: Vec<Arc<TopicImage>>) -> ClusterImage {
@@ -39,12 +33,21 @@ fn with_topics(image: ClusterImage, topics: Vec<Arc<TopicImage>>) -> ClusterImag
 /// Of the brokers 0, 1, …
 fn offers(brought: Vec<(i64, Option<ClusterImage>)>) -> Offers {
     let offers = (0..).map(BrokerId).zip(brought);
-    offers.map(|(broker, (obeyed, image))| (broker, Offer { broker, obeyed: ControllerEpoch(obeyed), image })).collect()
+    offers
+        .map(|(broker, (obeyed, image))| {
+            (broker, Offer { broker, obeyed: ControllerEpoch(obeyed), reign: None, image })
+        })
+        .collect()
 }
 
 fn reign(epoch: i64, found: u64, newest: u64) -> Option<Reign> {
     let version = MetadataVersion;
-    Some(Reign { epoch: ControllerEpoch(epoch), found: version(found), newest: version(newest) })
+    Some(Reign {
+        id: ReignId(uuid::Uuid::from_u128(1)),
+        epoch: ControllerEpoch(epoch),
+        found: version(found),
+        newest: version(newest),
+    })
 }
 
 fn source(offers: &Offers, disproved: Option<Reign>) -> Option<i32> {
@@ -77,6 +80,12 @@ fn what_was_decided_on_a_store_that_went_back_is_not_taken() {
 fn honest_metadata_of_an_epoch_that_was_given_twice_is_taken() {
     let all = offers(vec![(8, Some(known(8, 1000))), (8, Some(known(8, 902)))]);
     assert_eq!(source(&all, reign(8, 890, 902)), Some(0));
+    // The new one made more commits than that of before: only its name tells them apart.
+    let mut all = offers(vec![(8, Some(known(8, 1000))), (8, Some(known(8, 1200)))]);
+    for (offer, id) in all.values_mut().zip([7, 1]) {
+        offer.reign = Some(ReignId(uuid::Uuid::from_u128(id)));
+    }
+    assert_eq!(source(&all, reign(8, 890, 1200)), Some(0));
 }
 
 #[test]
