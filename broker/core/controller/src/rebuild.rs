@@ -94,6 +94,16 @@ pub fn rebuild(offers: &Offers, disproved: Option<Reign>) -> Option<Rebuilt> {
     Some(Rebuilt { from: source.broker, image })
 }
 
+/// What a controller begins with that has nothing but one broker's copy.
+pub fn begin_with_copy(copy: &ClusterImage) -> ClusterImage {
+    let mut image = copy.clone();
+    skip_what_may_be_given(&mut image, &[copy]);
+    // Nobody says which were obeyed since.
+    image.controller_epoch = ControllerEpoch(copy.controller_epoch.0.saturating_add(EPOCHS_SKIPPED.into()));
+    image.metadata_version = copy.metadata_version.next();
+    image
+}
+
 /// Those that are not there, and whose names nobody has by now.
 fn keep_topics_of(image: &mut ClusterImage, other: &ClusterImage) {
     for topic in other.topics.iter() {

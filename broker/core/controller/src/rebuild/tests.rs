@@ -144,3 +144,11 @@ fn largest_numbers_stay_where_they_are() {
     let image = rebuild(&offers(vec![(i64::MAX, Some(largest))]), None).unwrap().image;
     assert_eq!((image.next_producer_id, epochs(&image, "a")), (ProducerId(i64::MAX), (i32::MAX, i32::MAX)));
 }
+
+#[test]
+fn controller_that_begins_with_a_copy_gives_nothing_that_may_have_been_given_since() {
+    let copy = with_topics(ClusterImage { next_producer_id: ProducerId(5), ..known(3, 80) }, vec![topic("a", 1, 7, 8)]);
+    let image = begin_with_copy(&copy);
+    assert_eq!((image.controller_epoch, image.metadata_version), (ControllerEpoch(1003), MetadataVersion(81)));
+    assert_eq!((image.next_producer_id, epochs(&image, "a")), (ProducerId(1_000_000_005), (1007, 1008)));
+}
