@@ -2,7 +2,7 @@
 //!
 //! Ask with [`Groups::request`], read with [`Groups::fetch_offsets`], [`Groups::describe`] and [`Groups::list`]. The
 //! decisions are the core's (crate `group-coordinator`); here are its queue, its timers, its log and its clock. An answer
-//! leaves once everything it rests on is committed, reads included.
+//! leaves once everything it rests on is committed in the leadership that it was given in, reads included.
 
 mod counts;
 mod loading;
@@ -81,6 +81,8 @@ struct Host {
     loads: Arc<Semaphore>,
     /// By partition of the offsets topic. Dropping a handle ends its task.
     shards: RwLock<BTreeMap<PartitionIndex, Arc<ShardHandle>>>,
+    /// Held by the owner of a partition: the next one begins when it has ended.
+    turns: Mutex<BTreeMap<PartitionIndex, Arc<tokio::sync::Mutex<()>>>>,
     tasks: Mutex<JoinSet<()>>,
     is_stopped: AtomicBool,
     /// Ends the watch on metadata.
@@ -92,6 +94,8 @@ struct ShardHandle {
     leader_epoch: LeaderEpoch,
     mailbox: mpsc::Sender<Command>,
     is_loaded: Arc<AtomicBool>,
+    /// Dropped with the handle, which ends a task that loads.
+    _alive: oneshot::Sender<()>,
 }
 
 impl Groups {
@@ -109,6 +113,7 @@ impl Groups {
             counters: Arc::default(),
             loads: Arc::new(Semaphore::new(CONCURRENT_LOADS)),
             shards: RwLock::default(),
+            turns: Mutex::default(),
             tasks: Mutex::default(),
             is_stopped: AtomicBool::new(false),
             stopping: Notify::new(),
@@ -175,13 +180,19 @@ impl Groups {
 
     /// All groups of all partitions this broker leads. While one of them loads the list would be wrong: an error.
     pub(crate) async fn list(&self) -> Result<Vec<ListedGroup>, GroupError> {
+        self.host.follow();
         let shards: Vec<_> = self.host.shards.read().values().cloned().collect();
         let mut groups = Vec::new();
         for shard in shards {
             if !shard.is_loaded.load(Ordering::Acquire) {
                 return Err(GroupError::CoordinatorLoadInProgress);
             }
-            groups.append(&mut shard.read(GroupCoordinator::list).await?);
+            match shard.read(GroupCoordinator::list).await {
+                Ok(mut listed) => groups.append(&mut listed),
+                // Another broker lists them by now.
+                Err(GroupError::NotCoordinator) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(groups)
     }
@@ -211,9 +222,12 @@ impl Host {
         let image = self.metadata.current();
         let topic = image.topic(GROUP_OFFSETS).ok_or(GroupError::NotCoordinator)?;
         let index = partition_of(topic, group);
+        let led = topic.partition(index).filter(|partition| partition.leader == Some(self.me));
+        let led = led.ok_or(GroupError::NotCoordinator)?;
         let known = self.shards.read().get(&index).cloned();
-        let shard = match known {
+        let shard = match known.filter(|shard| shard.leader_epoch == led.leader_epoch) {
             Some(shard) => shard,
+            // That of an earlier leadership may know less than was committed since.
             None => {
                 self.follow();
                 self.shards.read().get(&index).cloned().ok_or(GroupError::NotCoordinator)?
@@ -250,8 +264,13 @@ impl Host {
         let shard =
             Shard::new(partition, leader_epoch, self.settings.clone(), self.clock, self.metadata.clone(), counts);
         let (loads, loaded) = (Arc::clone(&self.loads), Arc::clone(&is_loaded));
-        self.tasks.lock().spawn(shard.run(commands, loads, loaded));
-        Some(ShardHandle { leader_epoch, mailbox, is_loaded })
+        let (alive, ended) = oneshot::channel();
+        let turn = Arc::clone(self.turns.lock().entry(index).or_default());
+        self.tasks.lock().spawn(async move {
+            let _turn = turn.lock_owned().await;
+            shard.run(commands, ended, loads, loaded).await;
+        });
+        Some(ShardHandle { leader_epoch, mailbox, is_loaded, _alive: alive })
     }
 
     async fn watch_metadata(&self, mut changes: watch::Receiver<Arc<ClusterImage>>) {

@@ -1,7 +1,7 @@
 //! The partitions this broker holds: a registry, and one writer at a time per partition.
 //!
 //! Find a [`Partition`] with [`Partitions::get`] or through its [`Topic`], append with [`Partition::append`] (or
-//! [`Partition::append_and_wait`]), read with [`Partition::view`] (or [`Partition::read`]). Logs open at their first use
+//! [`Partition::append_in_epoch`]), read with [`Partition::view`] (or [`Partition::read`]). Logs open at their first use
 //! and are closed again when nobody used them for a while; an idle partition is memory only.
 
 mod append;

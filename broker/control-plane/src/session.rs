@@ -13,6 +13,6 @@ mod updates;
 
 pub use admission::{Admission, Admitting, Directory, Doubt, Found, NotAdmitted};
 pub use client::{Condition, Registrar, RemoteController, SessionError, SessionState};
-pub use recovery::{Offer, Recovery};
+pub use recovery::Recovery;
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;

@@ -6,7 +6,7 @@ use controller::{
     BrokerCondition,
     requests::{BrokerSession, RegisterBroker},
 };
-use model::{BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion};
+use model::{BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, ReignId};
 
 tonic::include_proto!("weir.control_plane.v1");
 
@@ -38,7 +38,14 @@ impl Registration {
             log_life: request.log_life.map(|life| life.0.as_bytes().to_vec()).unwrap_or_default(),
             applied_version,
             metadata_json: Vec::new(),
+            reign: Vec::new(),
         }
+    }
+
+    /// `None`: the broker does not know, or is of before the field was there.
+    pub(crate) fn reign(&self) -> Option<ReignId> {
+        let id = <[u8; 16]>::try_from(&self.reign[..]).ok()?;
+        Some(ReignId(uuid::Uuid::from_bytes(id)))
     }
 
     pub(crate) fn request(&self) -> Result<RegisterBroker, Malformed> {

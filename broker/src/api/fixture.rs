@@ -1,5 +1,7 @@
 //! A broker in this process, asked through the handlers of its APIs: for tests of the data path.
 
+pub(crate) mod second_broker;
+
 use super::{Dispatched, Piece, RequestContext, Response};
 use crate::{Broker, RunningBroker, config::BrokerConfig, partitions::Partition};
 use bytes::{Bytes, BytesMut};

@@ -90,7 +90,9 @@ pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Dispatched {
     pending.answers.expect(accepted.len());
     for (index, (partition, batch)) in (0..).zip(accepted) {
         let sink = Arc::clone(&pending.answers);
-        partition.append(AppendRequest { batch, acks: pending.acks, sink, index }).await;
+        partition
+            .append(AppendRequest { batch, acks: pending.acks, leader_epoch: LeaderEpoch::UNKNOWN, sink, index })
+            .await;
     }
     if pending.answers.complete() && unknown.is_empty() {
         return Dispatched::Ready(respond(pending));

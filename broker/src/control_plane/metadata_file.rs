@@ -20,7 +20,7 @@ mod tests;
 use crate::whole_file;
 use anyhow::{Context, ensure};
 use control_plane::{Commit, CommitError, LoadError, MetadataStore};
-use controller::{ClusterImage, MetadataRecord};
+use controller::{ClusterImage, MetadataRecord, rebuild};
 use frame::{FileKind, PREAMBLE};
 use model::ClusterId;
 use rustix::{
@@ -44,6 +44,10 @@ const RESERVED_BYTES: u64 = 256 << 10;
 
 const SNAPSHOT: &str = "snapshot";
 const JOURNAL: &str = "journal";
+/// Only there in a copy.
+const COPY: &str = "copy";
+const ABOUT_COPIES: &str = "This is a copy of the controller's metadata, as a broker knew it last.\n\
+    A controller that starts with it gives no epoch and no producer id that may have been given since.\n";
 
 /// The store. Its file work runs on the blocking pool; it is there between commits.
 #[derive(Debug)]
@@ -99,9 +103,10 @@ impl MetadataStore for MetadataFile {
     }
 }
 
-/// The image as a folder that [`MetadataFile::open`] reads.
+/// The image as a folder that [`MetadataFile::open`] reads, and knows for a copy.
 pub(super) fn write_copy(folder: PathBuf, image: Arc<ClusterImage>) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
+    whole_file::replace(&folder.join(COPY), ABOUT_COPIES.as_bytes())?;
     Files { folder, committed: image, journal: None, snapshot_bytes: 0 }.rewrite()
 }
 
@@ -156,6 +161,9 @@ impl Files {
                 if recovered.is_damaged {
                     files.rewrite().context("replace the damaged snapshot")?;
                 }
+                if files.is_copy()? {
+                    files.begin_with_copy().context("begin with a copy of the metadata")?;
+                }
             }
         }
         Ok(files)
@@ -167,6 +175,21 @@ impl Files {
 
     fn journal_path(&self) -> PathBuf {
         self.folder.join(JOURNAL)
+    }
+
+    fn is_copy(&self) -> io::Result<bool> {
+        self.folder.join(COPY).try_exists()
+    }
+
+    /// A crash before it is no copy any more skips as much once more.
+    fn begin_with_copy(&mut self) -> io::Result<()> {
+        let copied = self.committed.metadata_version;
+        self.committed = Arc::new(rebuild::begin_with_copy(&self.committed));
+        self.rewrite()?;
+        let mark = self.folder.join(COPY);
+        fs::remove_file(&mark)?;
+        tracing::warn!(%copied, folder = %self.folder.display(), "the metadata is a broker's copy: what was decided after it is undone");
+        whole_file::sync_folder_of(&mark)
     }
 
     /// Goes on behind the last valid frame of the journal that is there.

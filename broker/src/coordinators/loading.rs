@@ -1,12 +1,11 @@
 //! Reading a partition of the offsets topic back into a coordinator.
 
-use super::shard::Command;
 use crate::partitions::{Isolation, Partition, ReadError, ReadRequest};
 use group_coordinator::{GroupConfig, GroupCoordinator, Loaded};
 use model::LeaderEpoch;
 use protocol::record_batch::BatchError;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 /// A partition that cannot be read now is tried again after this long; it may be the disk's mood.
 const RETRY: Duration = Duration::from_secs(5);
@@ -27,14 +26,13 @@ enum LoadError {
     NotReady,
 }
 
-/// `None` if the partition was taken away meanwhile.
+/// Until it is there. `None` if the broker is ending.
 pub(super) async fn load(
     partition: &Arc<Partition>,
     leader_epoch: LeaderEpoch,
     config: &GroupConfig,
     loads: &Semaphore,
     chunk_bytes: u32,
-    commands: &mpsc::Receiver<Command>,
 ) -> Option<GroupCoordinator> {
     // In this order: positions seen before the check may be those of a log that was not recovered yet.
     if partition.check(leader_epoch).is_ok() && is_empty(partition) {
@@ -42,7 +40,7 @@ pub(super) async fn load(
         return Some(GroupCoordinator::new(config.clone()));
     }
     let _turn = loads.acquire().await.ok()?;
-    while !commands.is_closed() {
+    loop {
         let mut loaded = Loaded::default();
         match read_all(partition, leader_epoch, config, chunk_bytes.min(CHUNK_BYTES), &mut loaded).await {
             Ok(coordinator) => {
@@ -56,7 +54,6 @@ pub(super) async fn load(
             }
         }
     }
-    None
 }
 
 fn is_empty(partition: &Partition) -> bool {
@@ -75,10 +72,14 @@ async fn read_all(
     // The first read opens the log, and recovers it; only then are its positions certain.
     let request = |from| ReadRequest { from, max_bytes, isolation: Isolation::ReadUncommitted };
     partition.read(request(partition.offsets().log_start)).await.ok();
+    // In this order: once the epoch is there, nothing of an earlier leadership is appended any more.
+    if partition.check(leader_epoch).is_err() {
+        return Err(LoadError::NotReady);
+    }
     let offsets = partition.offsets();
-    // What the log holds counts once this broker leads it and it is committed: a coordinator that knows only a part
-    // would answer with offsets that were long overtaken.
-    if partition.check(leader_epoch).is_err() || offsets.high_watermark < offsets.log_end {
+    // What the log holds counts once it is committed: a coordinator that knows only a part would answer with offsets that
+    // were long overtaken.
+    if offsets.high_watermark < offsets.log_end {
         return Err(LoadError::NotReady);
     }
     let mut from = offsets.log_start;

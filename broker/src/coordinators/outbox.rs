@@ -20,10 +20,10 @@ impl Answer {
         }
     }
 
-    /// What was appended may still become committed, but nobody waits for it any longer.
-    fn give_up(self) {
+    /// What it rests on may become committed all the same. A read has no answer then, which says as much.
+    pub(super) fn refuse(self, error: GroupError) {
         if let Self::Reply { kind, to, .. } = self {
-            to.send(kind.refused(GroupError::CoordinatorNotAvailable)).ok();
+            to.send(kind.refused(error)).ok();
         }
     }
 }
@@ -66,8 +66,14 @@ impl Outbox {
 
     pub(super) fn give_up_overdue(&mut self, now: MonotonicTime) {
         while self.held.front().is_some_and(|held| held.deadline <= now) {
-            self.held.pop_front().into_iter().for_each(|held| held.answer.give_up());
+            let refuse = |held: Held| held.answer.refuse(GroupError::CoordinatorNotAvailable);
+            self.held.pop_front().into_iter().for_each(refuse);
         }
+    }
+
+    /// Another coordinates by now: what was appended here may be cut off again.
+    pub(super) fn refuse_all(&mut self) {
+        self.held.drain(..).for_each(|held| held.answer.refuse(GroupError::NotCoordinator));
     }
 }
 

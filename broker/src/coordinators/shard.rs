@@ -135,17 +135,22 @@ impl Shard {
         }
     }
 
-    /// Ends when the mailbox closes.
+    /// Ends when the mailbox closes; while it loads, as soon as `ended` says so.
     pub(super) async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
+        ended: oneshot::Receiver<()>,
         loads: Arc<Semaphore>,
         is_loaded: Arc<AtomicBool>,
     ) {
         let (config, chunk_bytes) = (&self.settings.groups, self.settings.load_chunk_bytes);
         let started = self.clock.now();
-        let load = loading::load(&self.partition, self.leader_epoch, config, &loads, chunk_bytes, &commands);
-        let Some(coordinator) = load.await else { return };
+        let loaded = tokio::select! {
+            biased;
+            _ = ended => return,
+            loaded = loading::load(&self.partition, self.leader_epoch, config, &loads, chunk_bytes) => loaded,
+        };
+        let Some(coordinator) = loaded else { return };
         self.coordinator = coordinator;
         let loaded = self.coordinator.finish_loading(self.now());
         self.accept(loaded);
@@ -175,6 +180,13 @@ impl Shard {
         Now { monotonic: self.clock.now(), wall: self.clock.wall() }
     }
 
+    /// How far what was appended in this leadership is committed; `None` once that is over. In this order: a high watermark
+    /// that counts the records of another leader is there only after its epoch is.
+    fn committed(&self) -> Option<Offset> {
+        let high_watermark = self.partition.offsets().high_watermark;
+        self.partition.check(self.leader_epoch).is_ok().then_some(high_watermark)
+    }
+
     fn next_wake(&self) -> MonotonicTime {
         let survey = self.is_survey_due.then_some(self.next_survey);
         let others = [self.timers.next(), self.outbox.next_deadline(), survey];
@@ -182,7 +194,10 @@ impl Shard {
     }
 
     async fn handle_due(&mut self) {
-        self.outbox.send_committed(self.partition.offsets().high_watermark);
+        match self.committed() {
+            Some(committed) => self.outbox.send_committed(committed),
+            None => self.refuse_all(),
+        }
         let now = self.clock.now();
         self.outbox.give_up_overdue(now);
         while let Some(timer) = self.timers.take_due(now) {
@@ -260,7 +275,7 @@ impl Shard {
         let mut stored = 0;
         for batch in encode_batches(records, self.clock.wall(), max_batch_bytes)? {
             let prepared = PreparedBatch::new(batch.bytes).expect("the builder makes whole batches");
-            match self.partition.append_and_wait(prepared, RequiredAcks::Leader).await {
+            match self.partition.append_in_epoch(self.leader_epoch, prepared, RequiredAcks::Leader).await {
                 Ok(place) => self.appended = place.next_offset,
                 Err(error) => {
                     records[..stored].iter().for_each(|record| self.coordinator.apply(record));
@@ -295,9 +310,23 @@ impl Shard {
     }
 
     fn send(&mut self, answer: Answer) {
-        let committed = self.partition.offsets().high_watermark;
         let deadline = self.clock.now() + self.settings.commit_timeout;
-        self.outbox.put(answer, self.appended, committed, deadline);
+        match self.committed() {
+            Some(committed) => self.outbox.put(answer, self.appended, committed, deadline),
+            None => {
+                answer.refuse(GroupError::NotCoordinator);
+                self.refuse_all();
+            }
+        }
+    }
+
+    /// Whoever waits is to ask another coordinator.
+    fn refuse_all(&mut self) {
+        self.outbox.refuse_all();
+        for (_, (kind, to)) in self.waiting.drain() {
+            // It may have gone.
+            to.send(kind.refused(GroupError::NotCoordinator)).ok();
+        }
     }
 }
 

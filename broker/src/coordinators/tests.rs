@@ -1,6 +1,7 @@
 //! Groups over a real broker in this process: its offsets topic, its clock, its restarts.
 
 mod hosting;
+mod leadership;
 mod topic_ids;
 mod versions;
 

@@ -1,6 +1,6 @@
 //! What an append asks and what it answers.
 
-use model::{Offset, WallTime};
+use model::{LeaderEpoch, Offset, WallTime};
 use partition_log::PreparedBatch;
 use std::{fmt, sync::Arc};
 
@@ -51,6 +51,8 @@ pub(crate) trait AppendSink: Send + Sync {
 pub(crate) struct AppendRequest {
     pub(crate) batch: PreparedBatch,
     pub(crate) acks: RequiredAcks,
+    /// The one leadership in which it may be appended; [`LeaderEpoch::UNKNOWN`] where any will do.
+    pub(crate) leader_epoch: LeaderEpoch,
     pub(crate) sink: Arc<dyn AppendSink>,
     /// Comes back to the sink.
     pub(crate) index: u32,

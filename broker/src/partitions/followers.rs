@@ -187,6 +187,7 @@ impl Partition {
             }
             writer.high_watermark_rose(risen);
             self.propose(writer);
+            self.show_follower_logs(writer);
         }))
     }
 

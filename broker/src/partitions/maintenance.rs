@@ -98,6 +98,10 @@ impl Host {
                 } else if idle && !awaits_cleaning {
                     partition.close_log(writer);
                 }
+                if matches!(&deleted, Some(Ok(files)) if !files.is_empty()) && writer.replica.follower_mut().is_some() {
+                    // An idle replica tells its leader nothing by itself, and the leader sends consumers there (KIP-392).
+                    partition.host.moved.add(Arc::clone(partition));
+                }
                 deleted
             });
             if let Some(Some(deleted)) = applied.await {

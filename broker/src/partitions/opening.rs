@@ -172,6 +172,7 @@ impl Partition {
         writer.advance(log_end, self.host.clock);
         self.start_leader_epoch(writer);
         self.propose(writer);
+        self.show_follower_logs(writer);
         let changed = self.leader_epoch() != epoch || self.leader() != leader;
         // Whoever sees the leader must see its positions.
         self.publish(writer);

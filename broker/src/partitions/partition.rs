@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use controller::topic_config::TopicConfig;
 use model::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use parking_lot::Mutex;
-use replication::{NotServed, Replica, check_epoch};
+use replication::{FollowerLog, Leader, NotServed, Replica, check_epoch};
 use std::{
     fmt,
     sync::{
@@ -102,6 +102,8 @@ pub(crate) struct Partition {
     pub(super) touched: AtomicBool,
     pub(super) view: ArcSwapOption<LogView>,
     pub(super) watchers: Watchers,
+    /// What this leader's followers told of their logs.
+    follower_logs: Mutex<Vec<FollowerLog>>,
     pub(super) queue: Mutex<Queue>,
     pub(super) room: Notify,
     /// Held only by whoever has the right to write, see [`super::queue`]: locking it never waits for a write.
@@ -132,6 +134,7 @@ impl Partition {
             touched: AtomicBool::new(false),
             view: ArcSwapOption::empty(),
             watchers: Watchers::default(),
+            follower_logs: Mutex::default(),
             queue: Mutex::default(),
             room: Notify::new(),
             writer: Mutex::new(Writer::new(Replica::new(host.me), closed)),
@@ -183,6 +186,18 @@ impl Partition {
             high_watermark: Offset(high_watermark),
             log_end: Offset(log_end),
         }
+    }
+
+    /// Whether the follower has this offset, as far as it told this leader.
+    pub(crate) fn is_in_log_of(&self, follower: BrokerId, offset: Offset) -> bool {
+        self.follower_logs.lock().iter().any(|log| log.broker == follower && log.has(offset))
+    }
+
+    /// After whatever a follower told, or another leadership.
+    pub(super) fn show_follower_logs(&self, writer: &Writer) {
+        let mut shown = self.follower_logs.lock();
+        shown.clear();
+        shown.extend(writer.replica.leader().into_iter().flat_map(Leader::follower_logs));
     }
 
     /// Records that the leader has committed and this follower lacks; 0 for a leader.

@@ -5,7 +5,7 @@ use super::{
     partition::{LogView, Partition},
 };
 use bytes::Bytes;
-use model::Offset;
+use model::{LeaderEpoch, Offset};
 use parking_lot::Mutex;
 use partition_log::{DiskFile, PreparedBatch, ReadRange};
 use protocol::record_batch::Batches;
@@ -91,16 +91,27 @@ impl Partition {
         }
     }
 
-    /// Appends one batch and waits for its result, as `acks` demands.
-    pub(crate) async fn append_and_wait(
+    /// Appends one batch in that leadership, or not at all, and waits for its result, as `acks` demands.
+    pub(crate) async fn append_in_epoch(
         self: &Arc<Self>,
+        leader_epoch: LeaderEpoch,
         batch: PreparedBatch,
         acks: RequiredAcks,
     ) -> Result<Appended, AppendError> {
         let (sender, receiver) = oneshot::channel();
         let sink = Arc::new(OneResult(Mutex::new(Some(sender))));
-        self.append(AppendRequest { batch, acks, sink, index: 0 }).await;
+        self.append(AppendRequest { batch, acks, leader_epoch, sink, index: 0 }).await;
         receiver.await.unwrap_or(Err(AppendError::Storage))
+    }
+
+    /// In whichever leadership it is.
+    #[cfg(test)]
+    pub(crate) async fn append_and_wait(
+        self: &Arc<Self>,
+        batch: PreparedBatch,
+        acks: RequiredAcks,
+    ) -> Result<Appended, AppendError> {
+        self.append_in_epoch(LeaderEpoch::UNKNOWN, batch, acks).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::clock::Clock;
 use model::{MonotonicTime, Offset};
 use partition_log::AppendOutcome;
-use replication::{Leader, Replica};
+use replication::{Leader, Replica, check_epoch};
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
@@ -134,7 +134,10 @@ impl Partition {
         }
         match writer.replica.leader() {
             Err(error) => return refuse(group, AppendError::NotServed(error)),
-            Ok(leader) => refuse_unreplicated(leader, &mut group),
+            Ok(leader) => {
+                refuse_of_other_epochs(leader, &mut group);
+                refuse_unreplicated(leader, &mut group);
+            }
         }
         while !group.is_empty() {
             let epoch = writer.replica.leader_epoch();
@@ -247,6 +250,17 @@ impl Partition {
             tracing::error!(topic = %self.id.topic, partition = %self.id.partition, action, %error, cause, "storage failed");
         }
     }
+}
+
+/// What was meant for another leadership may rest on records that this one does not have.
+fn refuse_of_other_epochs(leader: &Leader, group: &mut Vec<AppendRequest>) {
+    group.retain(|request| match check_epoch(request.leader_epoch, leader.leader_epoch(), true) {
+        Ok(()) => true,
+        Err(error) => {
+            request.sink.appended(request.index, Err(error.into()));
+            false
+        }
+    });
 }
 
 /// `acks=all` with too few in-sync replicas is refused before anything is written.

@@ -5,7 +5,7 @@ use super::{
     cluster_id,
     kubernetes_store::KubernetesObjects,
     pod_admission::PodAdmission,
-    rebuild::{Choice, Gathering, Offers, choose},
+    rebuild::{Choice, Gathering, choose},
     settings,
     token::TokenHash,
     watched_store::WatchedStore,
@@ -20,7 +20,7 @@ use control_plane::{
     session::{ControlPlaneServer, Doubt, Found, Updates},
     store::ShardedStore,
 };
-use controller::{ClusterImage, Settings};
+use controller::{ClusterImage, Settings, rebuild::Reign};
 use custom_resources::cluster::{Listener, Retention};
 use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
@@ -106,28 +106,42 @@ impl<D: Door> ClusterHost<D> {
     /// Until `stopped` fires; what is being committed is finished.
     pub(super) async fn run(self, mut stopped: oneshot::Receiver<()>) {
         let key = &self.cluster.key;
+        let mut lost: Option<Lost> = None;
         loop {
-            let started = tokio::select! {
-                started = self.start() => started,
-                _ = &mut stopped => return,
-            };
-            let ended = match started {
-                Ok(started) => self.decide(started, &mut stopped).await,
-                Err(NotStarted::Lost { reason, cluster_id }) => Ended::Lost { reason, cluster_id },
-                Err(NotStarted::Failed(error)) => Ended::Failed(format!("{error:#}")),
-            };
-            let problem = match ended {
-                Ended::Stopped => return,
-                Ended::Failed(problem) => problem,
-                Ended::Lost { reason, cluster_id } => {
+            let ended = match lost.take() {
+                None => {
+                    let started = tokio::select! {
+                        started = self.start() => started,
+                        _ = &mut stopped => return,
+                    };
+                    match started {
+                        Ok(started) => self.decide(started, &mut stopped).await,
+                        Err(NotStarted::Lost(lost)) => Ended::Lost(lost),
+                        Err(NotStarted::Failed(error)) => Ended::Failed(format!("{error:#}")),
+                    }
+                }
+                Some(known) => {
                     let recovered = tokio::select! {
-                        recovered = self.recover(&reason, cluster_id) => recovered,
+                        recovered = self.recover(&known) => recovered,
                         _ = &mut stopped => return,
                     };
                     match recovered {
                         Ok(()) => continue,
-                        Err(error) => format!("{reason}; rebuilding it from brokers failed: {error:#}"),
+                        Err(error) => {
+                            let problem = format!("{}; rebuilding it from brokers failed: {error:#}", known.reason);
+                            // Metadata that went back is there, and is not decided on again.
+                            lost = Some(known).filter(|known| known.disproved.is_some());
+                            Ended::Failed(problem)
+                        }
                     }
+                }
+            };
+            let problem = match ended {
+                Ended::Stopped => return,
+                Ended::Failed(problem) => problem,
+                Ended::Lost(known) => {
+                    lost = Some(known);
+                    continue;
                 }
             };
             tracing::warn!(cluster = %key, %problem, "the controller of the cluster does not decide, trying again");
@@ -181,7 +195,7 @@ impl<D: Door> ClusterHost<D> {
             Some(id) => ClusterId::from(&**id),
             None => cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?,
         };
-        Ok(NotStarted::Lost { reason, cluster_id })
+        Ok(NotStarted::Lost(Lost { reason, cluster_id, disproved: None }))
     }
 
     /// Of a cluster that never was. "There is no metadata" alone does not say so: it may have been lost, and a new
@@ -209,10 +223,10 @@ impl<D: Door> ClusterHost<D> {
         tracing::info!(cluster = %self.cluster.key, "deciding for the cluster");
         let (stop, stopping) = oneshot::channel();
         let mut running = std::pin::pin!(host.run(stopping));
-        let ended = tokio::select! {
+        let mut ended = tokio::select! {
             _ = stopped => Ended::Stopped,
-            reason = self.proof(&mut doubts) => Ended::Lost { reason, cluster_id },
-            Some(error) = lost.recv() => Ended::Lost { reason: error.to_string(), cluster_id },
+            reason = self.proof(&mut doubts) => Ended::Lost(Lost { reason, cluster_id, disproved: updates.reign() }),
+            Some(error) = lost.recv() => Ended::Lost(Lost { reason: error.to_string(), cluster_id, disproved: None }),
             _ = &mut running => Ended::Failed("another controller has taken over".to_owned()),
         };
         self.door.close(token);
@@ -222,10 +236,14 @@ impl<D: Door> ClusterHost<D> {
             running.await;
         }
         updates.close();
+        if let Ended::Lost(Lost { disproved: Some(reign), .. }) = &mut ended {
+            // With what was being committed.
+            *reign = updates.reign().unwrap_or(*reign);
+        }
         // Nothing is to be planned on what is known to be wrong.
-        let is_lost = matches!(ended, Ended::Lost { .. });
+        let is_lost = matches!(ended, Ended::Lost(_));
         self.view.send_modify(|view| (view.handle, view.image) = (None, view.image.take().filter(|_| !is_lost)));
-        if let Ended::Lost { reason, .. } = &ended {
+        if let Ended::Lost(Lost { reason, .. }) = &ended {
             tracing::error!(cluster = %self.cluster.key, reason, "the metadata is not what it was, the controller of the cluster stops");
         }
         ended
@@ -249,14 +267,14 @@ impl<D: Door> ClusterHost<D> {
     }
 
     /// Writes anew what the brokers know. The reason is shown meanwhile, with who is waited for.
-    async fn recover(&self, reason: &str, cluster_id: ClusterId) -> anyhow::Result<()> {
+    async fn recover(&self, Lost { reason, cluster_id, disproved }: &Lost) -> anyhow::Result<()> {
         let brokers = self.brokers().await?;
-        let gathering = Arc::new(Gathering::new(cluster_id));
+        let gathering = Arc::new(Gathering::new(cluster_id.clone()));
         let mut offers = gathering.offers();
         self.door.open(self.parameters.token, Found::Recovery(gathering));
         let _closing = Closing { door: &self.door, token: self.parameters.token };
         loop {
-            let choice = choose(&offers.borrow_and_update() as &Offers, brokers);
+            let choice = choose(&offers.borrow_and_update(), brokers, *disproved);
             let problem = match choice {
                 Choice::Rebuild { from, image } => {
                     let mut store = ShardedStore::new(self.objects());
@@ -270,7 +288,9 @@ impl<D: Door> ClusterHost<D> {
                     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
                     format!("{reason}; rebuilding it from the brokers, waiting for {}", missing.join(", "))
                 }
-                Choice::Nothing => format!("{reason}; no broker has a copy: restore it from a backup"),
+                Choice::Nothing => {
+                    format!("{reason}; no broker has a copy that can be believed: restore it from a backup")
+                }
             };
             tracing::warn!(cluster = %self.cluster.key, %problem, "no metadata to decide on");
             self.view.send_modify(|view| (view.problem, view.is_recovering) = (Some(problem), true));
@@ -307,12 +327,16 @@ struct Started {
     lost: mpsc::Receiver<LoadError>,
 }
 
+/// There is no metadata to decide on, and there was.
+struct Lost {
+    reason: String,
+    cluster_id: ClusterId,
+    /// What this controller committed before a broker proved that it had begun with less than there was.
+    disproved: Option<Reign>,
+}
+
 enum NotStarted {
-    /// There is no metadata to decide on, and there was.
-    Lost {
-        reason: String,
-        cluster_id: ClusterId,
-    },
+    Lost(Lost),
     Failed(anyhow::Error),
 }
 
@@ -325,5 +349,5 @@ impl From<anyhow::Error> for NotStarted {
 enum Ended {
     Stopped,
     Failed(String),
-    Lost { reason: String, cluster_id: ClusterId },
+    Lost(Lost),
 }

@@ -1,16 +1,17 @@
 //! Metadata that is lost, damaged or went back is rebuilt from what the brokers know: each has the newest that it was sent.
 //!
-//! Every broker is waited for, because the one that is missing may know most. What is chosen is the newest by controller
-//! epoch and version; nothing was acknowledged by metadata that no broker ever had, for brokers act only by what they were
-//! sent. The one exception is told: brokers that all died at once wrote their copies up to five seconds before.
+//! Every broker is waited for, because the one that is missing may know most. What is taken of it, and what is never given
+//! again, are rules of the controller ([`controller::rebuild`]). Nothing was acknowledged by metadata that no broker ever had,
+//! for brokers act only by what they were sent. The one exception is told: brokers that all died at once wrote their copies
+//! up to five seconds before.
 
-use control_plane::session::{Offer, Recovery};
-use controller::ClusterImage;
-use model::{BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
-use std::collections::BTreeMap;
+use control_plane::session::Recovery;
+use controller::{
+    ClusterImage,
+    rebuild::{Offer, Offers, Rebuilt, Reign, rebuild},
+};
+use model::{BrokerId, ClusterId, MetadataVersion};
 use tokio::sync::watch;
-
-pub type Offers = BTreeMap<BrokerId, Offer>;
 
 /// What brokers brought so far.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Recovery for Gathering {
 pub enum Choice {
     /// For these brokers.
     Wait(Vec<BrokerId>),
-    /// No broker knows anything.
+    /// No broker knows anything that can be believed.
     Nothing,
     Rebuild {
         from: BrokerId,
@@ -60,23 +61,22 @@ pub enum Choice {
     },
 }
 
-/// From the brokers 0 to `brokers` − 1.
-pub fn choose(offers: &Offers, brokers: i32) -> Choice {
+/// From the brokers 0 to `brokers` − 1. `disproved`: what a controller committed on a store that had gone back.
+pub fn choose(offers: &Offers, brokers: i32, disproved: Option<Reign>) -> Choice {
     let missing: Vec<_> = (0..brokers).map(BrokerId).filter(|id| !offers.contains_key(id)).collect();
     if !missing.is_empty() {
         return Choice::Wait(missing);
     }
-    let known = offers.values().filter_map(|offer| Some((offer.broker, offer.image.as_ref()?)));
-    let newest = known.max_by_key(|(_, image)| (image.controller_epoch, image.metadata_version));
-    let Some((from, image)) = newest else { return Choice::Nothing };
-    let obeyed = offers.values().map(|offer| offer.obeyed).fold(image.controller_epoch, ControllerEpoch::max);
-    // The controller that begins with it is one above.
-    Choice::Rebuild { from, image: ClusterImage { controller_epoch: obeyed, ..image.clone() } }
+    match rebuild(offers, disproved) {
+        Some(Rebuilt { from, image }) => Choice::Rebuild { from, image },
+        None => Choice::Nothing,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::{ControllerEpoch, ReignId};
 
     fn offer(broker: i32, obeyed: i64, known: Option<(i64, u64)>) -> Offer {
         let image = known.map(|(epoch, version)| ClusterImage {
@@ -84,11 +84,11 @@ mod tests {
             metadata_version: MetadataVersion(version),
             ..ClusterImage::empty(ClusterId::from("test"))
         });
-        Offer { broker: BrokerId(broker), obeyed: ControllerEpoch(obeyed), image }
+        Offer { broker: BrokerId(broker), obeyed: ControllerEpoch(obeyed), reign: None, image }
     }
 
     fn chosen(offers: &[Offer], brokers: i32) -> Choice {
-        choose(&offers.iter().map(|offer| (offer.broker, offer.clone())).collect(), brokers)
+        choose(&offers.iter().map(|offer| (offer.broker, offer.clone())).collect(), brokers, None)
     }
 
     #[test]
@@ -97,15 +97,18 @@ mod tests {
         assert_eq!(chosen(&some, 4), Choice::Wait(vec![BrokerId(1), BrokerId(3)]));
     }
 
+    /// Brokers acted by version 1000 of epoch 7. The store was put back to 900, and broker 2, which had been down, came first.
     #[test]
-    fn newest_is_chosen_and_its_epoch_is_above_all_that_were_obeyed() {
-        // Broker 2 obeyed the last controller and lost its copy; broker 0 has a higher version of an earlier epoch.
-        let all = [offer(0, 4, Some((4, 99))), offer(1, 5, Some((5, 98))), offer(2, 6, Some((4, 80)))];
-        let Choice::Rebuild { from, image } = chosen(&all, 3) else { panic!("chooses nothing") };
-        assert_eq!(
-            (from, image.metadata_version, image.controller_epoch),
-            (BrokerId(1), MetadataVersion(98), ControllerEpoch(6))
-        );
+    fn after_a_rebuild_everybody_is_let_in() {
+        let all = [offer(0, 7, Some((7, 1000))), offer(1, 7, Some((7, 990))), offer(2, 8, Some((8, 902)))];
+        let offers = all.into_iter().map(|offer| (offer.broker, offer)).collect();
+        let version = MetadataVersion;
+        let id = ReignId(uuid::Uuid::from_u128(1));
+        let reign = Reign { id, epoch: ControllerEpoch(8), found: version(900), newest: version(903) };
+        let Choice::Rebuild { from, image } = choose(&offers, 3, Some(reign)) else { panic!("chooses nothing") };
+        assert_eq!(from, BrokerId(0));
+        // The controller that begins with it has a higher epoch than any that was obeyed, and found all that was acted by.
+        assert_eq!((image.metadata_version, image.controller_epoch), (version(1000), ControllerEpoch(8)));
     }
 
     #[test]

@@ -1,35 +1,95 @@
-//! A store that tells when there is no metadata to load, which a running controller would take for a failure that passes.
+//! A store that tells when there is no metadata to load, or less than there was, which a running controller would take for a
+//! failure that passes, or for what another one committed.
 
 use control_plane::{Commit, CommitError, LoadError, MetadataStore};
 use controller::ClusterImage;
+use model::MetadataVersion;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 #[derive(Debug)]
 pub struct WatchedStore<S> {
     store: S,
+    /// Of what it is known to have held.
+    newest: MetadataVersion,
     lost: mpsc::Sender<LoadError>,
 }
 
 impl<S> WatchedStore<S> {
-    /// What is told is that the metadata is missing or damaged.
+    /// What is told is that the metadata is missing or damaged, or went back.
     pub fn new(store: S) -> (Self, mpsc::Receiver<LoadError>) {
         let (lost, told) = mpsc::channel(1);
-        (Self { store, lost }, told)
+        (Self { store, newest: MetadataVersion(0), lost }, told)
     }
 }
 
 impl<S: MetadataStore> MetadataStore for WatchedStore<S> {
     async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
-        let loaded = self.store.load().await;
-        if let Err(error @ (LoadError::Missing | LoadError::Damaged(_))) = &loaded {
-            // Told once is enough.
-            let _ = self.lost.try_send(error.clone());
+        let loaded = self.store.load().await.and_then(|image| {
+            let (found, held) = (image.metadata_version, self.newest);
+            if found < held {
+                return Err(LoadError::Damaged(format!("it went back from version {held} to {found}")));
+            }
+            Ok(image)
+        });
+        match &loaded {
+            Ok(image) => self.newest = image.metadata_version,
+            Err(error @ (LoadError::Missing | LoadError::Damaged(_))) => {
+                // Told once is enough.
+                let _ = self.lost.try_send(error.clone());
+            }
+            Err(LoadError::Failed(_)) => {}
         }
         loaded
     }
 
     async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
-        self.store.commit(commit).await
+        let version = commit.image.metadata_version;
+        let committed = self.store.commit(commit).await;
+        if committed.is_ok() {
+            self.newest = version;
+        }
+        committed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ClusterId;
+
+    /// Somebody else puts into it what they like.
+    struct Shared(tokio::sync::watch::Receiver<u64>);
+
+    fn image(version: u64) -> Arc<ClusterImage> {
+        let metadata_version = MetadataVersion(version);
+        Arc::new(ClusterImage { metadata_version, ..ClusterImage::empty(ClusterId::from("test")) })
+    }
+
+    impl MetadataStore for Shared {
+        async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
+            Ok(image(*self.0.borrow()))
+        }
+
+        async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
+            let holds = MetadataVersion(*self.0.borrow());
+            if commit.expected == holds { Ok(()) } else { Err(CommitError::Conflict) }
+        }
+    }
+
+    #[tokio::test]
+    async fn store_that_was_put_back_under_a_running_controller_is_lost() {
+        let (holds, held) = tokio::sync::watch::channel(900);
+        let (mut store, mut lost) = WatchedStore::new(Shared(held));
+        assert!(store.load().await.is_ok());
+        let commit = |from| Commit { expected: MetadataVersion(from), changes: Vec::new(), image: image(from + 1) };
+        store.commit(commit(900)).await.expect("nobody else was there");
+        holds.send_replace(950);
+        assert_eq!(store.commit(commit(901)).await, Err(CommitError::Conflict));
+        assert!(store.load().await.is_ok(), "another controller committed");
+        assert!(lost.try_recv().is_err());
+        holds.send_replace(949);
+        assert!(matches!(store.load().await, Err(LoadError::Damaged(_))));
+        assert!(matches!(lost.try_recv(), Ok(LoadError::Damaged(_))));
     }
 }

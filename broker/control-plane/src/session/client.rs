@@ -113,6 +113,8 @@ impl RemoteController {
             last_ask: 0,
             is_registered: false,
             brings_metadata: false,
+            reign: Vec::new(),
+            obeyed_reign: Vec::new(),
             last_session: Instant::now(),
             ready: Some(ready),
         };
@@ -156,6 +158,9 @@ struct Client {
     is_registered: bool,
     /// The controller asked for it.
     brings_metadata: bool,
+    /// Of the controller of this session, and of the one whose epoch is the highest that was obeyed.
+    reign: Vec<u8>,
+    obeyed_reign: Vec<u8>,
     /// When the last session ended.
     last_session: Instant,
     ready: Option<oneshot::Sender<Result<(), SessionError>>>,
@@ -210,6 +215,7 @@ impl Client {
         let (outgoing, messages) = mpsc::channel(OUTGOING);
         let applied = self.registrar.kept_version.0.max(*self.applied.borrow());
         let mut registration = Registration::of(registration, cluster_id, highest_epoch.0, applied);
+        registration.reign.clone_from(&self.obeyed_reign);
         if std::mem::take(&mut self.brings_metadata) {
             registration.metadata_json = known_metadata(Arc::clone(&self.registrar.known)).await?;
         }
@@ -267,6 +273,7 @@ impl Client {
         let message = incoming.message().await?.ok_or(SessionError::Ended)?;
         match message.kind {
             Some(Kind::Registered(registered)) => {
+                self.reign = registered.reign;
                 Ok(Duration::from_millis(registered.session_timeout_ms.max(100).into()))
             }
             Some(Kind::Refused(Refused { reason, retriable: false, .. })) => Err(SessionError::Refused(reason)),
@@ -312,6 +319,7 @@ impl Client {
             return Err(SessionError::OldController { found: message.controller_epoch, known: known.0 });
         }
         *known = ControllerEpoch(message.controller_epoch);
+        self.obeyed_reign.clone_from(&self.reign);
         let work = match message.kind {
             Some(Kind::Snapshot(snapshot)) => Work::Snapshot(snapshot.image_json),
             Some(Kind::Changes(changes)) => Work::Changes(changes.change_json),

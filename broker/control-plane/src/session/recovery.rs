@@ -2,21 +2,11 @@
 
 use super::server::{RegistrationRefused, refuse};
 use crate::wire::{ControllerMessage, Registration};
-use controller::ClusterImage;
+use controller::{ClusterImage, rebuild::Offer};
 use model::{BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
 use std::{fmt, net::SocketAddr};
 use tokio::sync::mpsc;
 use tonic::Status;
-
-/// What a broker knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    pub broker: BrokerId,
-    /// The highest controller epoch that it obeyed: the next controller's has to be above it.
-    pub obeyed: ControllerEpoch,
-    /// `None`: it never acted by any metadata, or lost its disk.
-    pub image: Option<ClusterImage>,
-}
 
 /// Gathers what brokers know.
 pub trait Recovery: fmt::Debug + Send + Sync {
@@ -72,6 +62,7 @@ fn take(recovery: &dyn Recovery, registration: &Registration) -> Result<bool, St
         }
         Some(image)
     };
-    recovery.offer(Offer { broker, obeyed: ControllerEpoch(registration.controller_epoch), image });
+    let (obeyed, reign) = (ControllerEpoch(registration.controller_epoch), registration.reign());
+    recovery.offer(Offer { broker, obeyed, reign, image });
     Ok(false)
 }

@@ -14,6 +14,7 @@ use crate::{
 };
 use controller::{
     ControllerError,
+    rebuild::Reign,
     requests::{BrokerSession, Reply, Request},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
@@ -199,18 +200,25 @@ impl ControlPlaneServer {
         obeyed: ControllerEpoch,
     ) -> Result<(), RegistrationRefused> {
         let applied = MetadataVersion(registration.applied_version);
-        let own = self.updates.controller_epoch();
+        let reign = self.updates.reign();
+        let is_another = |reign: Reign| registration.reign().is_some_and(|obeyed| obeyed != reign.id);
         // What was loaded may be followed by commits of the controller before, until this one's first. Of this controller the
         // broker may know everything since.
-        let known = match self.updates.reign() {
+        let known = match reign {
             None => self.loaded_version,
-            Some((_, newest)) if own == Some(obeyed) => newest,
-            Some((found, _)) => found,
+            Some(reign) if reign.epoch == obeyed && is_another(reign) => {
+                // Two controllers had one number: the store forgot that the first ever took over.
+                self.doubt(registration, true);
+                let reason = format!("the broker has obeyed another controller of epoch {obeyed}");
+                return Err(RegistrationRefused::for_now(reason));
+            }
+            Some(reign) if reign.epoch == obeyed => reign.newest,
+            Some(reign) => reign.found,
         };
         if applied <= known {
             return Ok(());
         }
-        if own.is_some() {
+        if reign.is_some() {
             self.doubt(registration, true);
         }
         let (applied, known) = (applied.0, known.0);
@@ -258,7 +266,11 @@ impl Session {
     /// Until the broker departs (`true`) or its stream ends.
     async fn run(&mut self, incoming: &mut Streaming<BrokerMessage>) -> bool {
         let timeout_ms = u32::try_from(self.server.session_timeout.as_millis()).unwrap_or(u32::MAX);
-        let registered = Registered { broker_epoch: self.broker.epoch.0, session_timeout_ms: timeout_ms };
+        let registered = Registered {
+            broker_epoch: self.broker.epoch.0,
+            session_timeout_ms: timeout_ms,
+            reign: self.server.updates.reign_id().0.as_bytes().to_vec(),
+        };
         if self.send(Kind::Registered(registered)).await.is_err() {
             return false;
         }

@@ -5,8 +5,8 @@ use crate::{
     host::{Published, Publisher},
     wire::{Changes, Snapshot, controller_message::Kind},
 };
-use controller::{ClusterImage, MetadataChange};
-use model::{ControllerEpoch, MetadataVersion};
+use controller::{ClusterImage, MetadataChange, rebuild::Reign};
+use model::{ControllerEpoch, MetadataVersion, ReignId};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::watch;
 
@@ -16,6 +16,7 @@ const RECENT_CHANGES: usize = 1024;
 /// The publisher of a controller that brokers come to. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Updates {
+    reign: ReignId,
     sender: watch::Sender<State>,
 }
 
@@ -32,7 +33,7 @@ pub(super) struct State {
 impl Updates {
     #[expect(clippy::new_without_default, reason = "the channel is what it is about")]
     pub fn new() -> Self {
-        Self { sender: watch::channel(State::default()).0 }
+        Self { reign: ReignId(uuid::Uuid::new_v4()), sender: watch::channel(State::default()).0 }
     }
 
     /// The controller has stopped: its sessions end, so that brokers look for another.
@@ -40,15 +41,20 @@ impl Updates {
         self.sender.send_modify(|state| state.is_closed = true);
     }
 
+    pub(super) fn reign_id(&self) -> ReignId {
+        self.reign
+    }
+
     /// Of this controller, once it has committed anything.
     pub(super) fn controller_epoch(&self) -> Option<ControllerEpoch> {
         self.sender.borrow().image.as_ref().map(|image| image.controller_epoch)
     }
 
-    /// The versions before this controller's first commit and after its newest.
-    pub(super) fn reign(&self) -> Option<(MetadataVersion, MetadataVersion)> {
+    /// What this controller has committed so far, if anything.
+    pub fn reign(&self) -> Option<Reign> {
         let state = self.sender.borrow();
-        state.found.zip(state.image.as_ref().map(|image| image.metadata_version))
+        let (image, found) = state.image.as_ref().zip(state.found)?;
+        Some(Reign { id: self.reign, epoch: image.controller_epoch, found, newest: image.metadata_version })
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<State> {

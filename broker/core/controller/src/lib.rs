@@ -16,6 +16,7 @@ pub mod errors;
 pub mod features;
 pub mod image;
 pub mod placement;
+pub mod rebuild;
 pub mod record;
 pub mod replication_throttle;
 pub mod requests;

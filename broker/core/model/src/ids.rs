@@ -138,6 +138,11 @@ pub struct Incarnation(pub Uuid);
 #[serde(transparent)]
 pub struct LogLife(pub Uuid);
 
+/// One controller from its take-over to its end; random. Its epoch names it too, unless the store went back: then the one that
+/// takes over may have the number of one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReignId(pub Uuid);
+
 impl fmt::Display for TopicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&url_safe_base64(self.0.as_bytes()))

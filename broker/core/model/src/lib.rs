@@ -13,8 +13,8 @@ pub mod time;
 
 pub use epochs::{BrokerEpoch, ControllerEpoch, LeaderEpoch, MetadataVersion, PartitionEpoch, ProducerEpoch};
 pub use ids::{
-    BrokerId, ClusterId, GroupId, Incarnation, InstanceId, LogLife, MemberId, PartitionIndex, ProducerId, TopicId,
-    TopicName, TopicPartition,
+    BrokerId, ClusterId, GroupId, Incarnation, InstanceId, LogLife, MemberId, PartitionIndex, ProducerId, ReignId,
+    TopicId, TopicName, TopicPartition,
 };
 pub use offsets::{Offset, Sequence};
 pub use time::{MonotonicTime, WallTime};

@@ -1,10 +1,12 @@
 //! The leader's side: who is in sync, and the high watermark that follows from it.
 
+mod follower_log;
 mod progress;
 mod proposal;
 #[cfg(test)]
 mod tests;
 
+pub use follower_log::FollowerLog;
 pub use proposal::{AFTER_REFUSAL, Proposal, ProposalRefused};
 
 use crate::{Assignment, NotServed};

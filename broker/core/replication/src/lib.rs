@@ -23,6 +23,6 @@ mod serving;
 pub use assignment::Assignment;
 pub use divergence::divergence;
 pub use follower::{FetchAnswer, Follower, FollowerStep, NextFetch, OwnLog};
-pub use leader::{AFTER_REFUSAL, FollowerFetch, Leader, NotEnoughReplicas, Proposal, ProposalRefused};
+pub use leader::{AFTER_REFUSAL, FollowerFetch, FollowerLog, Leader, NotEnoughReplicas, Proposal, ProposalRefused};
 pub use replica::{NotServed, Replica, check_epoch};
 pub use serving::{FollowerRequest, NoRecords};

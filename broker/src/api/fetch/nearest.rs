@@ -17,7 +17,8 @@ pub(super) fn rack(context: &RequestContext, request: &FetchRequest) -> Option<A
 }
 
 /// A replica in the consumer's rack where the leader is in another. Every in-sync replica has what is committed, so
-/// whoever asks for more than that stays with the leader.
+/// whoever asks for more than that stays with the leader. So does whoever asks for what the replica has deleted already, or
+/// did not say that it has: it would be sent back, and come again.
 pub(super) fn nearer_replica(
     context: &RequestContext,
     partition: &Partition,
@@ -43,5 +44,5 @@ pub(super) fn nearer_replica(
     if isr.iter().any(|id| Some(*id) == partition.leader() && is_there(id)) {
         return None;
     }
-    isr.iter().copied().find(is_there)
+    isr.iter().copied().find(|id| is_there(id) && partition.is_in_log_of(*id, offset))
 }

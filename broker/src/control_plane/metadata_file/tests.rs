@@ -1,7 +1,7 @@
 use super::*;
 use control_plane::store::conformance::{self, Storage};
 use controller::MetadataChange;
-use model::{ProducerId, TopicId};
+use model::{MetadataVersion, ProducerId, TopicId};
 use std::io::{Seek, SeekFrom};
 
 const ID: &str = "a-cluster";
@@ -368,4 +368,28 @@ fn a_vanished_folder_fails_commits_and_a_returned_one_heals() {
     fs::rename(&away, folder.path().join("metadata")).unwrap();
     files.commit(commit).unwrap();
     assert_eq!(open(folder.path()).unwrap().committed.next_producer_id, ProducerId(9));
+}
+
+#[test]
+fn controller_that_starts_with_a_copy_goes_on_above_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = Arc::new(ClusterImage {
+        metadata_version: MetadataVersion(80),
+        next_producer_id: ProducerId(5),
+        ..ClusterImage::empty(ClusterId::from(ID))
+    });
+    let copy = folder.path().join("metadata-copy");
+    for _ in 0..2 {
+        write_copy(copy.clone(), Arc::clone(&image)).unwrap();
+    }
+    assert_eq!(read_copy(&copy).unwrap().as_ref(), Some(&*image), "to the broker it is what it was");
+    fs::rename(&copy, folder.path().join("metadata")).unwrap();
+    for _ in 0..2 {
+        let committed = open(folder.path()).unwrap().committed;
+        assert_eq!((committed.metadata_version, committed.next_producer_id.0), (MetadataVersion(81), 1_000_000_005));
+    }
+    let mut files = open(folder.path()).unwrap();
+    let commit = change(&files, 2_000_000_000);
+    files.commit(commit).unwrap();
+    assert_eq!(open(folder.path()).unwrap().committed.metadata_version, MetadataVersion(82));
 }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::api::fixture::batch_with;
+use crate::api::fixture::{batch_with, second_broker::OTHER};
+use futures_util::FutureExt as _;
 use protocol::record_batch::BatchOptions;
 
 /// Kafka allows no smaller segments.
@@ -24,6 +25,27 @@ async fn retention_by_size_moves_the_log_start() {
     let gone = broker.fetch_one("orders", 0, 0).await;
     assert_eq!(gone.error_code, Code::OffsetOutOfRange.code());
     assert_eq!(broker.fetch_one("orders", 0, offsets.log_start.0).await.error_code, 0);
+}
+
+/// It says so to its leader with a fetch, and without anything to fetch it would make none.
+#[tokio::test]
+async fn follower_whose_retention_moved_its_start_asks_anew() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 1, &[("segment.bytes", SEGMENT), ("retention.bytes", SEGMENT)]).await;
+    fill(&broker, "orders", 12).await;
+    let partition = broker.partition("orders", 0);
+    let epoch = partition.leader_epoch().next();
+    let followed = broker.led_by(OTHER, epoch, "orders", PartitionIndex(0));
+    broker.learn(vec![broker.other_comes(None), followed]).await;
+    let partitions = &broker.broker().partitions;
+    partitions.moved().await;
+    partitions.host.apply_retention().await;
+    let moved: Vec<_> = partitions.moved().now_or_never().unwrap_or_default();
+    assert!(moved.iter().any(|moved| Arc::ptr_eq(moved, &partition)));
+    let Following::Asks(next) = partition.following().await else { panic!("it follows") };
+    assert!(next.log_start > model::Offset::ZERO);
+    partitions.host.apply_retention().await;
+    assert!(partitions.moved().now_or_never().is_none(), "nothing has moved since");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::session::client::TokenFile;
+use model::ProducerId;
 use std::collections::BTreeMap;
 
 /// Which server has which token.
@@ -115,6 +116,15 @@ async fn without_the_token_nobody_gets_in_and_a_replaced_one_is_read() {
 async fn taking_over_from(image: ClusterImage) -> (SocketAddr, watch::Receiver<Option<Doubt>>, ControllerProcess) {
     let loaded_version = image.metadata_version;
     let process = ControllerProcess::start(Arc::new(image), "127.0.0.1:0").await;
+    let (address, doubted) = open_doubtful_door(&process, loaded_version, "127.0.0.1:0").await;
+    (address, doubted, process)
+}
+
+async fn open_doubtful_door(
+    process: &ControllerProcess,
+    loaded_version: MetadataVersion,
+    address: &str,
+) -> (SocketAddr, watch::Receiver<Option<Doubt>>) {
     let (doubts, doubted) = watch::channel(None);
     let server = ControlPlaneServer {
         loaded_version,
@@ -124,10 +134,10 @@ async fn taking_over_from(image: ClusterImage) -> (SocketAddr, watch::Receiver<O
         session_timeout: Duration::from_secs(3),
         admission: Some(Arc::new(OnlyTheFirst(doubts))),
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server.serve(listener));
-    (address, doubted, process)
+    (address, doubted)
 }
 
 #[tokio::test]
@@ -176,4 +186,31 @@ async fn broker_that_obeyed_a_later_controller_is_a_reason_to_look_at_the_store(
     let doubt = (*waited.expect("it is told").unwrap()).unwrap();
     assert_eq!((doubt.applied, doubt.is_proof), (MetadataVersion(7), false));
     session.abort();
+}
+
+/// The rollback went over the take-over itself, and the next controller made more commits than the first.
+#[tokio::test]
+async fn epoch_that_two_controllers_had_proves_that_the_store_went_back() {
+    let before = Arc::new(ClusterImage {
+        metadata_version: MetadataVersion(10),
+        controller_epoch: ControllerEpoch(4),
+        ..ClusterImage::empty(ClusterId::from(CLUSTER))
+    });
+    let first = ControllerProcess::start(Arc::clone(&before), "127.0.0.1:0").await;
+    let address = first.address.to_string();
+    let (_session, mut seen) = broker(first.address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    let first = first.end().await;
+
+    let second = ControllerProcess::start(before, "127.0.0.1:0").await;
+    for _ in 0..20 {
+        second.handle.allocate_producer_ids(ProducerId(0)).await.unwrap();
+    }
+    let (_, mut doubted) = open_doubtful_door(&second, MetadataVersion(10), &address).await;
+    let waited = tokio::time::timeout(Duration::from_secs(20), doubted.wait_for(Option::is_some)).await;
+    assert!((*waited.expect("it is told").unwrap()).unwrap().is_proof);
+    let second = second.end().await;
+    assert_eq!(first.controller_epoch, second.controller_epoch);
+    assert!(first.metadata_version < second.metadata_version);
+    assert!(second.brokers.is_empty(), "it is not let in");
 }

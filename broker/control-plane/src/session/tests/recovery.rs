@@ -1,6 +1,7 @@
 //! Brokers that come while there is no metadata.
 
 use super::*;
+use controller::rebuild::Offer;
 use std::sync::Mutex;
 
 /// Wants what it does not have, and is the door at the same time.
@@ -67,8 +68,8 @@ async fn broker_brings_its_metadata_once_it_is_asked_for() {
     assert_eq!(
         offers,
         [
-            Offer { broker: BrokerId(1), obeyed: ControllerEpoch(6), image: Some(image) },
-            Offer { broker: BrokerId(2), obeyed: ControllerEpoch(0), image: None },
+            Offer { broker: BrokerId(1), obeyed: ControllerEpoch(6), reign: None, image: Some(image) },
+            Offer { broker: BrokerId(2), obeyed: ControllerEpoch(0), reign: None, image: None },
         ]
     );
     assert_eq!(*known.1.lock().unwrap(), 1, "what nobody asks for is not sent");
