@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod brokers;
+pub mod drain;
 pub mod observe;
 pub mod plan;
 pub mod request;
