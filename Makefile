@@ -39,6 +39,11 @@ simulate: ## run SEEDS=1000 clusters that fail, on all CPUs; FIRST=0 is the firs
 	@$(CARGO) build --profile simulate -p simulator
 	@target/simulate/simulator $(SEEDS) $(FIRST)
 
+.PHONY: simulate-operator
+simulate-operator: ## run SEEDS=1000 clusters under an operator, on a Kubernetes that fails; FIRST=0 is the first seed
+	@$(CARGO) build --profile simulate -p operator-simulator
+	@target/simulate/operator-simulator $(SEEDS) $(FIRST)
+
 .PHONY: test-clients
 test-clients: build ## real Kafka clients and tools against our broker, Apache Kafka as the oracle
 	broker/tests/clients/run

@@ -1,6 +1,11 @@
 //! What the operator does, for Prometheus. A converged cluster makes it write nothing: `weir_operator_writes_total` stands
 //! still.
 
+#[cfg(test)]
+mod alerts;
+mod clusters;
+
+use clusters::Clusters;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -12,6 +17,8 @@ use std::{
 
 #[derive(Debug, Default)]
 pub struct Metrics {
+    /// How clusters are.
+    pub clusters: Clusters,
     holds_lease: AtomicBool,
     counters: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
@@ -64,6 +71,7 @@ impl Metrics {
             "# HELP weir_operator_leader Whether this operator holds the lease.\n# TYPE weir_operator_leader gauge\nweir_operator_leader {}",
             u8::from(self.holds_lease.load(Relaxed))
         );
+        self.clusters.render(&mut text);
         text
     }
 }

@@ -2,11 +2,14 @@
 
 use controller::{
     ControllerError, Event, Heartbeat,
-    errors::{ConfigError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError, UnregisterError},
+    errors::{
+        ConfigError, ElectionError, FeatureError, HoldError, IsrError, ReassignmentError, TopicError, UnregisterError,
+    },
     requests::{
         AlterConfigs, AlterPartitions, AlteredPartition, BrokerSession, ConfigResource, CreatePartitions, CreateTopics,
-        CreatedTopic, DeleteTopics, DeletedTopic, DescribedBroker, ElectLeaders, ProducerIdBlock, ReassignPartitions,
-        RegisterBroker, Reply, Request, RestoredTopic, TopicReference, UpdateFeatures,
+        CreatedTopic, DeleteTopics, DeletedTopic, DescribedBroker, ElectLeaders, HeldBroker, HoldBroker, MoveLeaders,
+        MovedLeaders, ProducerIdBlock, ReassignPartitions, RegisterBroker, Reply, Request, RestoredTopic,
+        TopicReference, UpdateFeatures,
     },
 };
 use model::{BrokerEpoch, BrokerId, ProducerId, TopicName, TopicPartition};
@@ -102,6 +105,16 @@ impl ControllerHandle {
 
     pub async fn unregister_broker(&self, id: BrokerId) -> Result<Result<(), UnregisterError>, ControllerError> {
         call!(self, Request::UnregisterBroker(id), Reply::BrokerUnregistered)
+    }
+
+    /// A person keeps a broker from something, or lets it again.
+    pub async fn hold_broker(&self, request: HoldBroker) -> Result<Result<HeldBroker, HoldError>, ControllerError> {
+        call!(self, Request::HoldBroker(request), Reply::BrokerHeld)
+    }
+
+    /// Others lead what a broker leads, as far as one commit goes.
+    pub async fn move_leaders(&self, request: MoveLeaders) -> Result<Result<MovedLeaders, HoldError>, ControllerError> {
+        call!(self, Request::MoveLeaders(request), Reply::LeadersMoved)
     }
 
     /// Who is alive, and how each broker is doing.

@@ -118,7 +118,7 @@ async fn features_start_neither_transactions_v2_nor_new_groups() {
     for version in [3, 4] {
         let response = broker.client().await.call(version, &request).await;
         let names: Vec<_> = response.finalized_features.iter().map(|feature| feature.name.as_str()).collect();
-        assert_eq!(names, ["eligible.leader.replicas.version", "metadata.version"]);
+        assert_eq!(names, ["eligible.leader.replicas.version", "metadata.version", "weir.broker.holds.version"]);
         assert!(response.finalized_features_epoch >= 0);
     }
 }

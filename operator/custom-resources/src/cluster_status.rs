@@ -32,6 +32,7 @@ pub mod reason {
     pub const PODS_OUTDATED: &str = "PodsOutdated";
     pub const PAUSED: &str = "Paused";
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    pub const DRAINING: &str = "Draining";
     pub const SCALE_DOWN_HELD: &str = "ScaleDownHeld";
     pub const FAILED: &str = "Failed";
     pub const UNKNOWN: &str = "Unknown";
@@ -135,6 +136,17 @@ pub struct BrokerStatus {
     pub rack: Option<String>,
     /// What the controller makes of it.
     pub state: BrokerState,
+    /// A person fenced it (`kubectl weir fence`): it stays so until it is unfenced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fenced_by_hand: bool,
+    /// A person drains it (`kubectl weir drain`): it is to hold no replica.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drained: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What the controller makes of a broker.

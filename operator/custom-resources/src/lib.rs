@@ -22,6 +22,7 @@ pub mod cluster_status;
 pub mod conditions;
 pub mod config_map;
 pub mod pod_template;
+pub mod reference;
 pub mod request;
 pub mod topic;
 

@@ -14,11 +14,112 @@ pub const LONGEST_ID: usize = 64;
 
 /// What is asked. Another id is another request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(try_from = "Fields", into = "Fields")]
 pub struct Request {
     pub id: String,
-    /// UUID of a deleted topic that is to be there again, with its records.
-    pub undelete: String,
+    pub ask: Ask,
+    /// Check whether it can be done, and do nothing.
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// A deleted topic, by its UUID, is to be there again, with its records.
+    Undelete(String),
+    /// The broker is to lead nothing and to be in no ISR until it is let again. `force`: whatever that costs.
+    Fence {
+        broker: i32,
+        force: bool,
+    },
+    Unfence {
+        broker: i32,
+    },
+    /// The broker is to hold no replica until it is let again.
+    Drain {
+        broker: i32,
+    },
+    Undrain {
+        broker: i32,
+    },
+    /// Others are to lead what the broker leads.
+    MoveLeadersOff {
+        broker: i32,
+    },
+    /// Preferred leaders are to lead.
+    PreferredLeaders,
+}
+
+/// How a request is written: one thing is asked.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Fields {
+    id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undelete: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fence: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfence: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drain: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undrain: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    move_leaders_off: Option<i32>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    preferred_leaders: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    force: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    dry_run: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl TryFrom<Fields> for Request {
+    type Error = String;
+
+    fn try_from(fields: Fields) -> Result<Self, String> {
+        let Fields { id, force, dry_run, .. } = fields;
+        let asked = [
+            fields.undelete.map(Ask::Undelete),
+            fields.fence.map(|broker| Ask::Fence { broker, force }),
+            fields.unfence.map(|broker| Ask::Unfence { broker }),
+            fields.drain.map(|broker| Ask::Drain { broker }),
+            fields.undrain.map(|broker| Ask::Undrain { broker }),
+            fields.move_leaders_off.map(|broker| Ask::MoveLeadersOff { broker }),
+            fields.preferred_leaders.then_some(Ask::PreferredLeaders),
+        ];
+        let mut asked = asked.into_iter().flatten();
+        let (Some(ask), None) = (asked.next(), asked.next()) else {
+            return Err("a request asks for one thing".to_owned());
+        };
+        if force && !matches!(ask, Ask::Fence { .. }) {
+            return Err("only fence can be forced".to_owned());
+        }
+        if dry_run && matches!(ask, Ask::Undelete(_)) {
+            return Err("undelete has no dry run".to_owned());
+        }
+        Ok(Self { id, ask, dry_run })
+    }
+}
+
+impl From<Request> for Fields {
+    fn from(Request { id, ask, dry_run }: Request) -> Self {
+        let nothing = Self { id, dry_run, ..Self::default() };
+        match ask {
+            Ask::Undelete(topic) => Self { undelete: Some(topic), ..nothing },
+            Ask::Fence { broker, force } => Self { fence: Some(broker), force, ..nothing },
+            Ask::Unfence { broker } => Self { unfence: Some(broker), ..nothing },
+            Ask::Drain { broker } => Self { drain: Some(broker), ..nothing },
+            Ask::Undrain { broker } => Self { undrain: Some(broker), ..nothing },
+            Ask::MoveLeadersOff { broker } => Self { move_leaders_off: Some(broker), ..nothing },
+            Ask::PreferredLeaders => Self { preferred_leaders: true, ..nothing },
+        }
+    }
 }
 
 /// What became of the last request.
@@ -39,4 +140,43 @@ pub struct RequestStatus {
 pub enum RequestOutcome {
     Done,
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_they_are_written() {
+        let table = [
+            (Ask::Undelete("u".to_owned()), false, r#"{"id":"a","undelete":"u"}"#),
+            (Ask::Fence { broker: 2, force: true }, true, r#"{"id":"a","fence":2,"force":true,"dryRun":true}"#),
+            (Ask::Unfence { broker: 2 }, false, r#"{"id":"a","unfence":2}"#),
+            (Ask::Drain { broker: 0 }, true, r#"{"id":"a","drain":0,"dryRun":true}"#),
+            (Ask::Undrain { broker: 0 }, false, r#"{"id":"a","undrain":0}"#),
+            (Ask::MoveLeadersOff { broker: 1 }, false, r#"{"id":"a","moveLeadersOff":1}"#),
+            (Ask::PreferredLeaders, false, r#"{"id":"a","preferredLeaders":true}"#),
+        ];
+        for (ask, dry_run, text) in table {
+            let request = Request { id: "a".to_owned(), ask, dry_run };
+            assert_eq!(serde_json::to_string(&request).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_or_for_more_than_it_can_have_is_no_request() {
+        let table = [
+            r#"{"id":"a"}"#,
+            r#"{"id":"a","fence":1,"drain":1}"#,
+            r#"{"id":"a","drain":1,"force":true}"#,
+            r#"{"id":"a","undelete":"u","dryRun":true}"#,
+            r#"{"id":"a","fence":"1"}"#,
+            r#"{"id":"a","fence":1,"when":"now"}"#,
+            r#"{"fence":1}"#,
+        ];
+        for text in table {
+            assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
+        }
+    }
 }

@@ -78,6 +78,47 @@ pub(crate) enum Command {
     /// As kubectl rollout restart: it annotates the pod template of the Cluster. Each broker hands over what it leads, and
     /// goes only when no partition falls below its in-sync minimum without it.
     Restart(Named),
+    /// Moves every replica off a broker, and keeps it empty
+    ///
+    /// For a node or a disk that is to go. Others take the replicas, twenty partitions at a time, and the broker leads and
+    /// follows until they are in sync in its place: clients notice nothing. It is given no new replicas until --cancel. Its pod
+    /// and its volume stay: to have fewer brokers, kubectl scale, which drains the last ones by itself.
+    ///
+    /// Refused where the other brokers are fewer than a topic has replicas. The controller checks and begins in one step;
+    /// --dry-run only checks.
+    #[command(after_help = "Examples:\n  \
+                            kubectl weir drain 2 --dry-run            what it would come to\n  \
+                            kubectl weir drain 2 events --wait        begin, and return once it is empty\n  \
+                            kubectl weir drain 2 events --cancel      it is given replicas again")]
+    Drain(Drain),
+    /// Takes a broker out of service until it is unfenced
+    ///
+    /// It leads nothing, is in no ISR and clients are not sent to it, whatever it does and whoever becomes its controller. Its
+    /// process goes on and catches up, and its replicas stay where they are. For a broker that does harm: a slow disk, a
+    /// network that loses packets.
+    ///
+    /// Refused where a partition would have no leader, or too few replicas in sync for acks=all: wait, drain the broker
+    /// instead, or --force. No record is lost by force: such partitions wait for the broker.
+    #[command(after_help = "Examples:\n  \
+                            kubectl weir fence 1 --dry-run\n  \
+                            kubectl weir fence 1 events && kubectl weir status events\n  \
+                            kubectl weir unfence 1 events")]
+    Fence(Fence),
+    /// Lets a broker in again that was fenced by hand
+    ///
+    /// As soon as the controller hears it. It leads what nobody leads, joins the ISRs once it has caught up, and leads its
+    /// own partitions again when preferred leaders are looked at. One that was not fenced by hand stays as it is.
+    Unfence(Unfence),
+    /// Has others lead what a broker leads, or the preferred leaders lead
+    ///
+    /// Once: nothing keeps the broker from leading again, and preferred leaders do by themselves
+    /// (auto.leader.rebalance.enable). Only replicas that are in sync become leaders; of partitions of which nobody else is in
+    /// sync the broker leads on. Clients see one retriable error per partition.
+    #[command(after_help = "Examples:\n  \
+                            kubectl weir move-leaders --off 0 --dry-run\n  \
+                            kubectl weir move-leaders events --off 0\n  \
+                            kubectl weir move-leaders events --preferred")]
+    MoveLeaders(MoveLeaders),
     /// Brings a deleted topic back, with its records
     ///
     /// As long as deletionUndoWindow of the cluster lets it: kubectl weir topics --deleted lists them. A Topic resource does
@@ -119,6 +160,77 @@ pub(crate) struct Partitions {
     /// Only those without a leader, below their in-sync minimum, or with a replica out of sync
     #[arg(long)]
     pub(crate) unhealthy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drain {
+    /// Id of the broker
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) broker: i32,
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// End it: the broker is given replicas again, and what moved stays where it is
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) cancel: bool,
+    /// Return only when the broker has no replicas
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) wait: bool,
+    /// With --wait: give up waiting after so many seconds, with exit code 1 [default: wait as long as it takes]
+    #[arg(long = "timeout", value_name = "SECONDS", requires = "wait")]
+    pub(crate) timeout_seconds: Option<u64>,
+    /// Have the controller check whether it can be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fence {
+    /// Id of the broker
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) broker: i32,
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Also where partitions have no leader or too few replicas in sync then
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Have the controller check whether it can be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unfence {
+    /// Id of the broker
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) broker: i32,
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Have the controller check whether it can be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MoveLeaders {
+    #[command(flatten)]
+    pub(crate) leaders: Leaders,
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Have the controller check what can be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Who is to lead.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Leaders {
+    /// Others than this broker, in its place
+    #[arg(long, value_name = "BROKER", value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) off: Option<i32>,
+    /// The first replica of each partition
+    #[arg(long)]
+    pub(crate) preferred: bool,
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +283,27 @@ mod tests {
     #[test]
     fn definitions_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_is_refused() {
+        let table = [
+            ("weir move-leaders events", false),
+            ("weir move-leaders --off 1 --preferred", false),
+            ("weir move-leaders events --off 1", true),
+            ("weir move-leaders --preferred", true),
+            ("weir drain 1 --cancel --wait", false),
+            ("weir drain 1 --timeout 5", false),
+            ("weir drain 1 events --wait --timeout 5", true),
+            ("weir drain 1 --wait --dry-run", false),
+            ("weir drain", false),
+            ("weir fence -1", false),
+            ("weir fence 1 events --force --dry-run", true),
+            ("weir unfence 1 --force", false),
+        ];
+        for (line, is_good) in table {
+            assert_eq!(Arguments::try_parse_from(line.split(' ')).is_ok(), is_good, "{line}");
+        }
     }
 
     #[test]

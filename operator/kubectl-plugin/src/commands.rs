@@ -1,7 +1,11 @@
 //! What can be asked: one file per command, each with its I/O, over views that are pure.
 
+mod asking;
+mod drain;
 mod export_metadata;
+mod fence;
 mod import_metadata;
+mod move_leaders;
 mod partitions;
 mod report;
 mod restart;
@@ -31,6 +35,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Partitions(asked) => partitions::run(&access, format, asked).await,
         Command::Report(asked) => report::run(&access, asked).await,
         Command::Restart(named) => restart::run(&access, named).await,
+        Command::Drain(asked) => drain::run(&access, asked).await,
+        Command::Fence(asked) => fence::fence(&access, asked).await,
+        Command::Unfence(asked) => fence::unfence(&access, asked).await,
+        Command::MoveLeaders(asked) => move_leaders::run(&access, asked).await,
         Command::Undelete(asked) => undelete::run(&access, asked).await,
         Command::ExportMetadata(asked) => export_metadata::run(&access, asked).await,
         Command::ImportMetadata(asked) => import_metadata::run(&access, asked).await,

@@ -58,6 +58,10 @@ pub(crate) struct Overview {
 pub(crate) struct BrokerLine {
     pub(crate) id: i32,
     pub(crate) state: String,
+    /// A person fenced it: it stays so.
+    pub(crate) fenced_by_hand: bool,
+    /// A person drains it: it is to hold no replica.
+    pub(crate) drained: bool,
     pub(crate) pod: Option<String>,
     pub(crate) node: Option<String>,
     pub(crate) rack: Option<String>,
@@ -114,7 +118,7 @@ impl Overview {
             (Ok(_), None) => {}
         }
         let brokers = brokers(status, image.ok());
-        judge_brokers(&brokers, cluster.spec.replicas, &mut problems);
+        judge_brokers(&brokers, cluster.spec.replicas, &mut problems, &mut notes);
         let (partitions, unhealthy_partitions) = counted.map_or((None, Vec::new()), |(c, named)| (Some(c), named));
         let roll = status.conditions.iter().find(|known| known.type_ == condition::UP_TO_DATE);
         Self {
@@ -172,7 +176,8 @@ fn judge_conditions(
     for known in status.conditions.iter().filter(|known| known.status != "True" && !is_told_anyway(known)) {
         let Condition { type_, reason, message, .. } = known;
         let told = format!("{type_} is {}, {reason}: {message}", known.status);
-        let goes_its_way = [reason::ROLLING, reason::PODS_OUTDATED, reason::PAUSED].contains(&&**reason);
+        let planned = [reason::ROLLING, reason::PODS_OUTDATED, reason::PAUSED, reason::DRAINING];
+        let goes_its_way = planned.contains(&&**reason);
         if goes_its_way { notes.push(told) } else { problems.push(told) }
     }
     if !status.conditions.iter().any(|known| known.type_ == condition::READY) {
@@ -192,9 +197,16 @@ fn judge_partitions(counts: &Counts, problems: &mut Vec<String>, notes: &mut Vec
     }
 }
 
-fn judge_brokers(brokers: &[BrokerLine], wanted: i32, problems: &mut Vec<String>) {
-    for broker in brokers.iter().filter(|broker| broker.state != "Ready") {
-        problems.push(format!("broker {} is {}", broker.id, broker.state));
+fn judge_brokers(brokers: &[BrokerLine], wanted: i32, problems: &mut Vec<String>, notes: &mut Vec<String>) {
+    for BrokerLine { id, state, fenced_by_hand, drained, replicas, .. } in brokers {
+        if *fenced_by_hand {
+            problems.push(format!("broker {id} is {state}, by hand: kubectl weir unfence {id} lets it in again"));
+        } else if state != "Ready" {
+            problems.push(format!("broker {id} is {state}"));
+        }
+        if *drained {
+            notes.push(format!("broker {id} is drained by hand, {replicas} replicas are left"));
+        }
     }
     let there: BTreeSet<_> = brokers.iter().map(|broker| broker.id).collect();
     let missing: Vec<_> = (0..wanted).filter(|id| !there.contains(id)).collect();
@@ -236,6 +248,8 @@ fn brokers(status: &ClusterStatus, image: Option<&ClusterImage>) -> Vec<BrokerLi
             pod: Some(broker.pod_name.clone()),
             node: broker.node.clone(),
             rack: broker.rack.clone(),
+            fenced_by_hand: broker.fenced_by_hand,
+            drained: broker.drained,
             ..BrokerLine::default()
         };
         lines.insert(broker.id, line);
@@ -252,6 +266,8 @@ fn brokers(status: &ClusterStatus, image: Option<&ClusterImage>) -> Vec<BrokerLi
         .to_owned();
         line.rack.clone_from(&registered.rack);
         line.epoch = Some(registered.epoch.0);
+        let hold = image.hold(*id);
+        (line.fenced_by_hand, line.drained) = (hold.fenced, hold.drained);
     }
     for partition in image.topics.iter().flat_map(|topic| &topic.partitions) {
         let mut at = |id: &model::BrokerId, change: fn(&mut BrokerLine)| {

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod brokers;
+pub mod drain;
 pub mod observe;
 pub mod plan;
 pub mod request;
@@ -80,7 +81,7 @@ pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<Cluster
     let loops = Controller::new(clusters, watcher::Config::default()).reconcile_on(changed);
     let store = loops.store();
     let context = Arc::new(context);
-    let sweeping = sweep(scope, store, context.controllers.clone());
+    let sweeping = sweep(scope, store, Arc::clone(&context));
     let reconciling = loops.run(reconcile, failed, context).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -93,14 +94,16 @@ pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<Cluster
     Ok(())
 }
 
-async fn sweep(scope: Scope, store: Store<Cluster>, controllers: Controllers) -> std::convert::Infallible {
+async fn sweep(scope: Scope, store: Store<Cluster>, context: Arc<Context>) -> std::convert::Infallible {
     let mut sweeps = tokio::time::interval(SWEEP);
     // Before the first list everything would seem gone. That the writer went away is for the loop to find out.
     let _ = store.wait_until_ready().await;
     loop {
         sweeps.tick().await;
         let is_here = |key: &ClusterKey| store.get(&ObjectRef::new(&key.name).within(&key.namespace)).is_some();
-        controllers.keep_only(|key| !scope.covers(key) || is_here(key)).await;
+        let is_known = |key: &ClusterKey| !scope.covers(key) || is_here(key);
+        context.controllers.keep_only(is_known).await;
+        context.metrics.clusters.keep_only(is_known);
     }
 }
 
@@ -174,10 +177,13 @@ async fn report(
     before: Option<&ClusterStatus>,
     status: &ClusterStatus,
 ) -> anyhow::Result<()> {
+    let namespace = cluster.namespace().unwrap_or_default();
+    let key = ClusterKey { namespace: namespace.clone(), name: cluster.name_any() };
+    context.metrics.clusters.observe(key, cluster.spec.replicas, status);
     if before == Some(status) {
         return Ok(());
     }
-    let clusters: Api<Cluster> = Api::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default());
+    let clusters: Api<Cluster> = Api::namespaced(context.client.clone(), &namespace);
     let body = json!({ "apiVersion": "weir.dev/v1alpha1", "kind": "Cluster", "status": status });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     context.metrics.wrote("status");

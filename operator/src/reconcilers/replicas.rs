@@ -13,7 +13,7 @@ pub(super) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(super) fn new(image: &'a ClusterImage, may_take: impl Fn(BrokerId) -> bool) -> Self {
-        let usable = image.usable_brokers().map(|broker| broker.id).filter(|id| may_take(*id));
+        let usable = image.brokers_with_room().map(|broker| broker.id).filter(|id| may_take(*id));
         let mut load: BTreeMap<BrokerId, usize> = usable.map(|id| (id, 0)).collect();
         for id in image.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|partition| &partition.replicas) {
             if let Some(replicas) = load.get_mut(id) {

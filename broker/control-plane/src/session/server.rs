@@ -360,7 +360,8 @@ async fn decide(controller: ControllerHandle, broker: BrokerSession, ask: Ask) -
 /// What only a broker itself may say.
 fn speaks_for_itself(request: &Request, broker: BrokerSession) -> bool {
     match request {
-        Request::RegisterBroker(_) => false,
+        // By hand: no API of Kafka's asks for it.
+        Request::RegisterBroker(_) | Request::HoldBroker(_) | Request::MoveLeaders(_) => false,
         Request::BeginShutdown(session) => *session == broker,
         Request::AlterPartitions(alter) => alter.broker == broker.id,
         _ => true,

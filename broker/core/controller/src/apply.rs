@@ -1,6 +1,7 @@
 //! The only place that changes an image.
 
 use crate::{
+    holds::Hold,
     image::{BrokerRegistration, ClusterImage, ConfigMap, Tombstone, TopicImage},
     record::{ConfigChange, MetadataChange, MetadataRecord},
     succession::Absence,
@@ -63,8 +64,15 @@ impl ClusterImage {
                 self.update_broker(*id, *epoch, |broker| broker.in_controlled_shutdown = true)?;
                 self.succeed(*id, Absence::Stopping);
             }
+            MetadataRecord::BrokerHeld { id, hold } if *hold == Hold::NONE => {
+                self.holds.remove(id);
+            }
+            MetadataRecord::BrokerHeld { id, hold } => {
+                self.holds.insert(*id, *hold);
+            }
             MetadataRecord::BrokerUnregistered { id } => {
                 Arc::make_mut(&mut self.brokers).remove(id).ok_or(ReplayError::UnknownBroker(id.0))?;
+                self.holds.remove(id);
             }
             MetadataRecord::TopicCreated { id, name, partitions } => {
                 if self.topic(name).is_some() || self.topic_by_id(*id).is_some() || self.tombstones.contains_key(id) {

@@ -8,8 +8,10 @@ mod delete_topics;
 mod election;
 mod features;
 mod hand_back;
+mod holds;
 mod internal_replication;
 mod liveness;
+mod move_leaders;
 mod producer_ids;
 mod reassignment;
 mod restore_topics;
@@ -53,6 +55,8 @@ impl Draft {
             Request::RegisterBroker(request) => liveness::register(self, context, request),
             Request::BeginShutdown(session) => liveness::begin_shutdown(self, *session),
             Request::UnregisterBroker(id) => liveness::unregister(self, *id),
+            Request::HoldBroker(request) => holds::decide(self, request),
+            Request::MoveLeaders(request) => move_leaders::decide(self, request),
             Request::AlterPartitions(request) => alter_partitions::decide(self, request),
             Request::CreateTopics(request) => create_topics::decide(self, settings, request),
             Request::DeleteTopics(request) => delete_topics::decide(self, settings, request),

@@ -1,5 +1,6 @@
 //! Why the controller refuses. One enum per concern, in the domain's words; the shell maps them to Kafka's codes.
 
+use crate::features::BROKER_HOLDS;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -136,6 +137,23 @@ impl IsrError {
             | Self::NewLeaderElected => AfterIsrError::AwaitMetadata,
         }
     }
+}
+
+/// Keeping a broker from something, or moving what it leads.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum HoldError {
+    #[error("no broker {0} is registered")]
+    UnknownBroker(i32),
+    #[error(
+        "the metadata of this cluster was made before brokers could be fenced or drained by hand: {BROKER_HOLDS} is 0"
+    )]
+    FeatureOff,
+    #[error("{count} partitions would have no leader, {partition} first")]
+    WouldTakeOffline { partition: String, count: usize },
+    #[error("{count} partitions would have fewer replicas in sync than acks=all needs, {partition} first")]
+    WouldFallBelowMinimum { partition: String, count: usize },
+    #[error("topic {topic} has {replicas} replicas, {brokers} brokers would be left for them")]
+    TooFewBrokers { topic: String, replicas: usize, brokers: usize },
 }
 
 /// Forgetting a broker.

@@ -9,6 +9,9 @@ pub const METADATA_VERSION: &str = "metadata.version";
 /// KIP-966. 0: who leaves an ISR is forgotten. 1: see [`crate::succession`].
 pub const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
 
+/// 1: people may keep brokers from something, see [`crate::holds`].
+pub const BROKER_HOLDS: &str = "weir.broker.holds.version";
+
 /// Finalized levels by name.
 pub type FeatureLevels = BTreeMap<String, i16>;
 
@@ -22,6 +25,7 @@ pub struct FeatureDefinition {
 const DEFINITIONS: &[FeatureDefinition] = &[
     FeatureDefinition { name: ELIGIBLE_LEADER_REPLICAS, lowest: 0, highest: 1 },
     FeatureDefinition { name: METADATA_VERSION, lowest: 30, highest: 30 },
+    FeatureDefinition { name: BROKER_HOLDS, lowest: 0, highest: 1 },
 ];
 
 /// In the order of their names.

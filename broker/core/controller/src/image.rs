@@ -3,7 +3,7 @@
 //! Parts that a change does not touch stay shared between the old picture and the new one, so publishing costs what
 //! changed, and a reader may compare topics by pointer.
 
-use crate::features::FeatureLevels;
+use crate::{features::FeatureLevels, holds::Hold};
 use model::{
     BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, LogLife, MetadataVersion,
     PartitionEpoch, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
@@ -30,6 +30,9 @@ pub struct ClusterImage {
     #[serde(default = "one")]
     pub default_min_insync_replicas: u32,
     pub brokers: Arc<BTreeMap<BrokerId, BrokerRegistration>>,
+    /// What people keep brokers from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<BrokerId, Hold>,
     pub broker_configs: Arc<BrokerConfigs>,
     pub topics: Arc<TopicsImage>,
     /// Deleted, and kept for a while in case that was a mistake.
@@ -160,6 +163,7 @@ impl ClusterImage {
             features: FeatureLevels::new(),
             default_min_insync_replicas: one(),
             brokers: Arc::default(),
+            holds: BTreeMap::new(),
             broker_configs: Arc::default(),
             topics: Arc::default(),
             tombstones: Arc::default(),

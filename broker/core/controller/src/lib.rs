@@ -14,6 +14,7 @@ mod decide;
 pub mod driver;
 pub mod errors;
 pub mod features;
+pub mod holds;
 pub mod image;
 pub mod placement;
 pub mod rebuild;
@@ -29,8 +30,10 @@ mod undo_windows;
 
 pub use driver::{Controller, Effect, Event, RequestId};
 pub use errors::{
-    ConfigError, ControllerError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError, UnregisterError,
+    ConfigError, ControllerError, ElectionError, FeatureError, HoldError, IsrError, ReassignmentError, TopicError,
+    UnregisterError,
 };
+pub use holds::Hold;
 pub use image::{
     BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, Tombstone, TopicImage, TopicsImage,
 };

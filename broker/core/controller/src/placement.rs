@@ -1,15 +1,23 @@
 //! Which brokers hold the replicas of new partitions.
 
-use crate::image::{BrokerRegistration, ClusterImage, PartitionImage};
+use crate::{
+    holds::Hold,
+    image::{BrokerRegistration, ClusterImage, PartitionImage},
+};
 use model::{BrokerId, LeaderEpoch, PartitionEpoch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Replicas of `count` new partitions: leaders spread evenly, starting with the broker that leads least, the other
-/// replicas on racks the partition does not have yet while there are any. Brokers that are down take replicas only where the
-/// others are too few, and come last. Callers have checked that `replicas` is at least 1 and at most the number of brokers,
+/// replicas on racks the partition does not have yet while there are any. Brokers that are to be drained, or are down, take
+/// replicas only where the others are too few, and come last. Callers have checked that `replicas` is at least 1 and at most the number of brokers,
 /// one of which is usable.
 pub fn place(image: &ClusterImage, count: usize, replicas: usize) -> Vec<Vec<BrokerId>> {
-    let ring = rack_alternating(image.usable_brokers());
+    let is_held = |broker: &&BrokerRegistration| image.hold(broker.id) != Hold::NONE;
+    let mut ring = rack_alternating(image.brokers_with_room());
+    let mut held = rack_alternating(image.usable_brokers().filter(is_held));
+    if ring.is_empty() {
+        std::mem::swap(&mut ring, &mut held);
+    }
     if ring.is_empty() {
         return Vec::new();
     }
@@ -17,9 +25,11 @@ pub fn place(image: &ClusterImage, count: usize, replicas: usize) -> Vec<Vec<Bro
     let first = least_leading(image, &ring);
     let of_partition = |partition| {
         let mut chosen = replicas_from(&ring, first + partition, replicas);
-        let missing = replicas - chosen.len();
-        if missing > 0 && !absent.is_empty() {
-            chosen.extend(replicas_from(&absent, partition, missing));
+        for others in [&held, &absent] {
+            let missing = replicas - chosen.len();
+            if missing > 0 && !others.is_empty() {
+                chosen.extend(replicas_from(others, partition, missing));
+            }
         }
         chosen
     };

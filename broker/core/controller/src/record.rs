@@ -1,6 +1,9 @@
 //! The facts metadata is made of. An image is the sum of its records; stores keep nothing else.
 
-use crate::image::{BrokerRegistration, PartitionImage};
+use crate::{
+    holds::Hold,
+    image::{BrokerRegistration, PartitionImage},
+};
 use model::{BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, PartitionIndex, ProducerId, TopicId, TopicName};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +45,11 @@ pub enum MetadataRecord {
     BrokerShutdownBegan {
         id: BrokerId,
         epoch: BrokerEpoch,
+    },
+    /// What a person keeps the broker from is this from here on. Whoever has to be fenced for it is by a record of its own.
+    BrokerHeld {
+        id: BrokerId,
+        hold: Hold,
     },
     /// The broker is gone for good and holds no replica.
     BrokerUnregistered {

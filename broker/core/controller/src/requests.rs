@@ -2,9 +2,10 @@
 
 use crate::{
     errors::{
-        ConfigError, ControllerError, ElectionError, FeatureError, IsrError, ReassignmentError, TopicError,
+        ConfigError, ControllerError, ElectionError, FeatureError, HoldError, IsrError, ReassignmentError, TopicError,
         UnregisterError,
     },
+    holds::Hold,
     image::{ConfigMap, Endpoint, PartitionImage},
     sessions::BrokerCondition,
 };
@@ -23,6 +24,9 @@ pub enum Request {
     /// A broker asks for leave to stop.
     BeginShutdown(BrokerSession),
     UnregisterBroker(BrokerId),
+    HoldBroker(HoldBroker),
+    /// Others lead what a broker leads, where others are in sync.
+    MoveLeaders(MoveLeaders),
     AlterPartitions(AlterPartitions),
     CreateTopics(CreateTopics),
     DeleteTopics(DeleteTopics),
@@ -44,6 +48,8 @@ pub enum Reply {
     BrokerRegistered(BrokerEpoch),
     ShutdownBegun,
     BrokerUnregistered(Result<(), UnregisterError>),
+    BrokerHeld(Result<HeldBroker, HoldError>),
+    LeadersMoved(Result<MovedLeaders, HoldError>),
     PartitionsAltered(Result<Vec<AlteredPartition>, IsrError>),
     TopicsCreated(Vec<(TopicName, Result<CreatedTopic, TopicError>)>),
     TopicsDeleted(Vec<DeletedTopic>),
@@ -89,6 +95,54 @@ pub struct RegisterBroker {
 pub struct BrokerSession {
     pub id: BrokerId,
     pub epoch: BrokerEpoch,
+}
+
+/// What a person keeps a broker from is to change; see [`crate::holds`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HoldBroker {
+    pub id: BrokerId,
+    pub change: HoldChange,
+    /// Also where partitions lose their leader or fall below their minimum by it.
+    pub force: bool,
+    /// Checks everything and changes nothing.
+    pub validate_only: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HoldChange {
+    Fence,
+    Unfence,
+    Drain,
+    Undrain,
+}
+
+/// What holds now, and what it came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBroker {
+    pub hold: Hold,
+    /// It was another before.
+    pub changed: bool,
+    /// Partitions that have another leader by it.
+    pub leaders_moved: usize,
+    /// Replicas that the broker has.
+    pub replicas: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MoveLeaders {
+    pub from: BrokerId,
+    /// Checks everything and changes nothing.
+    pub validate_only: bool,
+}
+
+/// Partitions that the broker led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedLeaders {
+    pub moved: usize,
+    /// Nobody else is in sync.
+    pub staying: usize,
+    /// More than one commit takes: ask again.
+    pub left: usize,
 }
 
 /// Proposals of one leader, decided one by one.

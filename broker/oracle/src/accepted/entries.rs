@@ -61,6 +61,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
         why: "nothing here depends on the level, so there is no other one to choose",
     },
     Entry {
+        script: "api_versions",
+        label: "ApiVersions v",
+        fields: &["weir.broker.holds.version"],
+        ours: "",
+        peer: ABSENT,
+        why: "brokers fenced or drained by hand are in the metadata, and their feature is told as Kafka tells its own",
+    },
+    Entry {
         script: "features_and_registrations",
         label: "UpdateFeatures",
         fields: &["results.error_message"],

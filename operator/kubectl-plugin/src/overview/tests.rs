@@ -79,11 +79,23 @@ fn operator_that_is_gone_is_a_problem_and_one_nobody_may_look_for_is_not() {
 #[test]
 fn restarts_on_their_way_and_a_pause_are_noted_only() {
     let image = image(3, &[], &[WELL]);
-    for (type_, reason) in [("UpToDate", "Rolling"), ("UpToDate", "PodsOutdated"), ("Reconciled", "Paused")] {
+    for (type_, reason) in
+        [("UpToDate", "Rolling"), ("UpToDate", "PodsOutdated"), ("Reconciled", "Paused"), ("Reconciled", "Draining")]
+    {
         let overview = Overview::new(&with_condition(type_, "False", reason), Ok(&image), OperatorSeen::Ready);
         assert!(overview.healthy, "{reason}: {:?}", overview.problems);
         assert_eq!(overview.notes, [format!("{type_} is False, {reason}: because")]);
     }
+}
+
+#[test]
+fn what_was_done_by_hand_is_told_with_how_it_ends() {
+    let mut image = image(4, &[3], &[WELL]);
+    image.holds.insert(model::BrokerId(3), controller::Hold { fenced: true, drained: false });
+    image.holds.insert(model::BrokerId(1), controller::Hold { fenced: false, drained: true });
+    let overview = Overview::new(&healthy_cluster(), Ok(&image), OperatorSeen::Ready);
+    assert_eq!(overview.problems, ["broker 3 is Fenced, by hand: kubectl weir unfence 3 lets it in again"]);
+    assert_eq!(overview.notes, ["broker 1 is drained by hand, 2 replicas are left"]);
 }
 
 #[test]

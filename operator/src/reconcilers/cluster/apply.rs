@@ -64,7 +64,7 @@ impl Applier<'_> {
         if let Some((partition, error)) = refused {
             bail!("move replicas of {}-{}: {error}", partition.topic, partition.partition);
         }
-        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move off brokers that are to go");
+        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move off brokers that are to go or to be drained");
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     brokers::{self, BrokerPod},
+    drain::{self, Drain},
     roll::{self, Roll},
     scale::{self, Scale},
 };
@@ -57,6 +58,7 @@ pub struct Plan {
     pub actions: Vec<Action>,
     pub roll: Roll,
     pub scale: Scale,
+    pub drain: Drain,
     pub pods: Vec<BrokerPod>,
 }
 
@@ -90,9 +92,13 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     if !scale.moves.is_empty() {
         actions.push(Action::Move(scale.moves.clone()));
     }
+    let drain = drain::decide(cluster.spec.replicas, scale.moves.len(), image);
+    if !drain.moves.is_empty() {
+        actions.push(Action::Move(drain.moves.clone()));
+    }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
-    Plan { actions, roll, scale, pods }
+    Plan { actions, roll, scale, drain, pods }
 }
 
 /// With the pods that there are to be until those that are to go may.

@@ -65,8 +65,15 @@ pub fn decide(
     if let Some(pod) = pods.iter().find(|pod| is_outdated(pod) && serves_nothing(pod)) {
         return Roll::Restart { pod: pod.clone(), outdated };
     }
+    // Its broker may seem alive to the controller for a moment after the pod went.
+    if let Some(missing) = (0..replicas).map(BrokerId).find(|id| pods.iter().all(|pod| pod.broker != *id)) {
+        return waiting(format!("broker {missing} to have a pod"));
+    }
     if let Some(pod) = pods.iter().find(|pod| !pod.is_ready) {
         return waiting(format!("broker {} to be ready", pod.broker));
+    }
+    if let Some(held) = (0..replicas).map(BrokerId).find(|id| image.hold(*id).fenced) {
+        return waiting(format!("broker {held}, which is fenced by hand (kubectl weir unfence {held})"));
     }
     if let Some(missing) = (0..replicas).map(BrokerId).find(|id| !image.is_usable(*id)) {
         return waiting(format!("broker {missing} to be let in by the controller"));

@@ -8,7 +8,7 @@ use controller::{ClusterImage, PartitionImage};
 use model::{BrokerId, TopicPartition};
 
 /// Partitions on the move at once. Each copies a log; all at once would be felt by clients.
-const MOVES_AT_ONCE: usize = 20;
+pub(super) const MOVES_AT_ONCE: usize = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scale {

@@ -129,9 +129,10 @@ impl Report<'_> {
         if self.cluster.spec.paused {
             return no(reason::PAUSED, "spec.paused: objects are left as they are");
         }
-        match &self.plan.scale.held {
-            Some(held) => no(reason::SCALE_DOWN_HELD, held),
-            None => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
+        match (&self.plan.scale.held, &self.plan.drain.held) {
+            (Some(held), _) => no(reason::SCALE_DOWN_HELD, held),
+            (None, Some(held)) => no(reason::DRAINING, held),
+            (None, None) => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
         }
     }
 }
@@ -177,7 +178,16 @@ fn broker(pod: &BrokerPod, image: Option<&ClusterImage>) -> BrokerStatus {
     };
     let BrokerId(id) = pod.broker;
     let rack = registered.and_then(|broker| broker.rack.clone());
-    BrokerStatus { id, pod_name: pod.name.clone(), node: pod.node.clone(), rack, state }
+    let hold = image.map(|image| image.hold(pod.broker)).unwrap_or_default();
+    BrokerStatus {
+        id,
+        pod_name: pod.name.clone(),
+        node: pod.node.clone(),
+        rack,
+        state,
+        fenced_by_hand: hold.fenced,
+        drained: hold.drained,
+    }
 }
 
 fn listeners(cluster: &ValidCluster) -> Vec<ListenerStatus> {

@@ -73,6 +73,11 @@ fn check(draft: &Draft, update: &FeatureUpdate) -> Result<(), FeatureError> {
     if update.level < current && !update.allow_downgrade {
         return Err(FeatureError::DowngradeNotAllowed { name: update.name.clone(), current });
     }
+    // What a program does not know it does not keep.
+    if update.name == features::BROKER_HOLDS && update.level == 0 && !draft.image().holds.is_empty() {
+        let held = "brokers are fenced or drained by hand: let them again first";
+        return Err(FeatureError::InvalidUpdate(held.to_owned()));
+    }
     if update.level > current && update.allow_downgrade {
         return Err(FeatureError::InvalidUpdate(format!(
             "{} is at level {current}, and a downgrade does not raise it",

@@ -39,7 +39,7 @@ fn due(image: &ClusterImage, topic: &TopicImage, factor: i16) -> Option<i16> {
     if topic.raised_to >= factor || !has_less(factor) {
         return None;
     }
-    let usable = i16::try_from(image.usable_brokers().count()).unwrap_or(i16::MAX);
+    let usable = i16::try_from(image.brokers_with_room().count()).unwrap_or(i16::MAX);
     let factor = factor.min(usable);
     let is_moving = topic.partitions.iter().any(PartitionImage::is_being_reassigned);
     (factor > topic.raised_to && has_less(factor) && !is_moving).then_some(factor)
@@ -51,7 +51,7 @@ fn targets(
     topic: &TopicImage,
     factor: usize,
 ) -> impl Iterator<Item = (PartitionIndex, Vec<BrokerId>)> {
-    let mut held: BTreeMap<BrokerId, usize> = image.usable_brokers().map(|broker| (broker.id, 0)).collect();
+    let mut held: BTreeMap<BrokerId, usize> = image.brokers_with_room().map(|broker| (broker.id, 0)).collect();
     for id in topic.partitions.iter().flat_map(|partition| &partition.replicas) {
         held.entry(*id).and_modify(|count| *count += 1);
     }

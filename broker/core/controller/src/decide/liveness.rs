@@ -91,6 +91,7 @@ pub(super) fn unfence(draft: &mut Draft, context: &Context<'_>) {
         let registered_at = u64::try_from(broker.epoch.0).unwrap_or(u64::MAX);
         broker.fenced
             && !broker.in_controlled_shutdown
+            && !draft.image().hold(broker.id).fenced
             && context.sessions.is_live(broker.id, broker.epoch, context.now)
             && context.sessions.applied(broker.id, broker.epoch).is_some_and(|applied| applied.0 >= registered_at)
     };

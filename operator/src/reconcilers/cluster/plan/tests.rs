@@ -109,6 +109,20 @@ fn what_somebody_changed_or_deleted_is_put_back() {
 }
 
 #[test]
+fn drained_broker_loses_its_replicas_and_then_nothing_is_planned() {
+    let cluster = valid("{replicas: 4, storage: {size: 1Gi}}");
+    let drained = |mut image: ClusterImage| {
+        image.holds.insert(BrokerId(1), controller::Hold { fenced: false, drained: true });
+        image
+    };
+    let loaded = drained(image(4, &[], &[&[(ALL, ALL)]]));
+    let observed = converged(&cluster, &loaded);
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&loaded))), ["move 1"]);
+    let empty = drained(image(4, &[], &[&[(&[0, 3, 2], &[0, 3, 2])]]));
+    assert!(plan(&cluster, &observed, Some(&empty)).actions.is_empty());
+}
+
+#[test]
 fn services_of_a_listener_that_went_go() {
     let image = image(3, &[], &[]);
     let spec = |listeners: &str| valid(&format!("{{storage: {{size: 1Gi}}, listeners: [{listeners}]}}"));

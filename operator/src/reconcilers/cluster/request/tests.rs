@@ -14,7 +14,8 @@ fn asking(annotation: &str) -> Cluster {
 }
 
 fn undelete(id: &str, topic: TopicId) -> String {
-    serde_json::to_string(&Request { id: id.to_owned(), undelete: topic.0.to_string() }).unwrap()
+    let ask = Ask::Undelete(topic.0.to_string());
+    serde_json::to_string(&Request { id: id.to_owned(), ask, dry_run: false }).unwrap()
 }
 
 const TOPIC: TopicId = TopicId(Uuid::from_u128(7));
@@ -32,7 +33,7 @@ fn request_is_pending_until_it_is_answered() {
 #[test]
 fn request_that_cannot_be_read_is_refused_once() {
     let long = undelete(&"x".repeat(65), TOPIC);
-    let table = ["", "{}", "[1]", "{\"id\": \"a\", \"undelete\": \"orders\"}", "{\"id\": \"a\", \"drain\": 1}", &long];
+    let table = ["", "{}", "[1]", "{\"id\": \"a\", \"undelete\": \"orders\"}", "{\"id\": \"a\", \"reboot\": 1}", &long];
     for text in table {
         let cluster = asking(text);
         let Some(Pending::Answer(answer)) = pending(&cluster, None) else { panic!("{text} is no request") };
@@ -68,6 +69,41 @@ impl Publisher for Nobody {
     async fn publish(&mut self, _: Published) {}
 }
 
+/// Whoever decides on an image, until the sender is dropped.
+async fn deciding(
+    committed: &Committed,
+) -> (ControllerHandle, oneshot::Sender<()>, tokio::task::JoinHandle<Committed>) {
+    let settings = Settings { deletion_undo_window: controller::DELETION_UNDO_WINDOW, ..Settings::default() };
+    let (host, handle) = Host::start(committed.clone(), Nobody, settings).await.unwrap();
+    let (stop, stopped) = oneshot::channel();
+    (handle, stop, tokio::spawn(host.run(stopped)))
+}
+
+#[tokio::test]
+async fn broker_is_fenced_once_and_a_lost_answer_is_given_again() {
+    let mut before = image(3, &[], &[&[(&[0, 1, 2], &[0, 1, 2])], &[(&[2], &[2])]]);
+    before.features.insert(controller::features::BROKER_HOLDS.to_owned(), 1);
+    let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
+    let (handle, stop, running) = deciding(&committed).await;
+    let ask = async |text: &str| answer(&asking(text), None, Some(&handle), None).await.unwrap();
+
+    let would = ask(r#"{"id":"a","fence":0,"dryRun":true}"#).await;
+    assert_eq!(would.outcome, RequestOutcome::Done);
+    assert!(would.message.contains("would be fenced") && committed.image().holds.is_empty(), "{}", would.message);
+    let done = ask(r#"{"id":"b","fence":0}"#).await;
+    assert!(done.outcome == RequestOutcome::Done && committed.image().brokers[&model::BrokerId(0)].fenced);
+    let again = ask(r#"{"id":"b","fence":0}"#).await;
+    assert_eq!((again.outcome, &*again.message), (RequestOutcome::Done, "broker 0 is fenced by hand already"));
+    let refused = ask(r#"{"id":"c","fence":2}"#).await;
+    assert_eq!(refused.outcome, RequestOutcome::Refused);
+    assert!(refused.message.contains("topic-1-0 first"), "{}", refused.message);
+    assert_eq!(ask(r#"{"id":"d","unfence":0}"#).await.outcome, RequestOutcome::Done);
+    assert!(committed.image().holds.is_empty());
+
+    drop((stop, handle));
+    running.await.unwrap();
+}
+
 #[tokio::test]
 async fn deleted_topic_is_there_again_and_nothing_is_done_twice() {
     let mut before = image(1, &[], &[&[(&[0], &[0])]]);
@@ -76,10 +112,7 @@ async fn deleted_topic_is_there_again_and_nothing_is_done_twice() {
     let tombstone = Tombstone { topic: Arc::clone(&topic), deleted_at: MetadataVersion(0) };
     before.tombstones = Arc::new([(topic.id, tombstone)].into());
     let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
-    let settings = Settings { deletion_undo_window: controller::DELETION_UNDO_WINDOW, ..Settings::default() };
-    let (host, handle) = Host::start(committed.clone(), Nobody, settings).await.unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let running = tokio::spawn(host.run(stopped));
+    let (handle, stop, running) = deciding(&committed).await;
 
     let asked = asking(&undelete("a", topic.id));
     let image = committed.image();

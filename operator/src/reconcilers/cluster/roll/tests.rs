@@ -47,6 +47,25 @@ fn next_broker_waits_until_the_one_before_is_back_in_every_isr() {
 }
 
 #[test]
+fn pod_that_somebody_removed_at_once_is_waited_for_though_its_broker_seems_alive() {
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let pods = [pod(1, "old", true), pod(2, "old", true)];
+    assert_eq!(reason(decide_on(&pods, &image)), "broker 0 to have a pod");
+    let broken = [pod(1, "broken", false), pod(2, "old", true)];
+    let fenced = super::super::testing::image(3, &[1], &[&[(ALL, &[0, 2])]]);
+    assert_eq!(restarted(&decide_on(&broken, &fenced)), Some(1), "what serves nothing does not wait");
+}
+
+#[test]
+fn broker_fenced_by_hand_holds_up_a_roll_and_is_named() {
+    let mut image = image(3, &[1], &[&[(ALL, &[0, 2])]]);
+    image.holds.insert(BrokerId(1), controller::Hold { fenced: true, drained: false });
+    let pods = [pod(0, "old", true), pod(1, "new", true), pod(2, "old", true)];
+    let told = reason(decide_on(&pods, &image));
+    assert!(told.contains("kubectl weir unfence 1"), "{told}");
+}
+
+#[test]
 fn roll_stops_at_the_first_broker_that_does_not_come_back() {
     let pods = [pod(0, "new", false), pod(1, "old", true), pod(2, "old", true)];
     let image = image(3, &[0], &[&[(ALL, &[1, 2])]]);

@@ -1,6 +1,7 @@
 //! Three brokers over time: registered, heard, lost, about to stop; their leaders and ISRs.
 
 mod eligible;
+mod holds;
 mod reassignment;
 
 use super::*;

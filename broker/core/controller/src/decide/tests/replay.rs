@@ -49,9 +49,17 @@ enum Action {
     Feature {
         level: i16,
     },
+    Hold {
+        id: i32,
+        change: HoldChange,
+    },
+    MoveLeaders {
+        from: i32,
+    },
 }
 
 const UNDO_WINDOW: Duration = Duration::from_secs(600);
+const CHANGES: [HoldChange; 4] = [HoldChange::Fence, HoldChange::Unfence, HoldChange::Drain, HoldChange::Undrain];
 const NAMES: [&str; 6] = ["a", "b", "c.d", "c_d", "e", "__consumer_offsets"];
 
 fn action() -> impl Strategy<Value = Action> {
@@ -77,6 +85,8 @@ fn action() -> impl Strategy<Value = Action> {
         (1..4i32, any::<bool>()).prop_map(|(id, keeps_its_log)| Action::ComeBack { id, keeps_its_log }),
         (1..4i32).prop_map(|id| Action::Unfence { id }),
         (0..2i16).prop_map(|level| Action::Feature { level }),
+        (1..4i32, 0..4usize).prop_map(|(id, change)| Action::Hold { id, change: CHANGES[change] }),
+        (1..4i32).prop_map(|from| Action::MoveLeaders { from }),
     ]
 }
 
@@ -140,6 +150,12 @@ fn run(cluster: &mut Cluster, step: usize, action: &Action) {
                 cluster.force(MetadataRecord::BrokerUnfenced { id, epoch });
             }
             return;
+        }
+        Action::Hold { id, change } => {
+            Request::HoldBroker(HoldBroker { id: BrokerId(*id), change: *change, force: true, validate_only: false })
+        }
+        Action::MoveLeaders { from } => {
+            Request::MoveLeaders(MoveLeaders { from: BrokerId(*from), validate_only: false })
         }
         Action::Feature { level } => Request::UpdateFeatures(UpdateFeatures {
             updates: vec![FeatureUpdate {

@@ -1,0 +1,193 @@
+//! The objects of one cluster in Kubernetes, those who act on them, and what the operator's watches brought of it so far.
+
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use kube::Resource;
+use operator::reconcilers::cluster::plan::Observed;
+use serde_json::{Value, json};
+use simulator::random::Random;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Name of the only cluster.
+pub(super) const CLUSTER: &str = "events";
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SimPod {
+    pub(super) uid: String,
+    pub(super) revision: String,
+    /// Its image does not come up.
+    pub(super) is_broken: bool,
+    pub(super) is_ready: bool,
+    pub(super) is_going: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Set {
+    body: Value,
+    generation: i64,
+    /// What Kubernetes made of it last.
+    observed_generation: i64,
+    update_revision: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Kubernetes {
+    set: Option<Set>,
+    /// Every template that the set ever had; the place in the list is the revision.
+    templates: Vec<String>,
+    pub(super) pods: BTreeMap<i32, SimPod>,
+    others: Observed,
+    pods_made: u64,
+    /// What the watches brought.
+    seen: Observed,
+    seen_pods: BTreeMap<i32, SimPod>,
+}
+
+impl Kubernetes {
+    /// Brokers by the set as it is.
+    pub(super) fn replicas(&self) -> i32 {
+        self.set.as_ref().map_or(0, |set| replicas(&set.body))
+    }
+
+    pub(super) fn apply(&mut self, kind: &str, body: &Value) {
+        match kind {
+            "StatefulSet" => {
+                let before = self.set.as_ref();
+                let is_same = before.is_some_and(|set| set.body["spec"] == body["spec"]);
+                let generation = before.map_or(0, |set| set.generation) + i64::from(!is_same);
+                let (observed_generation, update_revision) =
+                    before.map_or((0, String::new()), |set| (set.observed_generation, set.update_revision.clone()));
+                self.set = Some(Set { body: body.clone(), generation, observed_generation, update_revision });
+            }
+            "Service" => take(&mut self.others.services, body),
+            "ConfigMap" => take(&mut self.others.config_maps, body),
+            "ServiceAccount" => take(&mut self.others.service_accounts, body),
+            "PodDisruptionBudget" => take(&mut self.others.budgets, body),
+            other => panic!("the operator applies a {other}"),
+        }
+    }
+
+    pub(super) fn delete(&mut self, kind: &str, name: &str) {
+        match kind {
+            "Service" => self.others.services.retain(|one| one.metadata.name.as_deref() != Some(name)),
+            "ConfigMap" => self.others.config_maps.retain(|one| one.metadata.name.as_deref() != Some(name)),
+            "PodDisruptionBudget" => self.others.budgets.retain(|one| one.metadata.name.as_deref() != Some(name)),
+            other => panic!("the operator deletes a {other}"),
+        }
+    }
+
+    /// The controller of StatefulSets looks at the set; the pod that is to go and is wanted no more, if there is one.
+    pub(super) fn sync_set(&mut self) -> Option<i32> {
+        let set = self.set.as_mut()?;
+        let template = set.body["spec"]["template"].to_string();
+        let place = self.templates.iter().position(|known| *known == template).unwrap_or_else(|| {
+            self.templates.push(template.clone());
+            self.templates.len() - 1
+        });
+        set.observed_generation = set.generation;
+        set.update_revision = format!("revision-{place}");
+        let wanted = replicas(&set.body);
+        if let Some(missing) = (0..wanted).find(|id| !self.pods.contains_key(id)) {
+            self.pods_made += 1;
+            let pod = SimPod {
+                uid: format!("uid-{}", self.pods_made),
+                revision: set.update_revision.clone(),
+                is_broken: template.contains("broken"),
+                is_ready: false,
+                is_going: false,
+            };
+            self.pods.insert(missing, pod);
+        }
+        self.pods.iter().rev().find(|(id, pod)| **id >= wanted && !pod.is_going).map(|(id, _)| *id)
+    }
+
+    /// One event of a watch comes: of any kind, in any order.
+    pub(super) fn deliver(&mut self, random: &mut Random) {
+        match random.below(4) {
+            0 => self.seen.stateful_sets = self.stateful_sets(),
+            1 => {
+                let pods = std::mem::take(&mut self.seen.pods);
+                let sets = std::mem::take(&mut self.seen.stateful_sets);
+                self.seen = Observed { pods, stateful_sets: sets, ..self.others.clone() };
+            }
+            _ => {
+                let ids: Vec<i32> = self.pods.keys().chain(self.seen_pods.keys()).copied().collect();
+                if ids.is_empty() {
+                    return;
+                }
+                let id = ids[usize::try_from(random.below(ids.len() as u64)).unwrap_or(0)];
+                match self.pods.get(&id) {
+                    Some(pod) => self.seen_pods.insert(id, pod.clone()),
+                    None => self.seen_pods.remove(&id),
+                };
+            }
+        }
+    }
+
+    /// The watches begin anew: everything is listed.
+    pub(super) fn list(&mut self) {
+        self.seen = Observed { stateful_sets: self.stateful_sets(), ..self.others.clone() };
+        self.seen_pods = self.pods.clone();
+    }
+
+    pub(super) fn seen(&self) -> Observed {
+        let pods = self.seen_pods.iter().map(|(id, pod)| Arc::new(object(*id, pod))).collect();
+        Observed { pods, ..self.seen.clone() }
+    }
+
+    pub(super) fn seen_pods(&self) -> &BTreeMap<i32, SimPod> {
+        &self.seen_pods
+    }
+
+    fn stateful_sets(&self) -> Vec<Arc<StatefulSet>> {
+        let object = |set: &Set| {
+            let mut body = set.body.clone();
+            body["metadata"]["generation"] = set.generation.into();
+            body["status"] = json!({
+                "replicas": self.pods.len(),
+                "observedGeneration": set.observed_generation,
+                "updateRevision": set.update_revision,
+            });
+            Arc::new(serde_json::from_value(body).expect("what is applied is a StatefulSet"))
+        };
+        self.set.iter().map(object).collect()
+    }
+
+    /// Every pod is there, ready and of the newest template.
+    pub(super) fn is_rolled_out(&self) -> bool {
+        let Some(set) = &self.set else { return false };
+        let wanted = replicas(&set.body);
+        let is_good = |id| {
+            self.pods.get(&id).is_some_and(|pod| pod.is_ready && !pod.is_going && pod.revision == set.update_revision)
+        };
+        set.observed_generation == set.generation
+            && self.pods.len() == usize::try_from(wanted).unwrap_or(0)
+            && (0..wanted).all(is_good)
+    }
+}
+
+fn replicas(set: &Value) -> i32 {
+    set["spec"]["replicas"].as_i64().and_then(|replicas| i32::try_from(replicas).ok()).unwrap_or(0)
+}
+
+fn take<K>(objects: &mut Vec<Arc<K>>, body: &Value)
+where
+    K: Resource<DynamicType = ()> + serde::de::DeserializeOwned,
+{
+    let object: K = serde_json::from_value(body.clone()).expect("what is applied is of its kind");
+    objects.retain(|there| there.meta().name != object.meta().name);
+    objects.push(Arc::new(object));
+}
+
+fn object(id: i32, pod: &SimPod) -> Pod {
+    let mut object = json!({
+        "metadata": {
+            "name": format!("{CLUSTER}-{id}"), "namespace": "shop", "uid": pod.uid,
+            "labels": { "controller-revision-hash": pod.revision },
+        },
+        "status": { "conditions": [{ "type": "Ready", "status": if pod.is_ready { "True" } else { "False" } }] },
+    });
+    if pod.is_going {
+        object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    }
+    serde_json::from_value(object).expect("a pod")
+}

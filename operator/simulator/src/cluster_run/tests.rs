@@ -1,0 +1,23 @@
+use super::*;
+
+const SEEDS: u64 = 120;
+
+#[test]
+fn promises_are_kept_whatever_fails() {
+    let mut total = (0, 0);
+    for seed in 0..SEEDS {
+        let Outcome { restarts, faults, broken, story, .. } = run(seed);
+        if let Some(broken) = broken {
+            panic!("{}\nseed {seed}: {broken}", story.join("\n"));
+        }
+        total = (total.0 + restarts, total.1 + faults);
+    }
+    assert!(total.0 > SEEDS && total.1 > SEEDS, "too little happens: {total:?}");
+}
+
+#[test]
+fn same_seed_is_the_same_run() {
+    for seed in [3, 77] {
+        assert_eq!(run(seed), run(seed));
+    }
+}
