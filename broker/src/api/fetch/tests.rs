@@ -1,8 +1,5 @@
-<<<<<<< HEAD
 mod followers;
-=======
 mod nearest;
->>>>>>> 292338368895a4aec2dc601894b5716761cb2baa
 mod sessions;
 
 use crate::api::fixture::{Fixture, batch, batch_with, fetch_partition, fetch_request, until, values, wire_name};
