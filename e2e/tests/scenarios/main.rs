@@ -102,9 +102,9 @@ async fn run(client: &Client, nodes: Option<&Nodes>, scenario: &Scenario) -> Out
     match ran {
         Ok(acknowledged) => Outcome::Passed(acknowledged),
         Err(error) => {
-            eprintln!("{error:?}");
+            eprintln!("{}: {error:#}", scenario.name);
             if let Err(error) = mend(client, nodes).await {
-                eprintln!("what is broken cannot be mended: {error:?}");
+                eprintln!("what is broken cannot be mended: {error:#}");
             }
             Outcome::Failed
         }
@@ -156,7 +156,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{error:?}");
+            eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
