@@ -1,25 +1,34 @@
-# One broker: docker run -p 9092:9092 weir-broker
+# One broker: docker run -p 9092:9092 weir-broker. The operator: docker build --target operator -t weir-operator .
+# Both come from one compilation, and neither has a shell.
 ARG BUILDER=rust:1-bookworm
-ARG RUNTIME=debian:bookworm-slim
+ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
 
 FROM ${BUILDER} AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p broker -p cli \
- && mkdir -p /out/usr/local/bin /out/etc/weir /out/var/lib/weir /out/opt/kafka/bin \
- && cp target/release/weir-broker target/release/weir /out/usr/local/bin/ \
- && cp docker/broker.properties /out/etc/weir/ \
- && cd /out/usr/local/bin \
+RUN cargo build --release --locked -p broker -p cli -p operator \
+ && mkdir -p /out/bin /out/kafka /out/empty \
+ && for program in weir-broker weir weir-operator; do strip -o /out/bin/$program target/release/$program; done \
+ && mv /out/bin/weir-operator /out/ \
  && for tool in topics console-producer console-consumer consumer-groups configs get-offsets broker-api-versions; do \
-      ln -s weir kafka-$tool && ln -s weir kafka-$tool.sh && ln -s /usr/local/bin/weir /out/opt/kafka/bin/kafka-$tool.sh; \
+      ln -s weir /out/bin/kafka-$tool && ln -s weir /out/bin/kafka-$tool.sh && ln -s /usr/local/bin/weir /out/kafka/kafka-$tool.sh; \
     done
 
-FROM ${RUNTIME}
-COPY --from=build /out/ /
-# A new volume takes the owner of the folder it covers: /var/lib/kafka/data and /tmp/kraft-combined-logs are the
-# folders that compose files for Apache Kafka's image name in KAFKA_LOG_DIRS.
-RUN mkdir -p /var/lib/kafka/data /tmp/kraft-combined-logs \
- && chown -R 65532:65532 /var/lib/weir /var/lib/kafka /tmp/kraft-combined-logs
+FROM ${RUNTIME} AS operator
+COPY --from=build /out/weir-operator /usr/local/bin/
+USER 65532:65532
+EXPOSE 8080 9090
+ENTRYPOINT ["/usr/local/bin/weir-operator"]
+
+FROM ${RUNTIME} AS broker
+COPY --from=build /out/bin/ /usr/local/bin/
+COPY --from=build /out/kafka/ /opt/kafka/bin/
+COPY docker/broker.properties /etc/weir/
+# A new volume takes the owner of the folder it covers: the last two are the folders that compose files for Apache Kafka's
+# image name in KAFKA_LOG_DIRS.
+COPY --from=build --chown=65532:65532 /out/empty/ /var/lib/weir/
+COPY --from=build --chown=65532:65532 /out/empty/ /var/lib/kafka/data/
+COPY --from=build --chown=65532:65532 /out/empty/ /tmp/kraft-combined-logs/
 USER 65532:65532
 VOLUME /var/lib/weir
 EXPOSE 9092 9644

@@ -55,7 +55,7 @@ test-operator: ## tests of the operator that need an API server: the one of the 
 	$(CARGO) test --package operator --features api-server-tests
 
 .PHONY: ci
-ci: format clippy layers deny check-generated test ## exactly what CI runs
+ci: format clippy layers deny check-generated test e2e-smoke ## exactly what CI runs
 
 .PHONY: format
 format: ## fail if a file is not formatted
@@ -63,7 +63,7 @@ format: ## fail if a file is not formatted
 
 .PHONY: clippy
 clippy: ## lints, warnings denied
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features e2e/kubernetes --locked -- -D warnings
 
 .PHONY: layers
 layers: ## arrows between crates only go down; cores are pure; files are small
@@ -113,7 +113,7 @@ kubectl-plugin: ## the plugin for kubectl, in release: target/release/kubectl-we
 	$(CARGO) build --release -p kubectl-plugin
 
 .PHONY: image-operator
-image-operator: ## the container image of the operator, $(OPERATOR_IMAGE)
+image-operator: ## the container image of the operator, $(OPERATOR_IMAGE); compiled together with the broker's
 	scripts/image $(OPERATOR_IMAGE) operator
 
 .PHONY: chart
@@ -121,8 +121,16 @@ chart: ## check the operator's chart: lint, and what it renders against charts/g
 	scripts/chart --check
 
 .PHONY: e2e
-e2e: ## scenarios on a real Kubernetes: kind, images, the chart, all tests; scripts/e2e says what may be set
-	scripts/e2e
+e2e: ## scenarios on a real Kubernetes: kind, images, the chart, all tests, or SCENARIOS="smoke roll"
+	scripts/e2e $(SCENARIOS)
+
+.PHONY: e2e-smoke
+e2e-smoke: ## one scenario, smoke, and the kind cluster deleted again; where no Docker engine can be had this says so and tests nothing
+	@scripts/e2e --or-skip smoke
+
+.PHONY: bench-failover
+bench-failover: ## distributions of how long clients wait in failures and rolls, on kind: RUNS=30, ROWS=broker-killed,roll for a part
+	@scripts/bench-failover
 
 .PHONY: test-image
 test-image: build ## build the container image and try it as people use it; needs a Docker engine

@@ -1,30 +1,53 @@
-//! What scenarios on a real Kubernetes share: a namespace of their own, objects to apply, states to wait for, Kafka clients
-//! in pods.
+//! What scenarios on a real Kubernetes share: a namespace of their own, objects to apply, states to wait for, clients under load
+//! and faults.
 //!
-//! It is: a client of the API server, of the current kubeconfig, in which the operator runs. It is not: anything that
-//! waits for a time to pass. A scenario waits for a state, with a limit that only a failure reaches.
+//! It is: a client of the API server, of the current kubeconfig, in which the operator runs; and of Docker, where its nodes are
+//! containers of this machine. It is not: anything that waits for a time to pass. A scenario waits for a state, with a limit
+//! that only a failure reaches.
+//!
+//! Start with [`Stage`]: a cluster of three, its producers and groups. They go on whatever a scenario does, and at the end what the
+//! cluster holds is what they were told.
 
+mod brokers;
 mod clients;
-mod operator;
+pub mod distribution;
+mod invariants;
+mod load;
+pub mod nodes;
+pub mod operator;
 mod scenario;
 mod waiting;
 
+pub use brokers::{BROKERS, Life, pod_name, restarts, until_several_are_down};
 pub use clients::{consume, produce};
-pub use operator::writes;
-pub use scenario::{CLUSTER, History, begin, until_whole};
-pub use waiting::{LIMIT, until};
+pub use load::{Acknowledged, Gaps, Load, clients};
+pub use nodes::Nodes;
+pub use operator::AtWork;
+pub use scenario::{
+    BOOTSTRAP, CLUSTER, GIVES_UP_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
+    leader_of_most, topic, until_topic, until_whole,
+};
+pub use waiting::{LIMIT, until, until_gone, until_so};
 
 use anyhow::Context as _;
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Namespace};
 use kube::{
-    Api, Client, Resource,
+    Api, Client, Resource, ResourceExt as _,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    runtime::wait::{await_condition, conditions::is_deleted},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt::Debug, future::Future};
+use std::{fmt::Debug, time::Duration};
+use tokio::time::timeout;
 
 /// Image with brokers and the command line `weir`, in the nodes.
 pub const BROKER_IMAGE: &str = "weir-broker:dev";
+
+/// The same by another name: a cluster that is told to run it rolls.
+pub const NEXT_BROKER_IMAGE: &str = "weir-broker:next";
+
+/// Nothing that Weir makes keeps a namespace for longer.
+const NAMESPACE_GONE: Duration = Duration::from_secs(60);
 
 /// A namespace of one scenario.
 #[derive(Clone)]
@@ -39,22 +62,22 @@ impl Debug for Place {
     }
 }
 
-/// Runs a scenario in a namespace of its own. One that failed stays, for people to look at.
-pub async fn in_own_namespace<F>(name: &str, scenario: impl FnOnce(Place) -> F) -> anyhow::Result<()>
+/// Runs a scenario in a namespace of its own, which is deleted with all that is in it. One that failed stays, for people to look at.
+pub async fn in_own_namespace<F, T>(client: &Client, name: &str, scenario: impl FnOnce(Place) -> F) -> anyhow::Result<T>
 where
-    F: Future<Output = anyhow::Result<()>>,
+    F: Future<Output = anyhow::Result<T>>,
 {
-    let client = Client::try_default().await.context("find the API server")?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let metadata = ObjectMeta { generate_name: Some(format!("e2e-{name}-")), ..ObjectMeta::default() };
     let namespace = Namespace { metadata, ..Namespace::default() };
     let created = namespaces.create(&PostParams::default(), &namespace).await.context("create a namespace")?;
-    let namespace = created.metadata.name.context("the namespace has no name")?;
-    scenario(Place { client, namespace: namespace.clone() })
-        .await
-        .with_context(|| format!("in namespace {namespace}"))?;
+    let (namespace, uid) = (created.name_any(), created.uid().unwrap_or_default());
+    let place = Place { client: client.clone(), namespace: namespace.clone() };
+    let outcome = scenario(place).await.with_context(|| format!("in namespace {namespace}"))?;
     namespaces.delete(&namespace, &DeleteParams::background()).await.context("delete the namespace")?;
-    Ok(())
+    let gone = await_condition(namespaces, &namespace, is_deleted(&uid));
+    timeout(NAMESPACE_GONE, gone).await.with_context(|| format!("namespace {namespace} is still there"))??;
+    Ok(outcome)
 }
 
 impl Place {

@@ -1,29 +1,99 @@
-//! What the operator says of itself.
+//! The operator: who is at work, what it says of itself, how many there are.
 
-use crate::Place;
+use crate::{Place, nodes::signal, until, until_gone, until_so};
 use anyhow::{Context as _, anyhow};
 use http::Request;
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::{Api, api::ListParams};
+use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease, core::v1::Pod};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde_json::json;
 
-/// Name of its lease; the only one of this name is the operator's.
-const LEASE: &str = "weir-operator";
+/// Name of its deployment and its lease; the only ones of this name are the operator's.
+pub const OPERATOR: &str = "weir-operator";
 const ADMIN_PORT: u16 = 8080;
 
-/// Writes to the API server that the operator at work made, besides metadata and the lease; and the revision of its lease,
-/// which it renews every second: a clock that runs only while the operator does.
-pub async fn writes(place: &Place) -> anyhow::Result<(u64, String)> {
-    let leases: Api<Lease> = Api::all(place.client.clone());
-    let named = ListParams::default().fields(&format!("metadata.name={LEASE}"));
-    let lease =
-        leases.list(&named).await.context("find the operator's lease")?.items.pop().context("no operator runs")?;
-    let namespace = lease.metadata.namespace.context("the lease has a namespace")?;
-    let holder = lease.spec.and_then(|spec| spec.holder_identity).context("nobody holds the lease")?;
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{holder}:{ADMIN_PORT}/proxy/metrics");
-    let request = Request::get(path).body(Vec::new()).context("make a request")?;
-    let metrics = place.client.request_text(request).await.context("read the operator's metrics")?;
-    let counted = metrics.lines().filter(|line| line.starts_with("weir_operator_writes_total{"));
-    let values = counted.map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()));
-    let sum = values.sum::<Option<u64>>().ok_or_else(|| anyhow!("the metrics cannot be read: {metrics}"))?;
-    Ok((sum, lease.metadata.resource_version.unwrap_or_default()))
+/// The pod that decides.
+#[derive(Debug, Clone)]
+pub struct AtWork {
+    pub place: Place,
+    pub pod: String,
+    /// Of its lease, which it renews every second: a clock that runs only while the operator does.
+    pub revision: String,
+}
+
+impl AtWork {
+    pub async fn find(client: &Client) -> anyhow::Result<Self> {
+        let leases: Api<Lease> = Api::all(client.clone());
+        let named = ListParams::default().fields(&format!("metadata.name={OPERATOR}"));
+        let found = leases.list(&named).await.context("find the operator's lease")?.items.pop();
+        let lease = found.context("no operator runs")?;
+        let namespace = lease.namespace().context("the lease has a namespace")?;
+        let revision = lease.resource_version().unwrap_or_default();
+        let pod = lease.spec.and_then(|spec| spec.holder_identity).context("nobody holds the lease")?;
+        Ok(Self { place: Place { client: client.clone(), namespace }, pod, revision })
+    }
+
+    pub async fn signal(&self, name: &str) -> anyhow::Result<u64> {
+        signal(&self.place, &self.pod, "weir-operator", name).await
+    }
+
+    /// Writes to the API server that it made, besides metadata and the lease.
+    pub async fn writes(&self) -> anyhow::Result<u64> {
+        let (namespace, pod) = (&self.place.namespace, &self.pod);
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{ADMIN_PORT}/proxy/metrics");
+        let request = Request::get(path).body(Vec::new()).context("make a request")?;
+        let metrics = self.place.client.request_text(request).await.context("read the operator's metrics")?;
+        let counted = metrics.lines().filter(|line| line.starts_with("weir_operator_writes_total{"));
+        let values = counted.map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()));
+        values.sum::<Option<u64>>().ok_or_else(|| anyhow!("the metrics cannot be read: {metrics}"))
+    }
+}
+
+/// Where the operator is installed.
+pub async fn installed(client: &Client) -> anyhow::Result<Place> {
+    let deployments: Api<Deployment> = Api::all(client.clone());
+    let named = ListParams::default().fields(&format!("metadata.name={OPERATOR}"));
+    let found = deployments.list(&named).await.context("find the operator")?.items.pop();
+    let namespace = found.context("no operator is installed")?.namespace().context("it has a namespace")?;
+    Ok(Place { client: client.clone(), namespace })
+}
+
+/// How many operators there are to be. Fewer are there when this returns; more come.
+pub async fn scale(client: &Client, operators: i32) -> anyhow::Result<()> {
+    let place = installed(client).await?;
+    let patch = Patch::Merge(json!({"spec": {"replicas": operators}}));
+    let deployments = place.api::<Deployment>();
+    deployments.patch_scale(OPERATOR, &PatchParams::default(), &patch).await.context("scale the operator")?;
+    if operators > 0 {
+        return Ok(());
+    }
+    let selected = ListParams::default().labels(&format!("app.kubernetes.io/name={OPERATOR}"));
+    for pod in place.api::<Pod>().list(&selected).await.context("list operators")? {
+        until_gone::<Pod>(&place, &pod.name_any(), &pod.uid().unwrap_or_default()).await?;
+    }
+    Ok(())
+}
+
+/// So many operators are ready.
+pub async fn until_ready(client: &Client, operators: i32) -> anyhow::Result<()> {
+    let place = installed(client).await?;
+    let are_ready = |deployment: &Deployment| {
+        let status = deployment.status.as_ref();
+        let is_seen = status.is_some_and(|status| status.observed_generation == deployment.metadata.generation);
+        is_seen
+            && status
+                .is_some_and(|status| (status.replicas, status.ready_replicas) == (Some(operators), Some(operators)))
+    };
+    until(&place, OPERATOR, "all operators are ready", are_ready).await.map(drop)
+}
+
+/// Another pod than this holds the lease.
+pub async fn until_another(client: &Client, before: &AtWork) -> anyhow::Result<()> {
+    let is_another = || async {
+        let found = AtWork::find(client).await;
+        found.is_ok_and(|found| found.pod != before.pod && !found.pod.is_empty())
+    };
+    until_so("another operator is at work", is_another).await
 }

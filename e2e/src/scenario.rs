@@ -1,29 +1,47 @@
-//! How every scenario begins, and what it looks at.
+//! How every scenario begins and ends, and what it looks at.
 
-use crate::{Place, consume, produce, until};
-use anyhow::{Context as _, ensure};
+use crate::{
+    Place,
+    brokers::{Life, pod_name},
+    invariants::Invariants,
+    load::{Acknowledged, Load, clients},
+    nodes::signal,
+    until,
+};
+use anyhow::Context as _;
 use custom_resources::{Cluster, ClusterStatus, Topic};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use std::collections::BTreeSet;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
 
-/// Three brokers, with nothing said that has a default.
+/// Three brokers, with nothing said that has a default but how clients outside come in.
 pub const CLUSTER: &str = "
 apiVersion: weir.dev/v1alpha1
 kind: Cluster
 metadata: {name: events}
-spec: {storage: {size: 1Gi}}
+spec:
+  storage: {size: 1Gi}
+  listeners:
+  - {name: internal, port: 9092}
+  - {name: external, port: 9094, type: nodeport}
 ";
 
-const TOPIC: &str = "
-apiVersion: weir.dev/v1alpha1
-kind: Topic
-metadata: {name: orders}
-spec: {clusterRef: {name: events}, partitions: 6}
-";
+/// For clients in pods.
+pub const BOOTSTRAP: &str = "events-internal-bootstrap:9092";
+pub(crate) const BOOTSTRAP_SERVICE: &str = "events-external-bootstrap";
 
-const BOOTSTRAP: &str = "events-internal-bootstrap:9092";
+/// Brokers are fenced after this if they are silent, in milliseconds. A process that died is noticed long before.
+pub const SESSION_TIMEOUT_MS: u64 = 4500;
 
-fn is_true(conditions: &[Condition], type_: &str) -> bool {
+/// A producer that waits for an answer for this long asks who leads now, in milliseconds. Longer than a session, so that what is
+/// fenced in time is no event for it.
+pub const GIVES_UP_MS: u64 = 6000;
+
+/// Clients feel nothing of what is no business of brokers: no partition waits for longer, in milliseconds, also on a machine that is
+/// busy.
+pub const UNTOUCHED_MS: u64 = 2000;
+
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
@@ -43,41 +61,111 @@ pub async fn until_whole(place: &Place, brokers: i32) -> anyhow::Result<Cluster>
     .await
 }
 
-/// What was acknowledged.
-#[derive(Debug, Default)]
-pub struct History {
-    sent: BTreeSet<String>,
+/// The broker that leads most partitions of the load, of those for which this holds.
+pub async fn leader_of_most(stage: &mut Stage, may_be: impl Fn(i32) -> bool) -> anyhow::Result<i32> {
+    let leaders = stage.load.leaders().await?;
+    let leader = leaders.into_iter().filter(|(id, _)| may_be(*id)).max_by_key(|(_, led)| *led);
+    leader.map(|(id, _)| id).context("no broker leads")
 }
 
-impl History {
-    /// Fifty records, acknowledged by all in-sync replicas.
-    pub async fn send(&mut self, place: &Place, what: &str) -> anyhow::Result<()> {
-        let records: Vec<_> = (0..50).map(|number| format!("{what}-{number}")).collect();
-        produce(place, BOOTSTRAP, "orders", &records).await.with_context(|| format!("produce {what}"))?;
-        self.sent.extend(records);
+/// The epoch of the controller, as the cluster's status tells.
+pub fn epoch(cluster: &Cluster) -> Option<i64> {
+    cluster.status.as_ref()?.controller.as_ref().map(|controller| controller.epoch)
+}
+
+/// A cluster of three under load.
+#[derive(Debug)]
+pub struct Stage {
+    pub place: Place,
+    pub load: Load,
+    invariants: Invariants,
+}
+
+impl Stage {
+    pub async fn begin(place: Place) -> anyhow::Result<Self> {
+        Self::begin_with(place, &clients(), GIVES_UP_MS).await
+    }
+
+    pub async fn begin_with(place: Place, clients: &[&str], gives_up_ms: u64) -> anyhow::Result<Self> {
+        place.apply::<Cluster>(CLUSTER).await?;
+        for client in clients {
+            place.apply::<Topic>(&topic(&format!("load-{client}"), 6)).await?;
+        }
+        until_whole(&place, 3).await?;
+        for client in clients {
+            until_topic(&place, &format!("load-{client}"), 6).await?;
+        }
+        let mut load = Load::start(&place, clients, gives_up_ms).await?;
+        load.more(30).await.context("the load begins")?;
+        let invariants = Invariants::watch(&place);
+        Ok(Self { place, load, invariants })
+    }
+
+    /// All is as it was, and what the cluster holds is what clients were told.
+    pub async fn end(mut self) -> anyhow::Result<Acknowledged> {
+        self.until_whole(3).await?;
+        self.load.more(30).await.context("the load goes on at the end")?;
+        self.invariants.check()?;
+        self.load.finish().await
+    }
+
+    /// As the operator tells, and as brokers do.
+    pub async fn until_whole(&mut self, brokers: i32) -> anyhow::Result<Cluster> {
+        let cluster = until_whole(&self.place, brokers).await?;
+        self.load.in_sync().await?;
+        Ok(cluster)
+    }
+
+    /// Changes the spec as a person does.
+    pub async fn change(&self, spec: Value) -> anyhow::Result<()> {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let clusters = self.place.api::<Cluster>();
+        clusters.patch("events", &PatchParams::default(), &patch).await.with_context(|| format!("change {patch:?}"))?;
         Ok(())
     }
 
-    /// Every acknowledged record is there, once.
-    pub async fn check(&self, place: &Place) -> anyhow::Result<()> {
-        let read = consume(place, BOOTSTRAP, "orders").await?;
-        let received: BTreeSet<_> = read.iter().filter(|line| self.sent.contains(*line)).cloned().collect();
-        let lost: Vec<_> = self.sent.difference(&received).collect();
-        ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-        ensure!(received.len() == self.sent.len(), "read twice");
+    pub async fn scale(&self, brokers: i32) -> anyhow::Result<()> {
+        let patch = Patch::Merge(json!({"spec": {"replicas": brokers}}));
+        self.place.api::<Cluster>().patch_scale("events", &PatchParams::default(), &patch).await.context("scale")?;
         Ok(())
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&self, broker: i32) -> anyhow::Result<Life> {
+        let life = Life::of(&self.place, &pod_name(broker)).await?;
+        signal(&self.place, &pod_name(broker), "weir-broker", "KILL").await?;
+        Ok(life)
+    }
+
+    pub async fn delete_pod(&self, broker: i32, parameters: &DeleteParams) -> anyhow::Result<Life> {
+        let life = Life::of(&self.place, &pod_name(broker)).await?;
+        self.place.api::<Pod>().delete(&pod_name(broker), parameters).await.context("delete a broker's pod")?;
+        Ok(life)
+    }
+
+    pub async fn epoch(&self) -> anyhow::Result<Option<i64>> {
+        Ok(epoch(&self.place.api::<Cluster>().get("events").await?))
+    }
+
+    /// A controller of a later epoch than this decides.
+    pub async fn until_taken_over(&self, before: Option<i64>) -> anyhow::Result<Cluster> {
+        let later = |cluster: &Cluster| epoch(cluster) > before;
+        until(&self.place, "events", "a controller of a later epoch decides", later).await
     }
 }
 
-/// The cluster and the topic, with the first records in it.
-pub async fn begin(place: &Place) -> anyhow::Result<History> {
-    let mut history = History::default();
-    place.apply::<Cluster>(CLUSTER).await?;
-    place.apply::<Topic>(TOPIC).await?;
-    until_whole(place, 3).await?;
-    let is_ready = |topic: &Topic| topic.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Ready"));
-    until(place, "orders", "the topic is ready", is_ready).await?;
-    history.send(place, "first").await?;
-    history.check(place).await?;
-    Ok(history)
+pub fn topic(name: &str, partitions: i32) -> String {
+    format!(
+        "{{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {{name: {name}}}, spec: {{clusterRef: {{name: events}}, partitions: {partitions}}}}}"
+    )
+}
+
+pub fn is_topic_ready(topic: &Topic) -> bool {
+    topic.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Ready"))
+}
+
+/// It is ready, with so many partitions.
+pub async fn until_topic(place: &Place, name: &str, partitions: i32) -> anyhow::Result<Topic> {
+    let has_all = |topic: &Topic| topic.status.as_ref().is_some_and(|status| status.partitions == partitions);
+    until(place, name, "the topic is ready", |topic: &Topic| is_topic_ready(topic) && has_all(topic)).await
 }

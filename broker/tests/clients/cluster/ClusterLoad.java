@@ -5,14 +5,15 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * An idempotent Java producer that numbers its records. Prints "ack NUMBER PARTITION OFFSET" or "refused NUMBER WHY"; ends when
- * its standard input does, with "sent COUNT".
+ * An idempotent Java producer that numbers its records: ClusterLoad BOOTSTRAP TOPIC KEYS PER_SECOND. Prints
+ * "ack NUMBER PARTITION OFFSET" or "refused NUMBER WHY"; ends when its standard input does, with "sent COUNT".
  */
 public final class ClusterLoad {
     private static volatile boolean ending;
 
     public static void main(String[] args) throws Exception {
         int keys = Integer.parseInt(args[2]);
+        long pauseMs = 1000 / Integer.parseInt(args[3]);
         Properties properties = new Properties();
         properties.put("bootstrap.servers", args[0]);
         properties.put("acks", "all");
@@ -38,7 +39,7 @@ public final class ClusterLoad {
                         System.out.println(error == null ? "ack " + sent + " " + told.partition() + " " + told.offset() : "refused " + sent + " " + error);
                     }
                 });
-                Thread.sleep(2);
+                Thread.sleep(pauseMs);
             }
         }
         System.out.println("sent " + number);

@@ -11,31 +11,47 @@ KEYS = 6
 QUICK = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0, "topic.metadata.refresh.interval.ms": 10000}
 
 
-class Load:
-    """An idempotent producer: each key has records 0, 1, 2, …, and remembers which were acknowledged where."""
+class Told:
+    """What a producer was told, and for how long a partition had nothing new."""
 
-    def __init__(self, cluster, topic, keys=KEYS, per_second=400):
-        self.cluster, self.topic, self.keys, self.pause = cluster, topic, keys, 1 / per_second
-        self.sent = 0
-        self.exact = True
+    def __init__(self, keys):
+        self.keys, self.sent = keys, 0
         self.acknowledged, self.refused = {}, []
+        self.count = defaultdict(int)
         self.last_acknowledged = defaultdict(time.monotonic)
         self.longest_gap = defaultdict(float)
+
+    def acknowledge(self, number, partition, offset):
+        self.acknowledged[number] = (partition, offset)
+        now = time.monotonic()
+        gap = now - self.last_acknowledged[partition]
+        self.longest_gap[partition] = max(self.longest_gap[partition], gap)
+        self.last_acknowledged[partition] = now
+        self.count[partition] += 1
+
+    def forget_gaps(self):
+        self.longest_gap.clear()
+        self.last_acknowledged.clear()
+
+
+class Load(Told):
+    """An idempotent producer: each key has records 0, 1, 2, …, and remembers which were acknowledged where."""
+
+    def __init__(self, cluster, topic, keys=KEYS, per_second=400, settings=None):
+        super().__init__(keys)
+        self.cluster, self.topic, self.pause, self.settings = cluster, topic, 1 / per_second, settings or {}
+        self.exact = True
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):
-        producer = Producer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 1, "delivery.timeout.ms": 300000, "retry.backoff.ms": 20, "retry.backoff.max.ms": 200, "request.timeout.ms": 10000})
+        producer = Producer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 1, "delivery.timeout.ms": 300000, "retry.backoff.ms": 20, "retry.backoff.max.ms": 200, "request.timeout.ms": 10000, **self.settings})
 
         def report(number, error, message):
             if error:
                 return self.refused.append((number, str(error)))
-            self.acknowledged[number] = (message.partition(), message.offset())
-            now = time.monotonic()
-            gap = now - self.last_acknowledged[message.partition()]
-            self.longest_gap[message.partition()] = max(self.longest_gap[message.partition()], gap)
-            self.last_acknowledged[message.partition()] = now
+            self.acknowledge(number, message.partition(), message.offset())
 
         while not self.ending.is_set():
             number = self.sent
@@ -52,10 +68,6 @@ class Load:
         """Nobody waits for it any more."""
         self.ending.set()
 
-    def forget_gaps(self):
-        self.longest_gap.clear()
-        self.last_acknowledged.clear()
-
     def finish(self):
         self.ending.set()
         self.thread.join(330)
@@ -65,17 +77,16 @@ class Load:
         assert len(self.acknowledged) == self.sent
 
 
-class ProcessLoad:
+class ProcessLoad(Told):
     """The same by another client, in a process of its own that prints what it was told. Not `exact`: kafkajs sends some records
     of a request twice when a leader changes and some not at all (its retry leaves out what moved to a broker that has
     answered the rest), and with its idempotence a record that was not stored is taken for a duplicate of one that was. So of
     it only what was acknowledged counts."""
 
-    def __init__(self, command, cluster, topic, exact=True):
+    def __init__(self, command, cluster, topic, exact=True, per_second=500):
+        super().__init__(KEYS)
         self.exact = exact
-        self.keys, self.sent, self.acknowledged, self.refused = KEYS, 0, {}, []
-        self.longest_gap = {0: 0.0}
-        self.process = subprocess.Popen([*command, cluster.bootstrap, topic, str(KEYS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*command, cluster.bootstrap, topic, str(KEYS), str(per_second)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
@@ -83,8 +94,7 @@ class ProcessLoad:
         for line in self.process.stdout:
             word, *rest = line.split()
             if word == "ack":
-                number, partition, offset = map(int, rest)
-                self.acknowledged[number] = (partition, offset)
+                self.acknowledge(*map(int, rest))
             elif word == "refused":
                 self.refused.append(line.strip())
             elif word == "sent":

@@ -1,8 +1,10 @@
-// A producer of kafkajs with acks=all that numbers its records. Prints "ack NUMBER PARTITION OFFSET"; ends when its standard
-// input does, with "sent COUNT".
+// A producer of kafkajs with acks=all that numbers its records: load.mjs BOOTSTRAP TOPIC KEYS PER_SECOND. Prints
+// "ack NUMBER PARTITION OFFSET"; ends when its standard input does, with "sent COUNT".
 import { Kafka, logLevel } from 'kafkajs'
+import { setTimeout as pause } from 'node:timers/promises'
 
-const [bootstrap, topic, keys] = [process.argv[2], process.argv[3], Number(process.argv[4])]
+const [bootstrap, topic] = process.argv.slice(2, 4)
+const [keys, perSecond] = process.argv.slice(4, 6).map(Number)
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: 10000, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
 const producer = kafka.producer({ maxInFlightRequests: 1, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
 let ending = false
@@ -16,6 +18,7 @@ while (!ending) {
   number += keys
   const told = await producer.send({ topic, acks: -1, messages })
   for (const { partition, baseOffset } of told) console.log(`ack ${first + partition} ${partition} ${baseOffset}`)
+  await pause(1000 * keys / perSecond)
 }
 await producer.disconnect()
 console.log(`sent ${number}`)

@@ -1,17 +1,13 @@
 """A controller and brokers as processes on loopback, with a link of our own between any two of them."""
-import json
 import os
 import signal
 import subprocess
 import time
 import urllib.request
-from functools import cached_property
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
 from links import Link
+from metadata import Metadata
 
 BROKER = os.environ["WEIR_BROKER"]
 HOST = "127.0.0.1"
@@ -63,7 +59,7 @@ class Process:
         return self.folder / "data"
 
 
-class Cluster:
+class Cluster(Metadata):
     """Broker N is process N; `controller_links[N]` and `follower_links[N]` are what others reach it by, and it them."""
 
     def __init__(self, folder, port, brokers=3, **keys):
@@ -120,31 +116,3 @@ class Cluster:
                 process.kill()
         for link in [*self.controller_links.values(), *self.follower_links.values()]:
             link.close()
-
-    @cached_property
-    def admin(self):
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200})
-
-    def partitions(self, topic):
-        """Leader and in-sync replicas by partition, as some live broker tells; `None` while none can."""
-        try:
-            told = self.admin.list_topics(topic, timeout=5).topics[topic]
-        except KafkaException:
-            return None
-        if told.error:
-            return None
-        return {index: (one.leader, sorted(one.isrs)) for index, one in told.partitions.items()}
-
-    def all_in_sync(self, topic, seconds=60):
-        everybody = sorted(self.numbers)
-        end = time.monotonic() + seconds
-        while True:
-            told = self.partitions(topic)
-            if told and all(isr == everybody and leader >= 0 for leader, isr in told.values()):
-                return
-            assert time.monotonic() < end, f"not in sync after {seconds} s: {json.dumps(told)}"
-            time.sleep(0.05)
-
-    def leader(self, topic, partition=0):
-        told = self.partitions(topic)
-        return told[partition][0]

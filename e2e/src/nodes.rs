@@ -1,0 +1,141 @@
+//! Nodes that are containers of this machine's Docker, as kind makes them, and what is done to them from outside.
+
+use crate::{Place, until_so};
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{Api, Client, ResourceExt as _, api::ListParams};
+use std::process::Command;
+
+const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
+const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+const API_SERVER_ASIDE: &str = "/etc/kubernetes/kube-apiserver.yaml";
+
+/// In a node: signals the process of this name whose pod has this UID, and prints the time before that in milliseconds.
+/// Control groups are named after the pod, with `-` or `_` in its UID.
+const SIGNAL: &str = r#"
+for comm in $(grep -lxs "$1" /proc/[0-9]*/comm); do
+  process=${comm%/comm}
+  if tr _ - < "$process/cgroup" | grep -q "$2"; then date +%s%3N && exec kill -s "$3" "${process#/proc/}"; fi
+done
+exit 1
+"#;
+
+/// In a node: drops what a pod's address sends to these ports and from them, and what comes back. Before addresses are translated, and
+/// of connections that exist too.
+const CUT: &str = r#"
+for port in $2; do
+  for end in --sport --dport; do
+    iptables -w -t raw -A PREROUTING -s "$1" -p tcp $end "$port" -j DROP
+    iptables -w -t raw -A PREROUTING -d "$1" -p tcp $end "$port" -j DROP
+  done
+done
+"#;
+/// Nothing else has rules there.
+const MEND: &str = "iptables -w -t raw -F PREROUTING";
+
+/// The nodes there were when all was well.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    pub names: Vec<String>,
+    control_plane: String,
+}
+
+impl Nodes {
+    /// `None` where they are no containers of this machine.
+    pub async fn find(client: &Client) -> anyhow::Result<Option<Self>> {
+        let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.context("list nodes")?;
+        let decides = |node: &&Node| node.labels().contains_key(CONTROL_PLANE_LABEL);
+        let Some(control_plane) = nodes.items.iter().find(decides).map(|node| node.name_any()) else { return Ok(None) };
+        let names: Vec<_> = nodes.items.iter().map(|node| node.name_any()).collect();
+        let are_containers = docker(["container", "inspect"].into_iter().chain(names.iter().map(String::as_str))).await;
+        Ok(are_containers.ok().map(|_| Self { names, control_plane }))
+    }
+
+    pub async fn pause(&self, node: &str) -> anyhow::Result<()> {
+        docker(["pause", node]).await.map(drop)
+    }
+
+    pub async fn unpause(&self, node: &str) -> anyhow::Result<()> {
+        docker(["unpause", node]).await.map(drop)
+    }
+
+    pub async fn kill(&self, node: &str) -> anyhow::Result<()> {
+        docker(["kill", node]).await.map(drop)
+    }
+
+    pub async fn start(&self, node: &str) -> anyhow::Result<()> {
+        docker(["start", node]).await.map(drop)
+    }
+
+    /// Takes the manifest away from which the kubelet runs it.
+    pub async fn stop_api_server(&self, client: &Client) -> anyhow::Result<()> {
+        docker(["exec", &self.control_plane, "mv", API_SERVER, API_SERVER_ASIDE]).await?;
+        until_so("the API server is down", || async { client.apiserver_version().await.is_err() }).await
+    }
+
+    pub async fn start_api_server(&self, client: &Client) -> anyhow::Result<()> {
+        docker(["exec", &self.control_plane, "mv", API_SERVER_ASIDE, API_SERVER]).await?;
+        until_so("the API server answers", || async { client.apiserver_version().await.is_ok() }).await
+    }
+
+    /// Undoes what a scenario that failed left behind.
+    pub async fn mend(&self) -> anyhow::Result<()> {
+        for node in &self.names {
+            let state = docker(["container", "inspect", "--format", "{{.State.Status}}", node]).await?;
+            match state.trim() {
+                "paused" => self.unpause(node).await?,
+                "running" => {}
+                _ => self.start(node).await?,
+            }
+        }
+        let back = format!("[ ! -e {API_SERVER_ASIDE} ] || mv {API_SERVER_ASIDE} {API_SERVER}");
+        docker(["exec", &self.control_plane, "sh", "-c", &back]).await?;
+        self.mend_links().await
+    }
+
+    /// Everybody reaches everybody.
+    pub async fn mend_links(&self) -> anyhow::Result<()> {
+        for node in &self.names {
+            docker(["exec", node, "sh", "-c", MEND]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing passes between a pod and others by these ports: silence, as a network that is cut.
+pub async fn cut(place: &Place, pod: &str, ports: &[u16]) -> anyhow::Result<()> {
+    let found = place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?;
+    let address = found.status.as_ref().and_then(|status| status.pod_ip.clone()).context("the pod has an address")?;
+    let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+    docker(["exec", &node_of(&found)?, "sh", "-c", CUT, "sh", &address, &ports.join(" ")]).await.map(drop)
+}
+
+/// Sends a signal to a program in a pod, as the kernel of its node would. Returns when, in milliseconds of the epoch.
+pub async fn signal(place: &Place, pod: &str, program: &str, signal: &str) -> anyhow::Result<u64> {
+    let found = place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?;
+    let uid = found.uid().context("the pod has a UID")?;
+    let node = node_of(&found)?;
+    let at = docker(["exec", &node, "sh", "-c", SIGNAL, "sh", program, &uid, signal]).await?;
+    at.trim().parse().with_context(|| format!("{program} of {pod} is signalled at {at:?}"))
+}
+
+pub fn node_of(pod: &Pod) -> anyhow::Result<String> {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).context("the pod is on no node")
+}
+
+/// What Docker's client prints.
+async fn docker<'a>(arguments: impl IntoIterator<Item = &'a str>) -> anyhow::Result<String> {
+    let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+    run("docker", arguments).await
+}
+
+/// What a program prints that ends well.
+pub async fn run(program: &'static str, arguments: Vec<String>) -> anyhow::Result<String> {
+    let running = move || {
+        let output = Command::new(program).args(&arguments).output().with_context(|| format!("run {program}"))?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{program} {arguments:?} ended with {}: {complaint}", output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    tokio::task::spawn_blocking(running).await.context("wait for a program")?
+}

@@ -1,0 +1,21 @@
+//! A broker and the operator hear nothing of each other, while its peers and clients reach it: it is fenced and stops to lead, and
+//! is let in again when the link is mended.
+
+use anyhow::Context as _;
+use custom_resources::{Cluster, cluster::ports, cluster_status::BrokerState};
+use e2e::{Acknowledged, Nodes, Place, Stage, leader_of_most, nodes, pod_name, until};
+
+pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place.clone()).await?;
+    let broker = leader_of_most(&mut stage, |_| true).await?;
+    nodes::cut(&place, &pod_name(broker), &[ports::CONTROL_PLANE]).await?;
+    let is_fenced = |cluster: &Cluster| {
+        let brokers = cluster.status.as_ref().map(|status| &status.brokers);
+        brokers.into_iter().flatten().any(|known| known.id == broker && known.state == BrokerState::Fenced)
+    };
+    until(&place, "events", "the broker is fenced", is_fenced).await?;
+    stage.load.more(20).await.context("others lead")?;
+    nodes.mend_links().await?;
+    stage.until_whole(3).await.context("the link is mended")?;
+    stage.end().await
+}

@@ -1,0 +1,37 @@
+//! A new image and configuration under load: one broker at a time, also when the operator is killed on the way.
+
+use anyhow::{Context as _, bail, ensure};
+use custom_resources::Cluster;
+use e2e::{
+    Acknowledged, AtWork, NEXT_BROKER_IMAGE, Nodes, Place, SESSION_TIMEOUT_MS, Stage, until, until_several_are_down,
+};
+use serde_json::{Value, json};
+
+async fn rolls(stage: &mut Stage, spec: Value) -> anyhow::Result<()> {
+    let place = stage.place.clone();
+    stage.load.mark().await?;
+    let begun =
+        |cluster: &Cluster| cluster.status.as_ref().is_some_and(|status| (1..3).contains(&status.updated_replicas));
+    let rolling = async {
+        stage.change(spec).await?;
+        until(&place, "events", "a broker runs what the spec says", begun).await?;
+        AtWork::find(&place.client).await?.signal("KILL").await.context("kill the operator on the way")?;
+        stage.until_whole(3).await
+    };
+    tokio::select! {
+        rolled = rolling => rolled?,
+        down = until_several_are_down(&place) => bail!("at one time these were down: {down:?}"),
+    };
+    stage.load.more(20).await?;
+    let gap = stage.load.longest_gap().await?;
+    ensure!(gap < SESSION_TIMEOUT_MS, "brokers rolled, and a partition waited for {gap} ms");
+    Ok(())
+}
+
+pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place).await?;
+    let there = json!({"image": NEXT_BROKER_IMAGE, "config": {"log.retention.hours": 100}});
+    rolls(&mut stage, there).await.context("to another image")?;
+    rolls(&mut stage, json!({"image": Value::Null, "config": Value::Null})).await.context("and back")?;
+    stage.end().await
+}

@@ -1,0 +1,35 @@
+//! More brokers, which take new topics; fewer, once nothing is on those that go; and never fewer than a topic needs.
+
+use anyhow::{Context as _, ensure};
+use custom_resources::{Cluster, Topic};
+use e2e::{Acknowledged, BROKERS, Place, Stage, topic, until, until_topic};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::api::ListParams;
+
+fn held(cluster: &Cluster) -> bool {
+    let conditions = cluster.status.as_ref().map(|status| &status.conditions);
+    let mut reconciled = conditions.into_iter().flatten().filter(|condition| condition.type_ == "Reconciled");
+    reconciled.any(|condition| condition.reason == "ScaleDownHeld" && condition.message.contains("replicas, more than"))
+}
+
+pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place.clone()).await?;
+    stage.scale(5).await?;
+    stage.until_whole(5).await?;
+    place.apply::<Topic>(&topic("wide", 12)).await?;
+    until_topic(&place, "wide", 12).await?;
+    stage.load.more(20).await?;
+
+    stage.scale(3).await?;
+    stage.until_whole(3).await.context("scale down")?;
+    let brokers = ListParams::default().labels(BROKERS);
+    let pods = place.api::<Pod>().list(&brokers).await?.items.len();
+    let volumes = place.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?.items.len();
+    ensure!((pods, volumes) == (3, 5), "three pods and all volumes are left, not {pods} and {volumes}");
+
+    stage.scale(2).await?;
+    until(&place, "events", "it is refused: topics have three replicas", held).await?;
+    stage.load.more(20).await?;
+    stage.scale(3).await?;
+    stage.end().await
+}
