@@ -45,6 +45,11 @@ impl Updates {
         self.sender.borrow().image.as_ref().map(|image| image.controller_epoch)
     }
 
+    /// What was committed last.
+    pub(super) fn image(&self) -> Option<Arc<ClusterImage>> {
+        self.sender.borrow().image.clone()
+    }
+
     /// The versions before this controller's first commit and after its newest.
     pub(super) fn reign(&self) -> Option<(MetadataVersion, MetadataVersion)> {
         let state = self.sender.borrow();

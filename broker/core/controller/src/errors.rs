@@ -28,6 +28,9 @@ pub enum TopicError {
     UnknownTopicId,
     #[error("topic deletion is disabled (delete.topic.enable)")]
     DeletionDisabled,
+    /// Somebody else than clients decides it.
+    #[error("{0}")]
+    Owned(String),
 }
 
 /// Changing configuration.
@@ -43,6 +46,9 @@ pub enum ConfigError {
     UnknownTopic(String),
     #[error("{0}")]
     InvalidTopicName(String),
+    /// Somebody else than clients decides it.
+    #[error("{0}")]
+    Owned(String),
 }
 
 /// Choosing leaders on request.
@@ -69,6 +75,9 @@ pub enum ReassignmentError {
     InvalidReplicationFactor(String),
     #[error("no reassignment is in progress")]
     NotInProgress,
+    /// Somebody else than clients decides it.
+    #[error("{0}")]
+    Owned(String),
 }
 
 /// Changing the in-sync replicas. Kafka's names for what a leader has to do next.

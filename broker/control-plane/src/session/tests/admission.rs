@@ -44,6 +44,7 @@ async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
         updates: process.updates.clone(),
         session_timeout: Duration::from_secs(3),
         admission,
+        owners: None,
     };
     let tokens = BTreeMap::from([
         (
@@ -123,6 +124,7 @@ async fn taking_over_from(image: ClusterImage) -> (SocketAddr, watch::Receiver<O
         updates: process.updates.clone(),
         session_timeout: Duration::from_secs(3),
         admission: Some(Arc::new(OnlyTheFirst(doubts))),
+        owners: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
