@@ -1,6 +1,7 @@
 //! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
 
 mod deletions;
+pub mod ownership;
 pub mod plan;
 mod status;
 pub mod valid_topic;
@@ -15,7 +16,7 @@ use controller::{
     ControllerError, TopicError,
     requests::{
         AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, CreatePartitions, CreateTopics,
-        MorePartitions, ReassignPartitions, TopicReference,
+        IncrementalChange, IncrementalKind, MorePartitions, ReassignPartitions, TopicReference,
     },
 };
 use custom_resources::{Topic, topic::reason};
@@ -27,7 +28,7 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt as _,
         controller::Action as Requeue,
-        reflector::{self, ObjectRef, Store},
+        reflector::{self, ObjectRef, Store, store::Writer},
         watcher,
     },
 };
@@ -35,7 +36,7 @@ use model::TopicName;
 use plan::{Decision, Step, decide};
 use serde_json::json;
 use status::Outcome;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use valid_topic::ValidTopic;
@@ -55,15 +56,26 @@ struct Reconciler {
     metrics: Arc<Metrics>,
 }
 
-/// Reconciles the topics of a scope until it is dropped. `changed` names clusters of which there is something new.
-pub async fn run(
-    scope: Scope,
-    client: Client,
-    controllers: Controllers,
-    metrics: Arc<Metrics>,
-    changed: mpsc::Receiver<ClusterKey>,
-) -> anyhow::Result<()> {
-    let (store, writer) = reflector::store();
+/// What the reconciler of a scope works with.
+pub struct Context {
+    pub client: Client,
+    pub controllers: Controllers,
+    pub metrics: Arc<Metrics>,
+    /// Where the resources are to be found, and by what they get there.
+    pub topics: (Store<Topic>, Writer<Topic>),
+    /// Clusters of which there is something new.
+    pub changed: mpsc::Receiver<ClusterKey>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// Reconciles the topics of a scope until it is dropped.
+pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
+    let Context { client, controllers, metrics, topics: (store, writer), changed } = context;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
     let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
     let events = reflector::reflector(writer, events).and_then(move |event| tell_deletion(event, gone.clone()));
@@ -227,10 +239,16 @@ async fn take(handle: &ControllerHandle, topic: &ValidTopic, step: Step) -> Resu
             let request = CreatePartitions { topics: vec![more], validate_only: false };
             all(handle.create_partitions(request).await, of_topic)
         }
-        Step::SetConfigs(configs) => {
+        Step::SetConfigs(changes) => {
+            let change = |(name, value): (String, Option<String>)| IncrementalChange {
+                name,
+                kind: if value.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
+                value,
+                list_default: None,
+            };
             let resource = AlterConfigResource {
                 resource: ConfigResource::Topic(name),
-                operation: AlterOperation::Replace(configs),
+                operation: AlterOperation::Incremental(changes.into_iter().map(change).collect()),
             };
             let request = AlterConfigs { resources: vec![resource], validate_only: false };
             all(handle.alter_configs(request).await, |error| (reason::INVALID_CONFIG, error.to_string()))

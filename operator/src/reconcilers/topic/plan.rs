@@ -12,7 +12,7 @@ pub enum Step {
     /// It was deleted by a client, and its records are still there.
     Restore(TopicId),
     AddPartitions(i32),
-    /// All keys: what is not named is reset.
+    /// `None` is reset.
     SetConfigs(Vec<(String, Option<String>)>),
     Reassign(Vec<(TopicPartition, Vec<BrokerId>)>),
 }
@@ -57,9 +57,9 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     if topic.is_paused {
         return not(reason::PAUSED, "spec.paused: the topic is left as it is");
     }
-    if there.configs != topic.configs {
-        let configs = topic.configs.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-        return Decision::Do(Step::SetConfigs(configs.collect()));
+    let configs = config_changes(topic, there);
+    if !configs.is_empty() {
+        return Decision::Do(Step::SetConfigs(configs));
     }
     let partitions = i32::try_from(there.partitions.len()).unwrap_or(i32::MAX);
     match topic.partitions {
@@ -82,6 +82,15 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
         return not(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));
     }
     Decision::Good
+}
+
+/// Keys that the resource never named are not its own.
+fn config_changes(topic: &ValidTopic, there: &TopicImage) -> Vec<(String, Option<String>)> {
+    let differs = |(key, value): &(&String, &String)| there.configs.get(*key) != Some(*value);
+    let set = topic.configs.iter().filter(differs).map(|(key, value)| (key.clone(), Some(value.clone())));
+    let is_over = |key: &&String| !topic.configs.contains_key(*key) && there.configs.contains_key(*key);
+    let reset = topic.known_keys.iter().filter(is_over).map(|key| (key.clone(), None));
+    set.chain(reset).collect()
 }
 
 fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {

@@ -62,13 +62,19 @@ fn partitions_rise_and_never_fall() {
 }
 
 #[test]
-fn keys_that_are_not_wanted_are_reset() {
+fn keys_that_the_resource_named_before_are_reset_and_those_of_others_stay() {
     let mut there = image(3, &[], &[&[(ALL, ALL)]]);
     let mut changed = TopicImage::clone(there.topic("topic-0").unwrap());
-    changed.configs.insert("retention.ms".to_owned(), "1".to_owned());
+    for key in ["retention.ms", "max.message.bytes"] {
+        changed.configs.insert(key.to_owned(), "1".to_owned());
+    }
     there.topics = Arc::new(vec![Arc::new(changed)].into());
-    let Step::SetConfigs(configs) = step(decide(&owned("{config: {segment.ms: 5}}", &there), &there)) else { panic!() };
-    assert_eq!(configs, [("segment.ms".to_owned(), Some("5".to_owned()))]);
+    let mut own = owned("{config: {segment.ms: 5}}", &there);
+    own.known_keys = vec!["retention.ms".to_owned(), "segment.bytes".to_owned()];
+    let Step::SetConfigs(configs) = step(decide(&own, &there)) else { panic!() };
+    assert_eq!(configs, [("segment.ms".to_owned(), Some("5".to_owned())), ("retention.ms".to_owned(), None)]);
+    let silent = owned("{}", &there);
+    assert!(matches!(decide(&silent, &there), Decision::Good), "what others set is theirs");
 }
 
 #[test]
