@@ -10,7 +10,7 @@ use crate::{
     metrics::Metrics,
     reconcilers::{
         cluster::{self, CHANGED_LIMIT, observe::Caches},
-        topic,
+        topic::{self, held::Held},
     },
     valid_cluster::ClusterKey,
 };
@@ -91,6 +91,7 @@ struct Work {
     arguments: Arguments,
     metrics: Arc<Metrics>,
     controllers: Controllers,
+    held: Held,
     /// One for each scope.
     inlets: Vec<Inlets>,
 }
@@ -115,8 +116,8 @@ impl Work {
             stores.push(topics.0.clone());
             inlets.push(Inlets { changed, of_clusters, of_topics, topics });
         }
-        let controllers = Controllers::new(client.clone(), listeners, stores);
-        Self { client, arguments: arguments.clone(), metrics, controllers, inlets }
+        let controllers = Controllers::new(client.clone(), listeners, stores.clone());
+        Self { client, arguments: arguments.clone(), metrics, controllers, held: Held::new(stores), inlets }
     }
 
     async fn run(self) -> anyhow::Result<()> {
@@ -129,11 +130,13 @@ impl Work {
                 holder: self.arguments.identity.clone(),
                 caches: Caches::start(&self.client, &scope, &inlets.changed),
                 metrics: Arc::clone(&self.metrics),
+                held: self.held.clone(),
             };
             let of_topics = topic::Context {
                 client: self.client.clone(),
                 controllers: self.controllers.clone(),
                 metrics: Arc::clone(&self.metrics),
+                held: self.held.clone(),
                 topics: inlets.topics,
                 changed: inlets.of_topics,
             };

@@ -17,6 +17,9 @@ pub mod condition {
     pub const UP_TO_DATE: &str = "UpToDate";
     /// The objects of the cluster are as the spec says.
     pub const RECONCILED: &str = "Reconciled";
+    /// Topic resources were deleted and their topics were not: a person is to say what was meant. True is not good, and it is
+    /// there only while it is true.
+    pub const DELETION_HELD: &str = "DeletionHeld";
 }
 
 /// Reasons of conditions.
@@ -33,9 +36,13 @@ pub mod reason {
     pub const PAUSED: &str = "Paused";
     pub const INVALID_SPEC: &str = "InvalidSpec";
     pub const SCALE_DOWN_HELD: &str = "ScaleDownHeld";
+    pub const NOT_CONFIRMED: &str = "NotConfirmed";
     pub const FAILED: &str = "Failed";
     pub const UNKNOWN: &str = "Unknown";
 }
+
+/// Topics that a status names as held; of more only the number is said.
+pub const MOST_HELD_TOPICS: usize = 500;
 
 /// What is reported about a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +52,7 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready, Available, FullyReplicated, UpToDate and Reconciled; True is good.
+    /// Ready, Available, FullyReplicated, UpToDate and Reconciled: True is good. DeletionHeld, where there is a reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -86,6 +93,10 @@ pub struct ClusterStatus {
     /// What became of what the annotation `weir.dev/request` asked last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestStatus>,
+
+    /// Topics whose resources were deleted and that wait for a decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_deletions: Option<HeldDeletions>,
 
     /// Where clients come in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -148,6 +159,32 @@ pub enum BrokerState {
     ShuttingDown,
     /// It is not heard: it leads nothing.
     Fenced,
+}
+
+/// Topics whose resources were deleted and that wait for a decision: the annotation `weir.dev/request` with `heldDeletions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldDeletions {
+    /// Why they were not deleted at once.
+    #[schemars(length(max = 1024))]
+    pub reason: String,
+    /// How many.
+    pub topics: i32,
+    /// At most 500 of them.
+    #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub list: Vec<HeldTopic>,
+}
+
+/// A topic whose resource was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldTopic {
+    /// Its id.
+    #[schemars(length(max = 36))]
+    pub id: String,
+    /// Its name.
+    #[schemars(length(max = 249))]
+    pub name: String,
 }
 
 /// Where clients come in.

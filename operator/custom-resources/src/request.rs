@@ -12,13 +12,26 @@ pub const REQUEST_ANNOTATION: &str = "weir.dev/request";
 /// Ids are echoed into the status.
 pub const LONGEST_ID: usize = 64;
 
-/// What is asked. Another id is another request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What is asked: one thing. Another id is another request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
     pub id: String,
     /// UUID of a deleted topic that is to be there again, with its records.
-    pub undelete: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undelete: Option<String>,
+    /// What becomes of topics whose resources were deleted and that are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_deletions: Option<HeldDecision>,
+}
+
+/// What a person says of topics that are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeldDecision {
+    /// It was meant: they are deleted.
+    Delete,
+    /// It was not: they stay, and are nobody's.
+    Keep,
 }
 
 /// What became of the last request.

@@ -101,6 +101,14 @@ impl Controllers {
         Some(is_allowed(cluster, &allowed, namespace))
     }
 
+    /// Has the reconcilers look at a cluster again.
+    pub async fn tell_of(&self, cluster: &ClusterKey) {
+        for listener in &self.0.listeners {
+            // The operator ends where nobody listens.
+            let _ = listener.send(cluster.clone()).await;
+        }
+    }
+
     /// The token that the cluster's brokers have, where its controller runs here.
     pub async fn token(&self, cluster: &ClusterKey) -> Option<String> {
         let hosted = self.0.hosted.lock().await;

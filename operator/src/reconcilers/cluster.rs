@@ -18,6 +18,7 @@ pub(super) mod testing;
 use crate::{
     control_plane::{Controllers, View},
     metrics::Metrics,
+    reconcilers::topic::held::Held,
     resources::FIELD_MANAGER,
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
@@ -38,6 +39,7 @@ use kube::{
 };
 use observe::{Caches, Scope};
 use plan::plan;
+use request::Answering;
 use serde_json::json;
 use status::Report;
 use std::{fmt, sync::Arc, time::Duration};
@@ -61,6 +63,8 @@ pub struct Context {
     pub holder: String,
     pub caches: Caches,
     pub metrics: Arc<Metrics>,
+    /// Topics whose resources were deleted and that wait for a person.
+    pub held: Held,
 }
 
 impl fmt::Debug for Context {
@@ -146,10 +150,22 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     }
     let done = apply(&plan.actions, &valid.key, context, &view).await;
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
-    let report_of =
-        Report { cluster: &valid, plan: &plan, view: &view, holder: &context.holder, failure: failure.as_deref() };
+    let (controller, image, held) = (view.handle.as_ref(), view.image.as_deref(), &context.held);
+    let answer = Answering { cluster: &valid.key, controller, image, held }.answer(cluster, before).await;
+    let reported = before.and_then(|status| status.held_deletions.as_ref());
+    let report_of = Report {
+        cluster: &valid,
+        plan: &plan,
+        view: &view,
+        holder: &context.holder,
+        failure: failure.as_deref(),
+        held: match image {
+            Some(image) => held.of(&valid.key, reported, image).report(),
+            None => reported.cloned(),
+        },
+    };
     let mut status = report_of.status(before, Timestamp::now());
-    if let Some(answer) = request::answer(cluster, before, view.handle.as_ref(), view.image.as_deref()).await {
+    if let Some(answer) = answer {
         tracing::info!(cluster = %valid.key, request = answer.id, outcome = ?answer.outcome, message = answer.message, "request answered");
         status.request = Some(answer);
     }

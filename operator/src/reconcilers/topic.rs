@@ -1,6 +1,7 @@
 //! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
 
 mod deletions;
+pub mod held;
 pub mod ownership;
 pub mod plan;
 mod status;
@@ -20,7 +21,10 @@ use controller::{
     },
 };
 use custom_resources::{Topic, topic::reason};
+use deletions::Deletions;
+pub(super) use deletions::delete;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use held::Held;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt as _,
@@ -54,6 +58,7 @@ struct Reconciler {
     controllers: Controllers,
     topics: Store<Topic>,
     metrics: Arc<Metrics>,
+    held: Held,
 }
 
 /// What the reconciler of a scope works with.
@@ -61,6 +66,8 @@ pub struct Context {
     pub client: Client,
     pub controllers: Controllers,
     pub metrics: Arc<Metrics>,
+    /// Topics whose resources were deleted and that wait for a person.
+    pub held: Held,
     /// Where the resources are to be found, and by what they get there.
     pub topics: (Store<Topic>, Writer<Topic>),
     /// Clusters of which there is something new.
@@ -75,7 +82,7 @@ impl fmt::Debug for Context {
 
 /// Reconciles the topics of a scope until it is dropped.
 pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
-    let Context { client, controllers, metrics, topics: (store, writer), changed } = context;
+    let Context { client, controllers, metrics, held, topics: (store, writer), changed } = context;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
     let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
     let events = reflector::reflector(writer, events).and_then(move |event| tell_deletion(event, gone.clone()));
@@ -93,9 +100,10 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
         let (counted, looked_at) = (store.clone(), store.clone());
         let count = move |key: &ClusterKey| counted.state().iter().filter(|topic| is_of(topic, key)).count();
         let is_wanted = move |topic: &ValidTopic| looked_at.state().iter().any(|other| names(other, topic));
-        deletions::run(to_delete, controllers.clone(), count, is_wanted)
+        let (client, controllers, held) = (client.clone(), controllers.clone(), held.clone());
+        Deletions { client, controllers, held, count, is_wanted }.run(to_delete)
     };
-    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics });
+    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics, held });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -189,6 +197,9 @@ impl Reconciler {
             let (Some(image), Some(handle)) = (view.image, view.handle) else {
                 return Outcome::refused(reason::NO_CONTROLLER, "the controller of the cluster does not decide");
             };
+            // Its resource was deleted and is there again.
+            let is_held = image.topic(&topic.name).is_some_and(|there| self.held.is_held(&topic.cluster, there.id));
+            let topic = if is_held { &ValidTopic { adopts: true, ..topic.clone() } } else { topic };
             let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts).cloned();
             match decide(topic, &image) {
                 Decision::Good => return Outcome::good(there),

@@ -30,7 +30,8 @@ pub(super) async fn run(access: &Access, asked: Undelete) -> anyhow::Result<Exit
     };
     // Another one for each time it is asked: a topic may be deleted again.
     let id = format!("undelete-{}", Timestamp::now());
-    let request = serde_json::to_string(&Request { id: id.clone(), undelete: topic.0.to_string() })?;
+    let request =
+        serde_json::to_string(&Request { id: id.clone(), undelete: Some(topic.0.to_string()), ..Request::default() })?;
     let clusters: Api<Cluster> = Api::namespaced(access.client.clone(), &access.namespace);
     let parameters = PatchParams { field_manager: Some("kubectl-weir".to_owned()), ..PatchParams::default() };
     let patch = json!({ "metadata": { "annotations": { REQUEST_ANNOTATION: request } } });

@@ -9,8 +9,11 @@ use crate::{
 use controller::ClusterImage;
 use custom_resources::{
     ClusterStatus,
-    cluster_status::{BrokerState, BrokerStatus, ControllerStatus, ListenerStatus, PartitionCounts, condition, reason},
+    cluster_status::{
+        BrokerState, BrokerStatus, ControllerStatus, HeldDeletions, ListenerStatus, PartitionCounts, condition, reason,
+    },
     conditions::{Finding, Truth, conditions},
+    request::REQUEST_ANNOTATION,
 };
 use k8s_openapi::jiff::Timestamp;
 use model::BrokerId;
@@ -24,6 +27,8 @@ pub struct Report<'a> {
     pub holder: &'a str,
     /// Why something that was planned could not be done.
     pub failure: Option<&'a str>,
+    /// Topics that wait for a person.
+    pub held: Option<HeldDeletions>,
 }
 
 impl Report<'_> {
@@ -56,6 +61,7 @@ impl Report<'_> {
             partitions: counts,
             brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
             request: before.and_then(|status| status.request.clone()),
+            held_deletions: self.held.clone(),
             listeners: listeners(cluster),
         }
     }
@@ -70,7 +76,7 @@ impl Report<'_> {
     }
 
     fn findings(&self, counts: Option<PartitionCounts>) -> Vec<Finding> {
-        vec![
+        let mut findings = vec![
             self.ready(counts),
             about_partitions(condition::AVAILABLE, reason::BELOW_MIN_ISR, counts, |counts| {
                 (counts.under_min_isr, "below their minimum of in-sync replicas")
@@ -80,7 +86,9 @@ impl Report<'_> {
             }),
             self.up_to_date(),
             self.reconciled(),
-        ]
+        ];
+        findings.extend(self.held.as_ref().map(deletion_held));
+        findings
     }
 
     fn ready(&self, counts: Option<PartitionCounts>) -> Finding {
@@ -134,6 +142,14 @@ impl Report<'_> {
             None => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
         }
     }
+}
+
+fn deletion_held(held: &HeldDeletions) -> Finding {
+    let message = format!(
+        "{} topics stay though their resources were deleted: {}. Say in annotation {REQUEST_ANNOTATION} whether they are to go",
+        held.topics, held.reason
+    );
+    Finding::new(condition::DELETION_HELD, true, reason::NOT_CONFIRMED, message)
 }
 
 fn about_partitions(
