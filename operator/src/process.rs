@@ -7,6 +7,7 @@ use crate::{
         Controllers, Entrance,
         lease::{LeaseKeeper, Timing},
     },
+    events::Events,
     metrics::Metrics,
     reconcilers::{
         cluster::{self, CHANGED_LIMIT, observe::Caches},
@@ -122,6 +123,7 @@ impl Work {
 
     async fn run(self) -> anyhow::Result<()> {
         let mut loops = JoinSet::new();
+        let events = Events::new(self.client.clone(), &self.arguments.identity, Arc::clone(&self.metrics));
         for (scope, inlets) in self.arguments.scopes().into_iter().zip(self.inlets) {
             let context = cluster::Context {
                 client: self.client.clone(),
@@ -131,12 +133,14 @@ impl Work {
                 caches: Caches::start(&self.client, &scope, &inlets.changed),
                 metrics: Arc::clone(&self.metrics),
                 held: self.held.clone(),
+                events: events.clone(),
             };
             let of_topics = topic::Context {
                 client: self.client.clone(),
                 controllers: self.controllers.clone(),
                 metrics: Arc::clone(&self.metrics),
                 held: self.held.clone(),
+                events: events.clone(),
                 topics: inlets.topics,
                 changed: inlets.of_topics,
             };

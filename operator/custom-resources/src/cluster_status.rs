@@ -26,6 +26,7 @@ pub mod condition {
 pub mod reason {
     pub const AS_EXPECTED: &str = "AsExpected";
     pub const NO_CONTROLLER: &str = "NoController";
+    pub const RECOVERING: &str = "Recovering";
     pub const WAITING_FOR_BROKERS: &str = "WaitingForBrokers";
     pub const PARTITIONS_OFFLINE: &str = "PartitionsOffline";
     pub const BELOW_MIN_ISR: &str = "BelowMinISR";
@@ -153,6 +154,8 @@ pub struct BrokerStatus {
 pub enum BrokerState {
     /// It has not registered yet.
     Pending,
+    /// Kubernetes finds no node for its pod.
+    Unschedulable,
     /// It leads and follows.
     Ready,
     /// It stops: others lead what they can.

@@ -8,6 +8,7 @@ use super::{
 use crate::valid_cluster::{ClusterKey, ValidCluster};
 use control_plane::session::{Directory, Found, NotAdmitted};
 use custom_resources::Topic;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, runtime::reflector::Store};
 use std::{
     collections::BTreeMap,
@@ -44,6 +45,7 @@ struct Inner {
 }
 
 struct Hosted {
+    cluster: ObjectReference,
     parameters: Parameters,
     token: String,
     allowed_namespaces: watch::Sender<Vec<String>>,
@@ -109,6 +111,12 @@ impl Controllers {
         }
     }
 
+    /// The resource of a cluster, for events on it.
+    pub async fn reference(&self, cluster: &ClusterKey) -> Option<ObjectReference> {
+        let hosted = self.0.hosted.lock().await;
+        hosted.get(cluster).map(|hosted| hosted.cluster.clone())
+    }
+
     /// The token that the cluster's brokers have, where its controller runs here.
     pub async fn token(&self, cluster: &ClusterKey) -> Option<String> {
         let hosted = self.0.hosted.lock().await;
@@ -142,7 +150,17 @@ impl Controllers {
             owners: Arc::new(owners),
         };
         let teller = tell(seen.clone(), cluster.key.clone(), self.0.listeners.clone());
+        let ClusterKey { namespace, name } = cluster.key.clone();
+        let reference = ObjectReference {
+            api_version: Some(cluster.owner.api_version.clone()),
+            kind: Some(cluster.owner.kind.clone()),
+            namespace: Some(namespace),
+            name: Some(name),
+            uid: Some(cluster.uid.clone()),
+            ..ObjectReference::default()
+        };
         Hosted {
+            cluster: reference,
             parameters,
             token: token.to_owned(),
             allowed_namespaces,

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod brokers;
+pub mod notices;
 pub mod observe;
 pub mod plan;
 pub mod request;
@@ -17,6 +18,7 @@ pub(super) mod testing;
 
 use crate::{
     control_plane::{Controllers, View},
+    events::Events,
     metrics::Metrics,
     reconcilers::topic::held::Held,
     resources::FIELD_MANAGER,
@@ -28,7 +30,7 @@ use custom_resources::{Cluster, ClusterStatus};
 use futures_util::StreamExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     runtime::{
         Controller,
@@ -37,6 +39,7 @@ use kube::{
         watcher,
     },
 };
+use notices::{Did, notices};
 use observe::{Caches, Scope};
 use plan::plan;
 use request::Answering;
@@ -65,6 +68,7 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Topics whose resources were deleted and that wait for a person.
     pub held: Held,
+    pub events: Events,
 }
 
 impl fmt::Debug for Context {
@@ -137,6 +141,9 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         Err(invalid) => {
             let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
             report(cluster, context, before, &status).await?;
+            let namespace = cluster.namespace().unwrap_or_default();
+            let told = notices(before, &status, Did { namespace: &namespace, roll: None, pods: &[] });
+            context.events.publish(&cluster.object_ref(&()), told).await;
             return Ok(Requeue::await_change());
         }
     };
@@ -170,6 +177,9 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         status.request = Some(answer);
     }
     report(cluster, context, before, &status).await?;
+    let roll = Some(&plan.roll).filter(|_| done.is_ok() && !valid.spec.paused);
+    let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods });
+    context.events.publish(&cluster.object_ref(&()), told).await;
     done?;
     Ok(Requeue::requeue(LOOK_AGAIN))
 }

@@ -2,14 +2,15 @@
 
 mod deletions;
 pub mod held;
+mod notices;
 pub mod ownership;
 pub mod plan;
 mod status;
 pub mod valid_topic;
 
 use crate::{
-    control_plane::Controllers, metrics::Metrics, reconcilers::cluster::observe::Scope, resources::FIELD_MANAGER,
-    valid_cluster::ClusterKey,
+    control_plane::Controllers, events::Events, metrics::Metrics, reconcilers::cluster::observe::Scope,
+    resources::FIELD_MANAGER, valid_cluster::ClusterKey,
 };
 use anyhow::Context as _;
 use control_plane::{ControllerHandle, handle::Results};
@@ -27,7 +28,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use held::Held;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     runtime::{
         Controller, WatchStreamExt as _,
@@ -59,6 +60,7 @@ struct Reconciler {
     topics: Store<Topic>,
     metrics: Arc<Metrics>,
     held: Held,
+    events: Events,
 }
 
 /// What the reconciler of a scope works with.
@@ -68,6 +70,7 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Topics whose resources were deleted and that wait for a person.
     pub held: Held,
+    pub events: Events,
     /// Where the resources are to be found, and by what they get there.
     pub topics: (Store<Topic>, Writer<Topic>),
     /// Clusters of which there is something new.
@@ -82,7 +85,7 @@ impl fmt::Debug for Context {
 
 /// Reconciles the topics of a scope until it is dropped.
 pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
-    let Context { client, controllers, metrics, held, topics: (store, writer), changed } = context;
+    let Context { client, controllers, metrics, held, events: told, topics: (store, writer), changed } = context;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
     let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
     let events = reflector::reflector(writer, events).and_then(move |event| tell_deletion(event, gone.clone()));
@@ -100,10 +103,10 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
         let (counted, looked_at) = (store.clone(), store.clone());
         let count = move |key: &ClusterKey| counted.state().iter().filter(|topic| is_of(topic, key)).count();
         let is_wanted = move |topic: &ValidTopic| looked_at.state().iter().any(|other| names(other, topic));
-        let (client, controllers, held) = (client.clone(), controllers.clone(), held.clone());
-        Deletions { client, controllers, held, count, is_wanted }.run(to_delete)
+        let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
+        Deletions { client, controllers, held, events, count, is_wanted }.run(to_delete)
     };
-    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics, held });
+    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics, held, events: told });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -192,6 +195,7 @@ impl Reconciler {
 
     /// Step by step, each decided on what the one before has led to: an answer comes once it is to be seen.
     async fn bring_about(&self, topic: &ValidTopic) -> Outcome {
+        let mut is_restored = false;
         for _ in 0..STEPS {
             let view = self.controllers.view(&topic.cluster).await.unwrap_or_default();
             let (Some(image), Some(handle)) = (view.image, view.handle) else {
@@ -202,10 +206,13 @@ impl Reconciler {
             let topic = if is_held { &ValidTopic { adopts: true, ..topic.clone() } } else { topic };
             let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts).cloned();
             match decide(topic, &image) {
-                Decision::Good => return Outcome::good(there),
-                Decision::Not { reason, message } => return Outcome::refused(reason, message).with(there),
+                Decision::Good => return Outcome::good(there).restored(is_restored),
+                Decision::Not { reason, message } => {
+                    return Outcome::refused(reason, message).with(there).restored(is_restored);
+                }
                 Decision::Do(step) => {
                     tracing::info!(cluster = %topic.cluster, topic = topic.name, step = step.name(), "topic changes");
+                    is_restored |= matches!(step, Step::Restore(_));
                     if let Err((reason, message)) = take(&handle, topic, step).await {
                         return Outcome::refused(reason, message).with(there);
                     }
@@ -226,9 +233,13 @@ impl Reconciler {
         self.metrics.wrote("status");
         match topics.patch_status(&topic.name_any(), &parameters, &Patch::Apply(body)).await {
             // It was deleted meanwhile.
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            other => other.map(drop).context("write the status"),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            other => other.map(drop).context("write the status")?,
         }
+        let made = ValidTopic::new(topic).map(|valid| valid.next_id().0.to_string()).unwrap_or_default();
+        let told = notices::notices(topic.status.as_ref(), &status, &made, outcome.is_restored());
+        self.events.publish(&topic.object_ref(&()), told).await;
+        Ok(())
     }
 }
 

@@ -95,7 +95,8 @@ impl Report<'_> {
         let no = |reason, message: String| Finding::new(condition::READY, false, reason, message);
         if self.view.handle.is_none() {
             let problem = self.view.problem.as_deref().unwrap_or("the controller of the cluster is starting");
-            return no(reason::NO_CONTROLLER, problem.to_owned());
+            let reason = if self.view.is_recovering { reason::RECOVERING } else { reason::NO_CONTROLLER };
+            return no(reason, problem.to_owned());
         }
         let ready = self.serving();
         let offline = counts.map_or(0, |counts| counts.offline);
@@ -186,6 +187,7 @@ fn clamp(number: usize) -> u32 {
 fn broker(pod: &BrokerPod, image: Option<&ClusterImage>) -> BrokerStatus {
     let registered = image.and_then(|image| image.brokers.get(&pod.broker));
     let state = match registered {
+        _ if pod.unschedulable.is_some() && registered.is_none_or(|broker| broker.fenced) => BrokerState::Unschedulable,
         None => BrokerState::Pending,
         Some(broker) if broker.fenced => BrokerState::Fenced,
         Some(broker) if broker.in_controlled_shutdown => BrokerState::ShuttingDown,

@@ -6,7 +6,11 @@
 mod guard;
 
 use super::{held::Held, valid_topic::ValidTopic};
-use crate::{control_plane::Controllers, valid_cluster::ClusterKey};
+use crate::{
+    control_plane::Controllers,
+    events::{Events, Notice},
+    valid_cluster::ClusterKey,
+};
 use anyhow::{Context as _, anyhow};
 use control_plane::ControllerHandle;
 use controller::requests::{DeleteTopics, TopicReference};
@@ -39,6 +43,7 @@ pub(super) struct Deletions<C, W> {
     pub(super) client: Client,
     pub(super) controllers: Controllers,
     pub(super) held: Held,
+    pub(super) events: Events,
     /// How many resources of a cluster are left.
     pub(super) count: C,
     /// Whether one that is left names the same topic.
@@ -88,7 +93,10 @@ impl<C: Fn(&ClusterKey) -> usize, W: Fn(&ValidTopic) -> bool> Deletions<C, W> {
         };
         let reason = match (decided, view.handle) {
             (Ok(()), Some(handle)) => match delete(&handle, cluster, &topics).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.tell(cluster, &topics).await;
+                    return Ok(());
+                }
                 Err(error) => format!("{error:#}"),
             },
             (Ok(()), None) => "the controller of the cluster did not decide".to_owned(),
@@ -98,6 +106,13 @@ impl<C: Fn(&ClusterKey) -> usize, W: Fn(&ValidTopic) -> bool> Deletions<C, W> {
         self.held.hold(cluster, &reason, topics);
         self.controllers.tell_of(cluster).await;
         Ok(())
+    }
+
+    async fn tell(&self, cluster: &ClusterKey, topics: &BTreeMap<TopicId, String>) {
+        let Some(reference) = self.controllers.reference(cluster).await else { return };
+        let names: Vec<_> = topics.values().map(String::as_str).collect();
+        let note = format!("deleted with their resources: topics {}", names.join(", "));
+        self.events.publish(&reference, vec![Notice::normal("TopicsDeleted", note)]).await;
     }
 
     /// Resources that go with their namespace or with their kind were not deleted each for itself.

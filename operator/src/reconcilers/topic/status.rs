@@ -18,19 +18,29 @@ pub(super) struct Outcome {
     message: String,
     /// The topic, where it is the resource's.
     there: Option<Arc<TopicImage>>,
+    /// It was deleted, and was brought back.
+    is_restored: bool,
 }
 
 impl Outcome {
     pub(super) fn good(there: Option<Arc<TopicImage>>) -> Self {
-        Self { is_ready: true, reason: reason::AS_EXPECTED, message: String::new(), there }
+        Self { is_ready: true, reason: reason::AS_EXPECTED, message: String::new(), there, is_restored: false }
     }
 
     pub(super) fn refused(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { is_ready: false, reason, message: message.into(), there: None }
+        Self { is_ready: false, reason, message: message.into(), there: None, is_restored: false }
     }
 
     pub(super) fn with(self, there: Option<Arc<TopicImage>>) -> Self {
         Self { there, ..self }
+    }
+
+    pub(super) fn restored(self, is_restored: bool) -> Self {
+        Self { is_restored, ..self }
+    }
+
+    pub(super) fn is_restored(&self) -> bool {
+        self.is_restored
     }
 
     /// What it waits for says nothing when it comes.
