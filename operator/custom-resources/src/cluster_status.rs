@@ -95,6 +95,10 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestStatus>,
 
+    /// Replicas that move because the number of brokers changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
+
     /// Topics whose resources were deleted and that wait for a decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_deletions: Option<HeldDeletions>,
@@ -162,6 +166,22 @@ pub enum BrokerState {
     ShuttingDown,
     /// It is not heard: it leads nothing.
     Fenced,
+}
+
+/// Replicas that move because the number of brokers changed. It is there only while they do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingStatus {
+    /// Brokers that were added and take over their share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "set"))]
+    pub onto: Vec<i32>,
+    /// Brokers that go once they hold nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "set"))]
+    pub off: Vec<i32>,
+    /// Replicas that have yet to move.
+    pub replicas_remaining: i32,
 }
 
 /// Topics whose resources were deleted and that wait for a decision: the annotation `weir.dev/request` with `heldDeletions`.

@@ -4,7 +4,13 @@ use super::{brokers::BrokerPod, plan::Action};
 use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::ControllerHandle;
-use controller::requests::ReassignPartitions;
+use controller::{
+    replication_throttle::REASSIGNMENT_RATE,
+    requests::{
+        AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind,
+        ReassignPartitions,
+    },
+};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
@@ -37,6 +43,8 @@ impl Applier<'_> {
             }
             Action::Restart(pod) => self.restart(pod).await?,
             Action::Move(moves) => self.move_replicas(moves).await?,
+            Action::Cancel(partitions) => self.call_back(partitions).await?,
+            Action::Throttle(rate) => self.throttle(rate.clone()).await?,
             Action::Forget(broker) => self.forget(*broker).await?,
         }
         Ok(())
@@ -64,8 +72,34 @@ impl Applier<'_> {
         if let Some((partition, error)) = refused {
             bail!("move replicas of {}-{}: {error}", partition.topic, partition.partition);
         }
-        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move off brokers that are to go");
+        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move");
         Ok(())
+    }
+
+    async fn call_back(&self, partitions: &[TopicPartition]) -> anyhow::Result<()> {
+        let partitions = partitions.iter().map(|partition| (partition.clone(), None)).collect();
+        let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
+        let results = self.controller()?.reassign_partitions(request).await.context("call back moves")?;
+        // One that is over meanwhile, or cannot go back without a loss, goes the other way once it has ended.
+        let called_back = results.iter().filter(|(_, result)| result.is_ok()).count();
+        tracing::info!(cluster = %self.cluster, partitions = called_back, "moves to brokers that are to go were called back");
+        Ok(())
+    }
+
+    async fn throttle(&self, rate: Option<String>) -> anyhow::Result<()> {
+        let change = IncrementalChange {
+            name: REASSIGNMENT_RATE.to_owned(),
+            kind: if rate.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
+            value: rate,
+            list_default: None,
+        };
+        let resource = AlterConfigResource {
+            resource: ConfigResource::Broker(None),
+            operation: AlterOperation::Incremental(vec![change]),
+        };
+        let request = AlterConfigs { resources: vec![resource], validate_only: false };
+        let results = self.controller()?.alter_configs(request).await.context("throttle moves")?;
+        results.into_iter().try_for_each(|(_, result)| result.context("throttle moves"))
     }
 
     async fn forget(&self, broker: BrokerId) -> anyhow::Result<()> {

@@ -30,6 +30,7 @@ pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'
         notices.push(Notice::normal("BrokerRestarting", note).about(reference(did.namespace, &pod.name)));
     }
     notices.extend(after.brokers.iter().filter_map(|broker| of_broker(before, broker, did)));
+    notices.extend(of_scale_up(before, after));
     notices.extend(of_deletions(before, after));
     notices.extend(of_request(before, after));
     notices
@@ -120,6 +121,18 @@ fn of_broker(before: &ClusterStatus, now: &BrokerStatus, did: Did<'_>) -> Option
         _ => return None,
     };
     Some(notice.about(reference(did.namespace, &now.pod_name)))
+}
+
+fn of_scale_up(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let onto = |status: &ClusterStatus| status.scaling.as_ref().map(|scaling| scaling.onto.clone()).unwrap_or_default();
+    let (was, now) = (onto(before), onto(after));
+    if was.is_empty() && !now.is_empty() {
+        Some(Notice::normal("ScaleUpStarted", format!("replicas move onto brokers {now:?}")))
+    } else if !was.is_empty() && now.is_empty() {
+        Some(Notice::normal("ScaleUpEnded", format!("no more replicas move onto brokers {was:?}")))
+    } else {
+        None
+    }
 }
 
 fn of_deletions(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {

@@ -3,14 +3,14 @@
 use super::{
     brokers::{self, BrokerPod},
     roll::{self, Roll},
-    scale::{self, Scale},
+    scale::{self, Scale, Wanted},
 };
 use crate::{
     reconcilers::difference::{is_there, marked},
     resources::{config_map, pod_disruption_budget, service, service_account, stateful_set},
     valid_cluster::ValidCluster,
 };
-use controller::ClusterImage;
+use controller::{ClusterImage, replication_throttle::REASSIGNMENT_RATE};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, Pod, Service, ServiceAccount},
@@ -48,6 +48,10 @@ pub enum Action {
     },
     Restart(BrokerPod),
     Move(Vec<(TopicPartition, Vec<BrokerId>)>),
+    /// Moves are called back.
+    Cancel(Vec<TopicPartition>),
+    /// Bytes a second of what a move adds, for every broker; `None`: as fast as it goes.
+    Throttle(Option<String>),
     Forget(BrokerId),
 }
 
@@ -65,7 +69,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
     let set = observed.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name));
     let current = set.and_then(|set| set.spec.as_ref()?.replicas);
-    let scale = scale::decide(cluster.spec.replicas, current, image);
+    let scale = scale::decide(&Wanted::by(cluster), current, image);
     let wanted = at_least_as_many(cluster, scale.replicas);
     let mut actions = Vec::new();
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
@@ -87,12 +91,23 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     if let Roll::Restart { pod, .. } = &roll {
         actions.push(Action::Restart(pod.clone()));
     }
+    // What moves is throttled from its first byte.
+    actions.extend(image.and_then(|image| throttle(cluster, image)));
+    if !scale.cancels.is_empty() {
+        actions.push(Action::Cancel(scale.cancels.clone()));
+    }
     if !scale.moves.is_empty() {
         actions.push(Action::Move(scale.moves.clone()));
     }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
     Plan { actions, roll, scale, pods }
+}
+
+fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {
+    let rate = cluster.spec.rebalance.throttle_bytes_per_second;
+    let wanted = (rate > 0).then(|| rate.to_string());
+    (image.broker_configs.cluster.get(REASSIGNMENT_RATE) != wanted.as_ref()).then_some(Action::Throttle(wanted))
 }
 
 /// With the pods that there are to be until those that are to go may.

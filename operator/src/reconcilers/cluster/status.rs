@@ -61,6 +61,7 @@ impl Report<'_> {
             partitions: counts,
             brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
             request: before.and_then(|status| status.request.clone()),
+            scaling: plan.scale.progress.clone(),
             held_deletions: self.held.clone(),
             listeners: listeners(cluster),
         }

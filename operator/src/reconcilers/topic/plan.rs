@@ -2,7 +2,7 @@
 
 use super::valid_topic::ValidTopic;
 use crate::reconcilers::replicas::Places;
-use controller::{ClusterImage, TopicImage, requests::NewTopic};
+use controller::{ClusterImage, PartitionImage, TopicImage, requests::NewTopic};
 use custom_resources::topic::reason;
 use model::{BrokerId, TopicId, TopicName, TopicPartition};
 
@@ -71,8 +71,11 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
         }
         _ => {}
     }
-    if there.partitions.iter().any(controller::PartitionImage::is_being_reassigned) {
-        return not(reason::REASSIGNING, "replicas move");
+    // Replicas that only change their places are as many as wanted, and nobody's concern.
+    if let Some(wanted) = topic.replicas
+        && there.partitions.iter().any(|partition| partition.is_being_reassigned() && changes_factor(partition, wanted))
+    {
+        return not(reason::REASSIGNING, "replicas are added or removed");
     }
     if let Some(decision) = topic.replicas.and_then(|replicas| change_replicas(there, replicas, image)) {
         return decision;
@@ -116,15 +119,23 @@ fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     }))
 }
 
+/// Whether a partition that moves has another number of replicas than is wanted, now or afterwards.
+fn changes_factor(partition: &PartitionImage, wanted: i16) -> bool {
+    let replicas = partition.replicas.len();
+    let (now, then) = (replicas - partition.adding_replicas.len(), replicas - partition.removing_replicas.len());
+    usize::try_from(wanted).is_ok_and(|wanted| now != wanted || then != wanted)
+}
+
 /// Every partition with as many replicas as wanted: the leader and those in sync stay, others come where there is room.
 fn change_replicas(there: &TopicImage, wanted: i16, image: &ClusterImage) -> Option<Decision> {
     let wanted = usize::try_from(wanted).unwrap_or(0);
-    if there.partitions.iter().all(|partition| partition.replicas.len() == wanted) {
+    let is_right = |partition: &PartitionImage| partition.is_being_reassigned() || partition.replicas.len() == wanted;
+    if there.partitions.iter().all(is_right) {
         return None;
     }
     let mut places = Places::new(image, |_| true);
     let mut moves = Vec::new();
-    for (index, partition) in there.indexed_partitions() {
+    for (index, partition) in there.indexed_partitions().filter(|(_, partition)| !partition.is_being_reassigned()) {
         let mut replicas = partition.replicas.clone();
         // Stable: of those that are as good the order of preference stays.
         let mut kept: Vec<_> = replicas.clone();

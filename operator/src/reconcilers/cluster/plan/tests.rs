@@ -1,6 +1,18 @@
-use super::{super::testing::image, *};
+use super::{
+    super::testing::{self, Members},
+    *,
+};
 use crate::valid_cluster::tests::valid;
 use serde::de::DeserializeOwned;
+
+/// Of a cluster whose moves are throttled as the default says.
+fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
+    let mut image = testing::image(brokers, fenced, topics);
+    let throttle = [(REASSIGNMENT_RATE.to_owned(), "52428800".to_owned())];
+    image.broker_configs =
+        Arc::new(controller::BrokerConfigs { cluster: throttle.into(), ..controller::BrokerConfigs::default() });
+    image
+}
 
 fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>) -> Plan {
     super::plan(cluster, observed, image, false)
@@ -15,6 +27,8 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Action::Delete { resource, name } => format!("delete {} {name}", resource.kind),
         Action::Restart(pod) => format!("restart {}", pod.name),
         Action::Move(moves) => format!("move {}", moves.len()),
+        Action::Cancel(partitions) => format!("cancel {}", partitions.len()),
+        Action::Throttle(rate) => format!("throttle {rate:?}"),
         Action::Forget(id) => format!("forget {id}"),
     };
     plan.actions.iter().map(told).collect()
@@ -140,6 +154,31 @@ fn brokers_of_an_older_revision_restart_only_when_all_objects_are_as_wanted() {
     observed.config_maps.clear();
     let planned = kinds(&plan(&cluster, &observed, Some(&image)));
     assert_eq!(planned, ["apply ConfigMap events-broker-config"]);
+}
+
+#[test]
+fn moves_are_throttled_as_the_spec_says() {
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let throttled = |rebalance: &str| {
+        let cluster = valid(&format!("{{storage: {{size: 1Gi}}, rebalance: {rebalance}}}"));
+        let observed = converged(&cluster, &image);
+        kinds(&plan(&cluster, &observed, Some(&image)))
+    };
+    assert!(throttled("{}").is_empty());
+    assert_eq!(throttled("{throttleBytesPerSecond: 1000}"), ["throttle Some(\"1000\")"]);
+    assert_eq!(throttled("{throttleBytesPerSecond: 0}"), ["throttle None"]);
+}
+
+#[test]
+fn set_grows_once_it_is_reported_which_brokers_are_new() {
+    let mut cluster = valid("{replicas: 3, storage: {size: 1Gi}}");
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let observed = converged(&cluster, &image);
+    cluster.spec.replicas = 4;
+    let first = plan(&cluster, &observed, Some(&image));
+    assert!(first.actions.is_empty());
+    cluster.known_filling = first.scale.progress.unwrap().onto;
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["apply StatefulSet events"]);
 }
 
 #[test]

@@ -98,6 +98,22 @@ fn fewer_replicas_leave_the_leader_and_more_go_to_other_racks() {
 }
 
 #[test]
+fn topic_whose_replicas_change_places_is_as_wanted() {
+    let mut moving = image(4, &[], &[&[(&[3, 1, 2, 0], ALL), (ALL, ALL)]]);
+    let mut topic = TopicImage::clone(moving.topic("topic-0").unwrap());
+    topic.partitions[0].adding_replicas = vec![model::BrokerId(3)];
+    topic.partitions[0].removing_replicas = vec![model::BrokerId(0)];
+    moving.topics = Arc::new(vec![Arc::new(topic.clone())].into());
+    for spec in ["{replicas: 3}", "{}"] {
+        assert!(matches!(decide(&owned(spec, &moving), &moving), Decision::Good), "{spec}");
+    }
+    topic.partitions[0].removing_replicas.clear();
+    moving.topics = Arc::new(vec![Arc::new(topic)].into());
+    assert_eq!(reason(decide(&owned("{replicas: 4}", &moving), &moving)), reason::REASSIGNING, "it is not there yet");
+    assert_eq!(reason(decide(&owned("{replicas: 3}", &moving), &moving)), reason::REASSIGNING, "nor is it right");
+}
+
+#[test]
 fn paused_topic_is_left_as_it_is() {
     let there = image(3, &[], &[&[(ALL, ALL)]]);
     assert_eq!(reason(decide(&owned("{paused: true, partitions: 9}", &there), &there)), reason::PAUSED);
