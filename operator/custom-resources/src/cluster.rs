@@ -157,10 +157,11 @@ pub struct ClusterSpec {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// Size of each volume. It cannot be changed here; a volume that was made larger otherwise is left so.
+    /// Size of each volume. It can become larger, where the storage class lets volumes grow; a volume that was made larger
+    /// otherwise is left so.
     #[schemars(schema_with = "quantity")]
     #[x_kube(
-        validation = kube::core::Rule::new("self == oldSelf").message("size cannot be changed"),
+        validation = kube::core::Rule::new("!quantity(self).isLessThan(quantity(oldSelf))").message("size cannot become smaller"),
         validation = kube::core::Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('63Mi'))").message("size must be a quantity of at least 64Mi"),
     )]
     pub size: Quantity,

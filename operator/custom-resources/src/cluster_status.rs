@@ -37,6 +37,8 @@ pub mod reason {
     pub const PAUSED: &str = "Paused";
     pub const INVALID_SPEC: &str = "InvalidSpec";
     pub const SCALE_DOWN_HELD: &str = "ScaleDownHeld";
+    pub const VOLUMES_CANNOT_CHANGE: &str = "VolumesCannotChange";
+    pub const VOLUMES_GROW: &str = "VolumesGrow";
     pub const NOT_CONFIRMED: &str = "NotConfirmed";
     pub const FAILED: &str = "Failed";
     pub const UNKNOWN: &str = "Unknown";

@@ -15,6 +15,7 @@ mod session_secret;
 pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
+pub mod volumes;
 
 use crate::{
     control_plane::{Controllers, View},
@@ -40,7 +41,7 @@ use kube::{
     },
 };
 use notices::{Did, notices};
-use observe::{Caches, Scope};
+use observe::{Caches, Scope, classes};
 use plan::plan;
 use request::Answering;
 use serde_json::json;
@@ -48,9 +49,11 @@ use status::Report;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use volumes::classes_to_ask;
 
 /// Everything that matters tells; this is for what nobody thought of.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const LOOK_AT_GROWTH: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 /// Clusters whose controllers may have to end.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -150,7 +153,8 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let known = context.controllers.token(&valid.key).await;
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
     let view = context.controllers.ensure(&valid, &token).await;
-    let observed = context.caches.observe(&valid.key);
+    let mut observed = context.caches.observe(&valid.key);
+    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
     let mut plan = plan(&valid, &observed, view.image.as_deref(), view.is_recovering);
     if valid.spec.paused {
         plan.actions.clear();
@@ -181,7 +185,9 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods });
     context.events.publish(&cluster.object_ref(&()), told).await;
     done?;
-    Ok(Requeue::requeue(LOOK_AGAIN))
+    // That a file system has not grown says nothing by itself.
+    let is_growing = matches!(plan.volumes.state, volumes::State::Growing(_));
+    Ok(Requeue::requeue(if is_growing { LOOK_AT_GROWTH } else { LOOK_AGAIN }))
 }
 
 async fn apply(actions: &[plan::Action], key: &ClusterKey, context: &Context, view: &View) -> anyhow::Result<()> {

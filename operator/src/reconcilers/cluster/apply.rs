@@ -11,12 +11,13 @@ use controller::{
         ReassignPartitions,
     },
 };
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
 };
 use model::{BrokerId, TopicPartition};
+use serde_json::json;
 
 pub(super) struct Applier<'a> {
     pub(super) client: &'a Client,
@@ -40,6 +41,24 @@ impl Applier<'_> {
                 gone_is_good(api.delete(name, &DeleteParams::background()).await.map(drop))
                     .with_context(|| format!("delete {} {name}", resource.kind))?;
                 tracing::info!(cluster = %self.cluster, kind = %resource.kind, name, "deleted");
+            }
+            Action::Grow { claim, size } => {
+                let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+                let parameters =
+                    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let patch = json!({ "spec": { "resources": { "requests": { "storage": size } } } });
+                let patched = claims.patch(claim, &parameters, &Patch::Merge(patch)).await;
+                patched.with_context(|| format!("grow volume {claim}"))?;
+                tracing::info!(cluster = %self.cluster, claim, size = size.0, "volume is to grow");
+            }
+            Action::Orphan { resource, name, uid } => {
+                let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
+                // Only the set that was looked at.
+                let parameters =
+                    DeleteParams::orphan().preconditions(Preconditions { uid: uid.clone(), resource_version: None });
+                gone_is_good(api.delete(name, &parameters).await.map(drop))
+                    .with_context(|| format!("delete {} {name} without its pods", resource.kind))?;
+                tracing::info!(cluster = %self.cluster, name, "set is made again with another template of claims");
             }
             Action::Restart(pod) => self.restart(pod).await?,
             Action::Move(moves) => self.move_replicas(moves).await?,

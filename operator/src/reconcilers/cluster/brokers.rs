@@ -1,7 +1,7 @@
 //! The pods of a cluster's brokers, as far as plans look at them.
 
 use crate::resources::names;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use model::BrokerId;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub struct BrokerPod {
     /// Why there is no node for it.
     pub unschedulable: Option<String>,
     pub is_going: bool,
+    pub created: Option<Timestamp>,
 }
 
 /// By broker.
@@ -41,6 +42,7 @@ fn of(cluster: &str, pod: &Pod) -> Option<BrokerPod> {
         is_ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
         unschedulable: refused.map(|condition| condition.message.clone().unwrap_or_default()),
         is_going: meta.deletion_timestamp.is_some(),
+        created: meta.creation_timestamp.as_ref().map(|time| time.0),
         name,
     })
 }

@@ -73,6 +73,8 @@ fn of_spec(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
         reason::FAILED => Notice::warning("ReconcileFailed", message),
         reason::SCALE_DOWN_HELD => Notice::normal("ScaleDownHeld", message),
         reason::PAUSED => Notice::normal("Paused", message),
+        reason::VOLUMES_CANNOT_CHANGE => Notice::warning("VolumesCannotChange", message),
+        reason::VOLUMES_GROW => Notice::normal("VolumesGrow", message),
         reason::AS_EXPECTED if was == reason::PAUSED => Notice::normal("Resumed", "objects are kept as the spec says"),
         reason::AS_EXPECTED if was == reason::SCALE_DOWN_HELD => {
             Notice::normal("ScaleDownEnded", format!("{} brokers", after.replicas))

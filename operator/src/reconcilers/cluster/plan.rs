@@ -4,6 +4,7 @@ use super::{
     brokers::{self, BrokerPod},
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
+    volumes::{self, Seen, Volumes},
 };
 use crate::{
     reconcilers::difference::{is_there, marked},
@@ -11,16 +12,20 @@ use crate::{
     valid_cluster::ValidCluster,
 };
 use controller::{ClusterImage, replication_throttle::REASSIGNMENT_RATE};
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
-    policy::v1::PodDisruptionBudget,
+use k8s_openapi::{
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        policy::v1::PodDisruptionBudget,
+    },
+    apimachinery::pkg::api::resource::Quantity,
+    jiff::Timestamp,
 };
 use kube::{Resource, api::ApiResource};
 use model::{BrokerId, TopicPartition};
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The objects of a cluster that there are.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +36,11 @@ pub struct Observed {
     pub service_accounts: Vec<Arc<ServiceAccount>>,
     pub budgets: Vec<Arc<PodDisruptionBudget>>,
     pub pods: Vec<Arc<Pod>>,
+    pub claims: Vec<Arc<PersistentVolumeClaim>>,
+    /// Whether a storage class lets volumes grow, where that matters.
+    pub classes: BTreeMap<String, bool>,
+    /// When this was seen.
+    pub now: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +55,17 @@ pub enum Action {
     Delete {
         resource: ApiResource,
         name: String,
+    },
+    /// A volume is to be larger.
+    Grow {
+        claim: String,
+        size: Quantity,
+    },
+    /// The set goes, and its pods stay: it is made again at once.
+    Orphan {
+        resource: ApiResource,
+        name: String,
+        uid: Option<String>,
     },
     Restart(BrokerPod),
     Move(Vec<(TopicPartition, Vec<BrokerId>)>),
@@ -61,6 +82,7 @@ pub struct Plan {
     pub actions: Vec<Action>,
     pub roll: Roll,
     pub scale: Scale,
+    pub volumes: Volumes,
     pub pods: Vec<BrokerPod>,
 }
 
@@ -68,9 +90,14 @@ pub struct Plan {
 pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>, needs_brokers: bool) -> Plan {
     let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
     let set = observed.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name));
-    let current = set.and_then(|set| set.spec.as_ref()?.replicas);
+    let current = set.and_then(|set| set.spec.as_ref()?.replicas).or_else(|| {
+        // A set that is being made again has as many as it had.
+        pods.iter().map(|pod| pod.broker.0 + 1).max().filter(|pods| *pods > cluster.spec.replicas)
+    });
     let scale = scale::decide(&Wanted::by(cluster), current, image);
-    let wanted = at_least_as_many(cluster, scale.replicas);
+    let seen = Seen { claims: &observed.claims, classes: &observed.classes, now: observed.now };
+    let volumes = volumes::decide(cluster, set.map(|set| &**set), &pods, scale.replicas, seen);
+    let wanted = as_it_may_be(cluster, scale.replicas, &volumes);
     let mut actions = Vec::new();
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
     compare(&mut actions, &observed.config_maps, &[config_map::build(cluster)], false);
@@ -84,10 +111,18 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let roll = match set.map(|set| newest_revision(set)) {
         // Before what was just changed is known in its pods, nothing is old.
         Some(Some(newest)) if actions.is_empty() => {
-            roll::decide(cluster.spec.update_strategy.type_, newest, &pods, scale.replicas, image)
+            let update = cluster.spec.update_strategy.type_;
+            roll::decide(update, newest, &volumes.restart, &pods, scale.replicas, image)
         }
         _ => Roll::Done,
     };
+    let size = &cluster.spec.storage.size;
+    actions.extend(volumes.grow.iter().map(|claim| Action::Grow { claim: claim.clone(), size: size.clone() }));
+    // Not in the middle of something that the set is needed for.
+    if let Some(set) = set.filter(|_| volumes.renew_set && actions.is_empty() && roll == Roll::Done) {
+        let (name, uid) = (cluster.key.name.clone(), set.metadata.uid.clone());
+        actions.push(Action::Orphan { resource: ApiResource::erase::<StatefulSet>(&()), name, uid });
+    }
     if let Roll::Restart { pod, .. } = &roll {
         actions.push(Action::Restart(pod.clone()));
     }
@@ -101,7 +136,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
-    Plan { actions, roll, scale, pods }
+    Plan { actions, roll, scale, volumes, pods }
 }
 
 fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {
@@ -110,10 +145,13 @@ fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {
     (image.broker_configs.cluster.get(REASSIGNMENT_RATE) != wanted.as_ref()).then_some(Action::Throttle(wanted))
 }
 
-/// With the pods that there are to be until those that are to go may.
-fn at_least_as_many(cluster: &ValidCluster, replicas: i32) -> ValidCluster {
+/// With the pods that there are to be until those that are to go may, and the template of claims that cannot be changed.
+fn as_it_may_be(cluster: &ValidCluster, replicas: i32, volumes: &Volumes) -> ValidCluster {
     let mut wanted = cluster.clone();
     wanted.spec.replicas = replicas;
+    if let Some(template) = &volumes.template {
+        wanted.spec.storage.size = template.clone();
+    }
     wanted
 }
 

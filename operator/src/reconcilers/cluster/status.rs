@@ -1,6 +1,6 @@
 //! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
 
-use super::{brokers::BrokerPod, plan::Plan, roll::Roll};
+use super::{brokers::BrokerPod, plan::Plan, roll::Roll, volumes};
 use crate::{
     control_plane::View,
     resources::{names, pod_selector},
@@ -139,9 +139,11 @@ impl Report<'_> {
         if self.cluster.spec.paused {
             return no(reason::PAUSED, "spec.paused: objects are left as they are");
         }
-        match &self.plan.scale.held {
-            Some(held) => no(reason::SCALE_DOWN_HELD, held),
-            None => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
+        match (&self.plan.scale.held, &self.plan.volumes.state) {
+            (_, volumes::State::Refused(why)) => no(reason::VOLUMES_CANNOT_CHANGE, why),
+            (Some(held), _) => no(reason::SCALE_DOWN_HELD, held),
+            (None, volumes::State::Growing(which)) => no(reason::VOLUMES_GROW, which),
+            (None, volumes::State::Good) => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
         }
     }
 }

@@ -66,5 +66,6 @@ pub(in crate::reconcilers) fn pod(id: i32, revision: &str, is_ready: bool) -> Br
         is_ready,
         unschedulable: None,
         is_going: false,
+        created: None,
     }
 }

@@ -27,6 +27,8 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Action::Delete { resource, name } => format!("delete {} {name}", resource.kind),
         Action::Restart(pod) => format!("restart {}", pod.name),
         Action::Move(moves) => format!("move {}", moves.len()),
+        Action::Grow { claim, size } => format!("grow {claim} {}", size.0),
+        Action::Orphan { name, .. } => format!("orphan {name}"),
         Action::Cancel(partitions) => format!("cancel {}", partitions.len()),
         Action::Throttle(rate) => format!("throttle {rate:?}"),
         Action::Forget(id) => format!("forget {id}"),
@@ -179,6 +181,48 @@ fn set_grows_once_it_is_reported_which_brokers_are_new() {
     assert!(first.actions.is_empty());
     cluster.known_filling = first.scale.progress.unwrap().onto;
     assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["apply StatefulSet events"]);
+}
+
+fn claim(broker: i32, size: &str) -> Arc<PersistentVolumeClaim> {
+    let yaml = format!(
+        "{{metadata: {{name: data-events-{broker}}}, spec: {{storageClassName: fast, resources: {{requests: {{storage: {size}}}}}}}}}"
+    );
+    Arc::new(serde_yaml::from_str(&yaml).unwrap())
+}
+
+#[test]
+fn larger_volumes_are_asked_for_and_then_the_set_is_made_again_without_a_restart() {
+    let (small, image) = (valid(SPEC), image(3, &[], &[&[(ALL, ALL)]]));
+    let mut observed = converged(&small, &image);
+    observed.claims = (0..3).map(|id| claim(id, "1Gi")).collect();
+    let large = valid("{storage: {size: 2Gi}, resources: {requests: {cpu: 1000m}}}");
+    let refused = plan(&large, &observed, Some(&image));
+    assert!(refused.actions.is_empty(), "its class was not asked");
+    observed.classes.insert("fast".to_owned(), true);
+    let grow = ["grow data-events-0 2Gi", "grow data-events-1 2Gi", "grow data-events-2 2Gi"];
+    assert_eq!(kinds(&plan(&large, &observed, Some(&image))), grow);
+    observed.claims = (0..3).map(|id| claim(id, "2Gi")).collect();
+    assert_eq!(kinds(&plan(&large, &observed, Some(&image))), ["orphan events"]);
+    observed.stateful_sets.clear();
+    let again = plan(&large, &observed, Some(&image));
+    assert_eq!(kinds(&again), ["apply StatefulSet events"]);
+    apply(&mut observed, &again);
+    assert!(plan(&large, &observed, Some(&image)).actions.is_empty());
+}
+
+#[test]
+fn set_that_is_made_again_has_the_pods_that_are_to_be_drained() {
+    let image = image(4, &[], &[&[(&[3, 0, 1], &[3, 0, 1])]]);
+    let mut observed = converged(&valid("{replicas: 4, storage: {size: 1Gi}}"), &image);
+    observed.stateful_sets.clear();
+    let planned = plan(&valid("{replicas: 3, storage: {size: 1Gi}}"), &observed, Some(&image));
+    let replicas = planned.actions.iter().find_map(|action| match action {
+        Action::Apply { resource, body, .. } if resource.kind == "StatefulSet" => {
+            Some(body["spec"]["replicas"].clone())
+        }
+        _ => None,
+    });
+    assert_eq!(replicas, Some(4.into()));
 }
 
 #[test]
