@@ -1,9 +1,12 @@
 //! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
 
+mod changes;
 mod deletions;
 pub mod held;
+mod index;
 mod notices;
 pub mod ownership;
+mod pace;
 pub mod plan;
 mod status;
 pub mod valid_topic;
@@ -13,6 +16,7 @@ use crate::{
     resources::FIELD_MANAGER, valid_cluster::ClusterKey,
 };
 use anyhow::Context as _;
+use changes::Seen;
 use control_plane::{ControllerHandle, handle::Results};
 use controller::{
     ControllerError, TopicError,
@@ -24,8 +28,9 @@ use controller::{
 use custom_resources::{Topic, topic::reason};
 use deletions::Deletions;
 pub(super) use deletions::delete;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use held::Held;
+use index::Index;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, Resource as _, ResourceExt as _,
@@ -38,10 +43,16 @@ use kube::{
     },
 };
 use model::TopicName;
+use pace::Pace;
 use plan::{Decision, Step, decide};
 use serde_json::json;
 use status::Outcome;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use valid_topic::ValidTopic;
@@ -58,9 +69,11 @@ struct Reconciler {
     client: Client,
     controllers: Controllers,
     topics: Store<Topic>,
+    index: Index,
     metrics: Arc<Metrics>,
     held: Held,
     events: Events,
+    pace: Pace,
 }
 
 /// What the reconciler of a scope works with.
@@ -88,25 +101,33 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
     let Context { client, controllers, metrics, held, events: told, topics: (store, writer), changed } = context;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
     let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
-    let events = reflector::reflector(writer, events).and_then(move |event| tell_deletion(event, gone.clone()));
-    let of_cluster = {
-        let store = store.clone();
-        move |key: ClusterKey| {
-            let topics = store.state().into_iter().filter(move |topic| is_of(topic, &key));
-            futures_util::stream::iter(topics.map(|topic| ObjectRef::from_obj(&*topic)).collect::<Vec<_>>())
-        }
-    };
+    let index = Index::default();
+    let noting = index.clone();
+    let events = reflector::reflector(writer, events).inspect_ok(move |event| noting.note(event));
+    let events = events.and_then(move |event| tell_deletion(event, gone.clone()));
     let loops = Controller::for_stream(events.applied_objects(), store.clone())
-        .reconcile_on(ReceiverStream::new(changed).flat_map(of_cluster))
+        .reconcile_on(changed_resources(changed, controllers.clone(), index.clone()))
         .with_config(kube::runtime::controller::Config::default().concurrency(SIDE_BY_SIDE));
     let deleting = {
-        let (counted, looked_at) = (store.clone(), store.clone());
-        let count = move |key: &ClusterKey| counted.state().iter().filter(|topic| is_of(topic, key)).count();
-        let is_wanted = move |topic: &ValidTopic| looked_at.state().iter().any(|other| names(other, topic));
+        let (counted, looked_at, topics) = (index.clone(), index.clone(), store.clone());
+        let count = move |key: &ClusterKey| counted.count(key);
+        let is_wanted = move |topic: &ValidTopic| {
+            let naming = looked_at.naming(&topic.cluster, &topic.name, &topics);
+            naming.iter().any(|other| is_another(other, topic))
+        };
         let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
         Deletions { client, controllers, held, events, count, is_wanted }.run(to_delete)
     };
-    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics, held, events: told });
+    let reconciler = Arc::new(Reconciler {
+        client,
+        controllers,
+        topics: store,
+        index,
+        metrics,
+        held,
+        events: told,
+        pace: Pace::default(),
+    });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -132,17 +153,30 @@ async fn tell_deletion(
     Ok(event)
 }
 
-/// Asked of every resource whenever a cluster changed: without a copy.
-fn is_of(topic: &Topic, cluster: &ClusterKey) -> bool {
-    let reference = &topic.spec.cluster_ref;
-    let namespace = reference.namespace.as_ref().or(topic.metadata.namespace.as_ref());
-    reference.name == cluster.name && namespace == Some(&cluster.namespace)
+/// Resources whose topic changed in a cluster of which there is something new. A cluster tells it at most once a second, and
+/// most topics are as they were.
+fn changed_resources(
+    changed: mpsc::Receiver<ClusterKey>,
+    controllers: Controllers,
+    index: Index,
+) -> impl Stream<Item = ObjectRef<Topic>> + Send + 'static {
+    let seen = Arc::new(Mutex::new(BTreeMap::<ClusterKey, Seen>::new()));
+    let of_cluster = move |key: ClusterKey| {
+        let (controllers, index, seen) = (controllers.clone(), index.clone(), Arc::clone(&seen));
+        async move {
+            let view = controllers.view(&key).await.unwrap_or_default();
+            let now = Seen { image: view.image, decides: view.handle.is_some() };
+            let before = seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), now.clone());
+            let changed = changes::changed(&before.unwrap_or_default(), &now);
+            stream::iter(index.of(&key, |topic| changed.has(topic)))
+        }
+    };
+    ReceiverStream::new(changed).then(of_cluster).flatten()
 }
 
-/// Whether a resource is another one for the same topic.
-fn names(other: &Topic, topic: &ValidTopic) -> bool {
-    let name = other.spec.topic_name.as_ref().or(other.metadata.name.as_ref());
-    name == Some(&topic.name) && other.metadata.uid.as_ref() != Some(&topic.uid) && is_of(other, &topic.cluster)
+/// Of two that name one topic: whether it is not the same resource.
+fn is_another(other: &Topic, topic: &ValidTopic) -> bool {
+    other.metadata.uid.as_ref() != Some(&topic.uid)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -171,9 +205,10 @@ impl Reconciler {
             Err(invalid) => return Outcome::refused(reason::REFUSED, invalid.to_string()),
         };
         let older = |other: &Arc<Topic>| {
-            names(other, &topic) && ValidTopic::new(other).is_ok_and(|other| other.age < topic.age)
+            is_another(other, &topic) && ValidTopic::new(other).is_ok_and(|other| other.age < topic.age)
         };
-        if let Some(owner) = self.topics.state().iter().find(|other| older(other)) {
+        let naming = self.index.naming(&topic.cluster, &topic.name, &self.topics);
+        if let Some(owner) = naming.iter().find(|other| older(other)) {
             let owner = format!("{}/{}", owner.namespace().unwrap_or_default(), owner.name_any());
             let message = format!("topic {} is that of the older resource {owner}", topic.name);
             return Outcome::refused(reason::TOPIC_NAME_CONFLICT, message);
@@ -213,6 +248,7 @@ impl Reconciler {
                 Decision::Do(step) => {
                     tracing::info!(cluster = %topic.cluster, topic = topic.name, step = step.name(), "topic changes");
                     is_restored |= matches!(step, Step::Restore(_));
+                    self.pace.keep().await;
                     if let Err((reason, message)) = take(&handle, topic, step).await {
                         return Outcome::refused(reason, message).with(there);
                     }

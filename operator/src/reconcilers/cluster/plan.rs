@@ -119,7 +119,12 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let size = &cluster.spec.storage.size;
     actions.extend(volumes.grow.iter().map(|claim| Action::Grow { claim: claim.clone(), size: size.clone() }));
     // Not in the middle of something that the set is needed for.
-    if let Some(set) = set.filter(|_| volumes.renew_set && actions.is_empty() && roll == Roll::Done) {
+    let is_there = |set: &&Arc<StatefulSet>| set.metadata.deletion_timestamp.is_none();
+    if volumes.renew_set
+        && actions.is_empty()
+        && roll == Roll::Done
+        && let Some(set) = set.filter(is_there)
+    {
         let (name, uid) = (cluster.key.name.clone(), set.metadata.uid.clone());
         actions.push(Action::Orphan { resource: ApiResource::erase::<StatefulSet>(&()), name, uid });
     }

@@ -38,6 +38,8 @@ pub struct OfCluster {
     /// Why the last of them were.
     pub reason: String,
     pub topics: BTreeMap<TopicId, String>,
+    /// What the operator before reported is among them.
+    is_restored: bool,
 }
 
 impl Held {
@@ -72,16 +74,24 @@ impl Held {
 
     /// What is held now. `reported`: by the operator before, which counts where this one knows of nothing yet.
     pub fn of(&self, cluster: &ClusterKey, reported: Option<&HeldDeletions>, image: &ClusterImage) -> OfCluster {
-        let resources = self.resources(cluster);
         let mut all = self.lock();
-        let held = all.entry(cluster.clone()).or_insert_with(|| reported.map(known_from).unwrap_or_default());
+        let held = all.entry(cluster.clone()).or_default();
+        if !std::mem::replace(&mut held.is_restored, true)
+            && let Some(reported) = reported
+        {
+            held.restore(reported);
+        }
+        if held.topics.is_empty() {
+            return OfCluster::default();
+        }
+        let resources = self.resources(cluster);
         held.topics.retain(|id, _| is_still_held(image, *id, &resources));
         held.clone()
     }
 
     /// A person has decided.
     pub fn forget(&self, cluster: &ClusterKey) {
-        self.lock().insert(cluster.clone(), OfCluster::default());
+        self.lock().insert(cluster.clone(), OfCluster { is_restored: true, ..OfCluster::default() });
     }
 
     fn resources(&self, cluster: &ClusterKey) -> Vec<ValidTopic> {
@@ -95,12 +105,15 @@ fn is_still_held(image: &ClusterImage, id: TopicId, resources: &[ValidTopic]) ->
     image.topic_by_id(id).is_some_and(|there| owner(there, resources, |_| true).is_none())
 }
 
-fn known_from(reported: &HeldDeletions) -> OfCluster {
-    let topic = |topic: &HeldTopic| Some((TopicId(Uuid::parse_str(&topic.id).ok()?), topic.name.clone()));
-    OfCluster { reason: reported.reason.clone(), topics: reported.list.iter().filter_map(topic).collect() }
-}
-
 impl OfCluster {
+    fn restore(&mut self, reported: &HeldDeletions) {
+        let topic = |topic: &HeldTopic| Some((TopicId(Uuid::parse_str(&topic.id).ok()?), topic.name.clone()));
+        self.topics.extend(reported.list.iter().filter_map(topic));
+        if self.reason.is_empty() {
+            self.reason.clone_from(&reported.reason);
+        }
+    }
+
     /// `None`: there are none.
     pub fn report(&self) -> Option<HeldDeletions> {
         let topic = |(id, name): (&TopicId, &String)| HeldTopic { id: id.0.to_string(), name: name.clone() };

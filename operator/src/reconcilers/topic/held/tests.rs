@@ -24,6 +24,9 @@ fn what_is_held_survives_the_operator_by_the_status() {
     let next = Held::new(vec![]);
     assert_eq!(next.of(&key(), Some(&report), &image).report(), Some(report.clone()));
     assert!(next.any(&key()) && next.is_held(&key(), both[0].0));
+    let busy = Held::new(vec![]);
+    busy.hold(&key(), "more", [both[0].clone()]);
+    assert_eq!(busy.of(&key(), Some(&report), &image).topics.len(), 2, "though another was held before it was asked");
     next.forget(&key());
     assert_eq!(next.of(&key(), Some(&report), &image).report(), None, "what a person decided is not known again");
 }
@@ -49,6 +52,6 @@ fn topic_is_held_until_it_is_gone_or_a_resource_has_it() {
 fn status_names_as_many_as_it_has_room_for() {
     let id = |number: usize| TopicId(Uuid::from_u128(number as u128));
     let topics = (0..MOST_HELD_TOPICS + 7).map(|number| (id(number), "t".to_owned())).collect();
-    let report = OfCluster { reason: String::new(), topics }.report().unwrap();
+    let report = OfCluster { topics, ..OfCluster::default() }.report().unwrap();
     assert_eq!((report.topics, report.list.len()), (i32::try_from(MOST_HELD_TOPICS).unwrap() + 7, MOST_HELD_TOPICS));
 }
