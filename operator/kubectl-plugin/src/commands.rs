@@ -1,6 +1,8 @@
 //! What can be asked: one file per command, each with its I/O, over views that are pure.
 
+mod asking;
 mod export_metadata;
+mod held;
 mod import_metadata;
 mod partitions;
 mod report;
@@ -32,6 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Report(asked) => report::run(&access, asked).await,
         Command::Restart(named) => restart::run(&access, named).await,
         Command::Undelete(asked) => undelete::run(&access, asked).await,
+        Command::Held(asked) => held::run(&access, format, asked).await,
         Command::ExportMetadata(asked) => export_metadata::run(&access, asked).await,
         Command::ImportMetadata(asked) => import_metadata::run(&access, asked).await,
     }

@@ -1,25 +1,12 @@
 //! `kubectl weir undelete`.
 
-use super::refused;
-use crate::{access::Access, arguments::Undelete, metadata, output};
-use anyhow::{Context as _, bail};
+use super::{asking::ask, refused};
+use crate::{access::Access, arguments::Undelete, metadata};
 use controller::ClusterImage;
-use custom_resources::{
-    Cluster,
-    request::{REQUEST_ANNOTATION, Request, RequestOutcome},
-};
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Api, ResourceExt as _,
-    api::{Patch, PatchParams, WatchEvent, WatchParams},
-};
+use custom_resources::request::Request;
+use kube::ResourceExt as _;
 use model::TopicId;
-use serde_json::json;
-use std::{process::ExitCode, time::Duration};
-
-/// An operator that works answers within a second; one that takes over needs five.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+use std::process::ExitCode;
 
 pub(super) async fn run(access: &Access, asked: Undelete) -> anyhow::Result<ExitCode> {
     let name = access.cluster(asked.named.cluster.as_deref()).await?.name_any();
@@ -28,48 +15,8 @@ pub(super) async fn run(access: &Access, asked: Undelete) -> anyhow::Result<Exit
         Ok(topic) => topic,
         Err(why) => return Ok(refused(&why)),
     };
-    // Another one for each time it is asked: a topic may be deleted again.
-    let id = format!("undelete-{}", Timestamp::now());
-    let request =
-        serde_json::to_string(&Request { id: id.clone(), undelete: Some(topic.0.to_string()), ..Request::default() })?;
-    let clusters: Api<Cluster> = Api::namespaced(access.client.clone(), &access.namespace);
-    let parameters = PatchParams { field_manager: Some("kubectl-weir".to_owned()), ..PatchParams::default() };
-    let patch = json!({ "metadata": { "annotations": { REQUEST_ANNOTATION: request } } });
-    let patched = clusters.patch(&name, &parameters, &Patch::Merge(patch)).await;
-    let patched = patched.with_context(|| format!("annotate Cluster {name}"))?;
-    let answer = tokio::time::timeout(ANSWER_LIMIT, answered(&clusters, patched, &id)).await;
-    let Ok(answer) = answer else {
-        bail!(
-            "no operator answered within {} s; the request stays and is done once one decides",
-            ANSWER_LIMIT.as_secs()
-        )
-    };
-    let (outcome, message) = answer?;
-    if outcome == RequestOutcome::Refused {
-        return Ok(refused(&message));
-    }
-    output::note(&message);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn answered(clusters: &Api<Cluster>, patched: Cluster, id: &str) -> anyhow::Result<(RequestOutcome, String)> {
-    let of = |cluster: Cluster| {
-        let answer = cluster.status?.request.filter(|answer| answer.id == id)?;
-        Some((answer.outcome, answer.message))
-    };
-    let since = patched.resource_version().unwrap_or_default();
-    let only = WatchParams::default().fields(&format!("metadata.name={}", patched.name_any()));
-    let mut events = clusters.watch(&only, &since).await.context("watch the Cluster")?.boxed();
-    while let Some(event) = events.try_next().await.context("watch the Cluster")? {
-        if let WatchEvent::Modified(cluster) | WatchEvent::Added(cluster) = event
-            && let Some(answer) = of(cluster)
-        {
-            return Ok(answer);
-        }
-    }
-    bail!(
-        "the API server ended the watch before the request was answered; kubectl weir topics tells whether it was done"
-    )
+    let asked = Request { undelete: Some(topic.0.to_string()), ..Request::default() };
+    ask(access, &name, "undelete", asked).await
 }
 
 /// By id as `kubectl weir topics --deleted` shows it, or by name: the one deleted last.
