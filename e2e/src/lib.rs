@@ -9,9 +9,9 @@ mod operator;
 mod scenario;
 mod waiting;
 
-pub use clients::{consume, produce};
+pub use clients::{consume, produce, refused, run};
 pub use operator::writes;
-pub use scenario::{CLUSTER, History, begin, until_whole};
+pub use scenario::{BOOTSTRAP, CLUSTER, History, begin, is_true, until_whole};
 pub use waiting::{LIMIT, until};
 
 use anyhow::Context as _;

@@ -21,9 +21,10 @@ metadata: {name: orders}
 spec: {clusterRef: {name: events}, partitions: 6}
 ";
 
-const BOOTSTRAP: &str = "events-internal-bootstrap:9092";
+pub const BOOTSTRAP: &str = "events-internal-bootstrap:9092";
 
-fn is_true(conditions: &[Condition], type_: &str) -> bool {
+/// Whether a condition holds.
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
