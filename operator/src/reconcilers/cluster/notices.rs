@@ -109,16 +109,14 @@ fn of_broker(before: &ClusterStatus, now: &BrokerStatus, did: Did<'_>) -> Option
         (Some(BrokerState::Ready | BrokerState::ShuttingDown), BrokerState::Fenced) => {
             Notice::warning("BrokerFenced", format!("broker {id} is not heard: others lead what it led"))
         }
-        (Some(BrokerState::Fenced), BrokerState::Ready) => {
-            Notice::normal("BrokerReturned", format!("broker {id} is back"))
-        }
         (_, BrokerState::Unschedulable) => {
             let pod = did.pods.iter().find(|pod| pod.broker.0 == id);
             let why = pod.and_then(|pod| pod.unschedulable.as_deref()).unwrap_or_default();
             Notice::warning("BrokerUnschedulable", format!("there is no node for broker {id}: {why}"))
         }
-        (None | Some(BrokerState::Pending | BrokerState::Unschedulable), BrokerState::Ready) => {
-            Notice::normal("BrokerRegistered", format!("broker {id} serves"))
+        // A broker that is new is fenced for a moment, too.
+        (was, BrokerState::Ready) if was != Some(BrokerState::ShuttingDown) => {
+            Notice::normal("BrokerReady", format!("broker {id} serves"))
         }
         _ => return None,
     };

@@ -80,7 +80,9 @@ pub fn decide(
         let reason = format!("storage.size is {}, and was {larger}: volumes cannot become smaller", size.0);
         return Volumes { state: State::Refused(reason), ..kept };
     }
-    let claims: Vec<_> = of_brokers(cluster, replicas, seen.claims).collect();
+    let mut claims: Vec<_> = of_brokers(cluster, replicas, seen.claims).collect();
+    // A cache has no order, and what is reported must have one.
+    claims.sort_by_key(|claim| broker(cluster, claim));
     let small: Vec<_> = claims.iter().filter(|claim| requested(claim).is_some_and(|has| has < wanted)).collect();
     if let Some(reason) = small.iter().find_map(|claim| why_not(claim, seen.classes)) {
         return Volumes { state: State::Refused(reason), ..kept };

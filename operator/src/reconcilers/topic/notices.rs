@@ -7,6 +7,9 @@ use custom_resources::{
     topic::{condition, reason},
 };
 
+/// What a topic of a cluster that is just being made waits for.
+const EARLY: [&str; 2] = [reason::CLUSTER_NOT_FOUND, reason::NOT_ENOUGH_BROKERS];
+
 /// `next_id`: what the resource would have called a topic that it made. `restored`: it was deleted, and this brought it back.
 pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id: &str, restored: bool) -> Vec<Notice> {
     let ready = |status: &TopicStatus| status.conditions.iter().find(|known| known.type_ == condition::READY).cloned();
@@ -23,11 +26,16 @@ pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id
     }
     let was = before.and_then(ready).map(|known| known.reason).unwrap_or_default();
     if let Some(now) = ready(after).filter(|now| now.reason != was) {
+        // Resources are often applied together with their cluster: what was never there may only have to wait.
+        let is_early = |reason: &str| had.is_none() && EARLY.contains(&reason);
+        if is_early(&now.reason) {
+            return notices;
+        }
         if let Some(reason) = refusal(&now.reason) {
             notices.push(Notice::warning(reason, now.message));
         } else if now.reason == reason::REASSIGNING {
             notices.push(Notice::normal("ReplicasMove", format!("replicas of topic {name} move")));
-        } else if now.reason == reason::AS_EXPECTED && refusal(&was).is_some() {
+        } else if now.reason == reason::AS_EXPECTED && refusal(&was).is_some() && !is_early(&was) {
             notices.push(Notice::normal("TopicReady", format!("topic {name} is as the resource says")));
         }
     }
@@ -73,7 +81,12 @@ mod tests {
     fn topic_that_is_made_and_stays_is_no_event() {
         let good = status(reason::AS_EXPECTED, Some("own"));
         assert!(told(None, &good).is_empty() && told(Some(&good), &good).is_empty());
-        assert!(told(Some(&status(reason::NO_CONTROLLER, None)), &good).is_empty());
+        for waiting in [reason::NO_CONTROLLER, reason::CLUSTER_NOT_FOUND, reason::NOT_ENOUGH_BROKERS] {
+            let waiting = status(waiting, None);
+            assert!(told(None, &waiting).is_empty() && told(Some(&waiting), &good).is_empty());
+        }
+        let lost = status(reason::CLUSTER_NOT_FOUND, Some("own"));
+        assert_eq!(told(Some(&good), &lost), ["ClusterNotFound"], "it had one");
     }
 
     #[test]

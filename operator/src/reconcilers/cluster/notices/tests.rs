@@ -56,8 +56,8 @@ fn brokers_are_told_by_their_pods() {
     let table = [
         (Ready, Fenced, Some("BrokerFenced")),
         (ShuttingDown, Fenced, Some("BrokerFenced")),
-        (Fenced, Ready, Some("BrokerReturned")),
-        (Pending, Ready, Some("BrokerRegistered")),
+        (Fenced, Ready, Some("BrokerReady")),
+        (Pending, Ready, Some("BrokerReady")),
         (Pending, Unschedulable, Some("BrokerUnschedulable")),
         (Ready, ShuttingDown, None),
         (ShuttingDown, Ready, None),

@@ -45,10 +45,10 @@ fn claims_grow_first_and_the_set_is_made_again_once_they_ask_for_more() {
     assert_eq!(first.grow, ["data-events-0"], "what a broker left behind stays as it is");
     assert!(!first.renew_set);
     assert_eq!(first.template, Some(Quantity("1Gi".to_owned())), "a template cannot be changed");
-    let asked = [claim(0, "2Gi", "1Gi", ""), claim(1, "2Gi", "2Gi", "")];
+    let asked = [claim(1, "2Gi", "1Gi", ""), claim(0, "2Gi", "1Gi", "")];
     let then = decided("1Gi", "2Gi", &asked, None);
     assert!(then.grow.is_empty() && then.renew_set);
-    assert_eq!(then.state, State::Growing("1 volumes have yet to become 2Gi: data-events-0".to_owned()));
+    assert_eq!(then.state, State::Growing("2 volumes have yet to become 2Gi: data-events-0, data-events-1".to_owned()));
     let last = decided("2Gi", "2Gi", &[claim(0, "2Gi", "2Gi", ""), claim(1, "2Gi", "2Gi", "")], None);
     assert!(!last.renew_set && last.state == State::Good);
 }
