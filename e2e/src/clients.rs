@@ -19,8 +19,22 @@ pub async fn consume(place: &Place, bootstrap: &str, topic: &str) -> anyhow::Res
     Ok(output.lines().map(str::to_owned).collect())
 }
 
-/// What `weir` prints on standard output, and on standard error.
-async fn run(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
+/// Runs `weir` with a command that is to be done; what it prints.
+pub async fn run(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
+    let (is_done, output) = outcome(place, arguments).await?;
+    ensure!(is_done, "weir {arguments:?} failed: {output}");
+    Ok(output)
+}
+
+/// Runs `weir` with a command that is to be refused; what it prints.
+pub async fn refused(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
+    let (is_done, output) = outcome(place, arguments).await?;
+    ensure!(!is_done, "weir {arguments:?} was not refused: {output}");
+    Ok(output)
+}
+
+/// Whether `weir` succeeded, and what it prints on standard output and on standard error.
+async fn outcome(place: &Place, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
     let pod: Pod = serde_json::from_value(serde_json::json!({
         "metadata": { "generateName": "client-" },
         "spec": {
@@ -39,7 +53,6 @@ async fn run(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
     let ended =
         until::<Pod>(place, &name, "the client ends", |pod| ["Succeeded", "Failed"].contains(&&*phase(pod))).await?;
     let output = pods.logs(&name, &LogParams::default()).await.context("read what the client says")?;
-    ensure!(phase(&ended) == "Succeeded", "weir {arguments:?} failed: {output}");
     pods.delete(&name, &DeleteParams::background()).await.context("remove the client")?;
-    Ok(output)
+    Ok((phase(&ended) == "Succeeded", output))
 }

@@ -41,6 +41,7 @@ pub const GIVES_UP_MS: u64 = 6000;
 /// busy.
 pub const UNTOUCHED_MS: u64 = 2000;
 
+/// Whether a condition holds.
 pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }

@@ -9,6 +9,7 @@ pub mod pod_admission;
 pub mod rebuild;
 pub mod settings;
 pub mod token;
+mod topic_owners;
 pub mod watched_store;
 
 pub use controllers::{Controllers, Entrance};

@@ -11,6 +11,7 @@
 mod admin;
 pub mod arguments;
 pub mod control_plane;
+pub mod events;
 pub mod metrics;
 pub mod process;
 pub mod reconcilers;

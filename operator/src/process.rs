@@ -7,16 +7,21 @@ use crate::{
         Controllers, Entrance,
         lease::{LeaseKeeper, Timing},
     },
+    events::Events,
     metrics::Metrics,
     reconcilers::{
         cluster::{self, CHANGED_LIMIT, observe::Caches},
-        topic,
+        topic::{self, held::Held},
     },
     valid_cluster::ClusterKey,
 };
 use anyhow::{Context as _, anyhow};
 use control_plane::session::ControlPlane;
-use kube::Client;
+use custom_resources::Topic;
+use kube::{
+    Client,
+    runtime::reflector::{self, Store, store::Writer},
+};
 use std::sync::Arc;
 use tokio::{
     net::TcpListener,
@@ -87,37 +92,60 @@ struct Work {
     arguments: Arguments,
     metrics: Arc<Metrics>,
     controllers: Controllers,
-    /// For each scope: clusters of which there is something new, for the reconciler of clusters and that of topics.
-    changes: Vec<(mpsc::Sender<ClusterKey>, mpsc::Receiver<ClusterKey>, mpsc::Receiver<ClusterKey>)>,
+    held: Held,
+    /// One for each scope.
+    inlets: Vec<Inlets>,
+}
+
+/// What the reconcilers of a scope are told by.
+struct Inlets {
+    changed: mpsc::Sender<ClusterKey>,
+    /// Clusters of which there is something new, for the reconciler of clusters and that of topics.
+    of_clusters: mpsc::Receiver<ClusterKey>,
+    of_topics: mpsc::Receiver<ClusterKey>,
+    topics: (Store<Topic>, Writer<Topic>),
 }
 
 impl Work {
     fn new(client: Client, arguments: &Arguments, metrics: Arc<Metrics>) -> Self {
-        let (mut listeners, mut changes) = (Vec::new(), Vec::new());
+        let (mut listeners, mut inlets, mut stores) = (Vec::new(), Vec::new(), Vec::new());
         for _ in arguments.scopes() {
-            let (of_clusters, clusters) = mpsc::channel(CHANGED_LIMIT);
-            let (of_topics, topics) = mpsc::channel(CHANGED_LIMIT);
-            listeners.extend([of_clusters.clone(), of_topics]);
-            changes.push((of_clusters, clusters, topics));
+            let (changed, of_clusters) = mpsc::channel(CHANGED_LIMIT);
+            let (topics_changed, of_topics) = mpsc::channel(CHANGED_LIMIT);
+            let topics = reflector::store();
+            listeners.extend([changed.clone(), topics_changed]);
+            stores.push(topics.0.clone());
+            inlets.push(Inlets { changed, of_clusters, of_topics, topics });
         }
-        let controllers = Controllers::new(client.clone(), listeners);
-        Self { client, arguments: arguments.clone(), metrics, controllers, changes }
+        let controllers = Controllers::new(client.clone(), listeners, stores.clone());
+        Self { client, arguments: arguments.clone(), metrics, controllers, held: Held::new(stores), inlets }
     }
 
     async fn run(self) -> anyhow::Result<()> {
         let mut loops = JoinSet::new();
-        for (scope, (sender, clusters, topics)) in self.arguments.scopes().into_iter().zip(self.changes) {
+        let events = Events::new(self.client.clone(), &self.arguments.identity, Arc::clone(&self.metrics));
+        for (scope, inlets) in self.arguments.scopes().into_iter().zip(self.inlets) {
             let context = cluster::Context {
                 client: self.client.clone(),
                 controllers: self.controllers.clone(),
                 defaults: self.arguments.defaults(),
                 holder: self.arguments.identity.clone(),
-                caches: Caches::start(&self.client, &scope, &sender),
+                caches: Caches::start(&self.client, &scope, &inlets.changed),
                 metrics: Arc::clone(&self.metrics),
+                held: self.held.clone(),
+                events: events.clone(),
             };
-            let (controllers, metrics) = (self.controllers.clone(), Arc::clone(&self.metrics));
-            loops.spawn(topic::run(scope.clone(), self.client.clone(), controllers, metrics, topics));
-            loops.spawn(cluster::run(scope, context, clusters));
+            let of_topics = topic::Context {
+                client: self.client.clone(),
+                controllers: self.controllers.clone(),
+                metrics: Arc::clone(&self.metrics),
+                held: self.held.clone(),
+                events: events.clone(),
+                topics: inlets.topics,
+                changed: inlets.of_topics,
+            };
+            loops.spawn(topic::run(scope.clone(), of_topics));
+            loops.spawn(cluster::run(scope, context, inlets.of_clusters));
         }
         match loops.join_next().await {
             Some(Ok(ended)) => ended.and(Err(anyhow!("a reconciler ended"))),

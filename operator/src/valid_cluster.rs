@@ -38,6 +38,8 @@ pub struct ValidCluster {
     pub generation: Option<i64>,
     /// Of the cluster, as it was reported last.
     pub known_id: Option<String>,
+    /// Brokers that were added and take over their share, as was reported last.
+    pub known_filling: Vec<i32>,
     pub owner: OwnerReference,
     pub image: String,
     pub control_plane: String,
@@ -91,11 +93,13 @@ impl ValidCluster {
             return Err(InvalidCluster::Replicas(spec.replicas));
         }
         check_listeners(&spec.listeners)?;
+        let scaling = cluster.status.as_ref().and_then(|status| status.scaling.as_ref());
         Ok(Self {
             key: ClusterKey { namespace, name },
             uid: owner.uid.clone(),
             generation: meta.generation,
             known_id: cluster.status.as_ref().and_then(|status| status.cluster_id.clone()),
+            known_filling: scaling.map(|scaling| scaling.onto.clone()).unwrap_or_default(),
             owner,
             image: spec.image.clone().unwrap_or_else(|| defaults.broker_image.clone()),
             control_plane: defaults.control_plane.clone(),

@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod client;
+pub mod ownership;
 pub mod recovery;
 pub mod server;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod updates;
 
 pub use admission::{Admission, Admitting, Directory, Doubt, Found, NotAdmitted};
 pub use client::{Condition, Registrar, RemoteController, SessionError, SessionState};
+pub use ownership::{FindingOwners, Owned, Owners};
 pub use recovery::Recovery;
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;

@@ -5,7 +5,7 @@ use super::{ConnectionContext, error_codes, topic_words::text};
 use crate::config::{ConfigType, Definition, UpdateMode};
 use controller::{
     ConfigError, ControllerError,
-    replication_throttle::{FOLLOWER_RATE, LEADER_RATE},
+    replication_throttle::{FOLLOWER_RATE, LEADER_RATE, REASSIGNMENT_RATE},
     requests::{AlterConfigResource, AlterConfigs, ConfigResource},
     topic_config::{self, ConfigSource},
 };
@@ -78,7 +78,7 @@ pub(super) fn check_dynamic(resource: &ConfigResource, name: &str, value: Option
     };
     let default_of_topics =
         topic_config::definitions().iter().any(|topic| topic.synonyms.iter().any(|synonym| synonym.name == name));
-    let is_throttle = [LEADER_RATE, FOLLOWER_RATE, FOLDER_RATE].contains(&name);
+    let is_throttle = [LEADER_RATE, FOLLOWER_RATE, FOLDER_RATE, REASSIGNMENT_RATE].contains(&name);
     if definition.update_mode == UpdateMode::ReadOnly || !default_of_topics && !is_throttle {
         return Err(refusal(Code::InvalidRequest, format!("{name} cannot be changed while the broker runs")));
     }

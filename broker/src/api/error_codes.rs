@@ -122,6 +122,7 @@ pub(super) fn topic(error: &TopicError) -> i16 {
         TopicError::UnknownTopic => Code::UnknownTopicOrPartition.code(),
         TopicError::UnknownTopicId => Code::UnknownTopicId.code(),
         TopicError::DeletionDisabled => Code::TopicDeletionDisabled.code(),
+        TopicError::Owned(_) => Code::PolicyViolation.code(),
     }
 }
 
@@ -131,6 +132,7 @@ pub(super) fn config(error: &ConfigError) -> i16 {
         ConfigError::InvalidRequest(_) => Code::InvalidRequest.code(),
         ConfigError::UnknownTopic(_) => Code::UnknownTopicOrPartition.code(),
         ConfigError::InvalidTopicName(_) => Code::InvalidTopicException.code(),
+        ConfigError::Owned(_) => Code::PolicyViolation.code(),
     }
 }
 
@@ -149,6 +151,7 @@ pub(super) fn reassignment(error: &ReassignmentError) -> i16 {
         ReassignmentError::InvalidAssignment(_) => Code::InvalidReplicaAssignment.code(),
         ReassignmentError::InvalidReplicationFactor(_) => Code::InvalidReplicationFactor.code(),
         ReassignmentError::NotInProgress => Code::NoReassignmentInProgress.code(),
+        ReassignmentError::Owned(_) => Code::PolicyViolation.code(),
     }
 }
 

@@ -75,6 +75,7 @@ impl ClusterController {
             session_timeout: settings.sessions.timeout,
             loaded_version,
             admission: None,
+            owners: None,
         };
         let (stop, stopped) = oneshot::channel();
         Ok(Self {

@@ -134,6 +134,10 @@ pub struct ClusterSpec {
     #[serde(default)]
     pub update_strategy: UpdateStrategy,
 
+    /// How replicas move when the number of brokers changes.
+    #[serde(default)]
+    pub rebalance: Rebalance,
+
     /// Leave the cluster's objects as they are: nothing is created, changed, rolled or scaled. Elections and everything
     /// else that brokers and their controller do goes on.
     #[serde(default)]
@@ -153,10 +157,11 @@ pub struct ClusterSpec {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// Size of each volume. It cannot be changed here; a volume that was made larger otherwise is left so.
+    /// Size of each volume. It can become larger, where the storage class lets volumes grow; a volume that was made larger
+    /// otherwise is left so.
     #[schemars(schema_with = "quantity")]
     #[x_kube(
-        validation = kube::core::Rule::new("self == oldSelf").message("size cannot be changed"),
+        validation = kube::core::Rule::new("!quantity(self).isLessThan(quantity(oldSelf))").message("size cannot become smaller"),
         validation = kube::core::Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('63Mi'))").message("size must be a quantity of at least 64Mi"),
     )]
     pub size: Quantity,
@@ -341,6 +346,55 @@ pub enum UpdateType {
     #[default]
     RollingUpdate,
     OnDelete,
+}
+
+/// How replicas move when the number of brokers changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rebalance {
+    /// What brokers that are added take over. `Move`: their share of the replicas that there are. `Leave`: only what is made
+    /// later. Brokers that go hand over all they have in any case.
+    #[serde(default)]
+    pub on_scale_up: OnScaleUp,
+
+    /// Bytes a second that each broker sends to, and takes as, replicas that a move adds. 0: as fast as it goes. What is in sync
+    /// is never held up.
+    #[serde(default = "throttle_bytes_per_second")]
+    #[schemars(range(min = 0))]
+    pub throttle_bytes_per_second: i64,
+
+    /// Partitions that move at a time.
+    #[serde(default = "max_concurrent_moves")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_concurrent_moves: u32,
+}
+
+/// What brokers that are added take over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnScaleUp {
+    #[default]
+    Move,
+    Leave,
+}
+
+impl Default for Rebalance {
+    fn default() -> Self {
+        Self {
+            on_scale_up: OnScaleUp::default(),
+            throttle_bytes_per_second: throttle_bytes_per_second(),
+            max_concurrent_moves: max_concurrent_moves(),
+        }
+    }
+}
+
+/// Less than half of what a network of 1 Gbit/s carries: clients keep the larger part.
+fn throttle_bytes_per_second() -> i64 {
+    50 << 20
+}
+
+/// Each copies a log; all at once would be felt by clients.
+fn max_concurrent_moves() -> u32 {
+    20
 }
 
 impl Default for Rack {

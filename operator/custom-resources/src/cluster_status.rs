@@ -17,12 +17,16 @@ pub mod condition {
     pub const UP_TO_DATE: &str = "UpToDate";
     /// The objects of the cluster are as the spec says.
     pub const RECONCILED: &str = "Reconciled";
+    /// Topic resources were deleted and their topics were not: a person is to say what was meant. True is not good, and it is
+    /// there only while it is true.
+    pub const DELETION_HELD: &str = "DeletionHeld";
 }
 
 /// Reasons of conditions.
 pub mod reason {
     pub const AS_EXPECTED: &str = "AsExpected";
     pub const NO_CONTROLLER: &str = "NoController";
+    pub const RECOVERING: &str = "Recovering";
     pub const WAITING_FOR_BROKERS: &str = "WaitingForBrokers";
     pub const PARTITIONS_OFFLINE: &str = "PartitionsOffline";
     pub const BELOW_MIN_ISR: &str = "BelowMinISR";
@@ -34,9 +38,15 @@ pub mod reason {
     pub const INVALID_SPEC: &str = "InvalidSpec";
     pub const DRAINING: &str = "Draining";
     pub const SCALE_DOWN_HELD: &str = "ScaleDownHeld";
+    pub const VOLUMES_CANNOT_CHANGE: &str = "VolumesCannotChange";
+    pub const VOLUMES_GROW: &str = "VolumesGrow";
+    pub const NOT_CONFIRMED: &str = "NotConfirmed";
     pub const FAILED: &str = "Failed";
     pub const UNKNOWN: &str = "Unknown";
 }
+
+/// Topics that a status names as held; of more only the number is said.
+pub const MOST_HELD_TOPICS: usize = 500;
 
 /// What is reported about a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +56,7 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready, Available, FullyReplicated, UpToDate and Reconciled; True is good.
+    /// Ready, Available, FullyReplicated, UpToDate and Reconciled: True is good. DeletionHeld, where there is a reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -87,6 +97,14 @@ pub struct ClusterStatus {
     /// What became of what the annotation `weir.dev/request` asked last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestStatus>,
+
+    /// Replicas that move because the number of brokers changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
+
+    /// Topics whose resources were deleted and that wait for a decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_deletions: Option<HeldDeletions>,
 
     /// Where clients come in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -154,12 +172,56 @@ fn is_false(value: &bool) -> bool {
 pub enum BrokerState {
     /// It has not registered yet.
     Pending,
+    /// Kubernetes finds no node for its pod.
+    Unschedulable,
     /// It leads and follows.
     Ready,
     /// It stops: others lead what they can.
     ShuttingDown,
     /// It is not heard: it leads nothing.
     Fenced,
+}
+
+/// Replicas that move because the number of brokers changed. It is there only while they do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingStatus {
+    /// Brokers that were added and take over their share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "set"))]
+    pub onto: Vec<i32>,
+    /// Brokers that go once they hold nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "set"))]
+    pub off: Vec<i32>,
+    /// Replicas that have yet to move.
+    pub replicas_remaining: i32,
+}
+
+/// Topics whose resources were deleted and that wait for a decision: the annotation `weir.dev/request` with `heldDeletions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldDeletions {
+    /// Why they were not deleted at once.
+    #[schemars(length(max = 1024))]
+    pub reason: String,
+    /// How many.
+    pub topics: i32,
+    /// At most 500 of them.
+    #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub list: Vec<HeldTopic>,
+}
+
+/// A topic whose resource was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldTopic {
+    /// Its id.
+    #[schemars(length(max = 36))]
+    pub id: String,
+    /// Its name.
+    #[schemars(length(max = 249))]
+    pub name: String,
 }
 
 /// Where clients come in.

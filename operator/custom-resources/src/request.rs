@@ -47,6 +47,8 @@ pub enum Ask {
     },
     /// Preferred leaders are to lead.
     PreferredLeaders,
+    /// What becomes of topics whose resources were deleted and that are held.
+    HeldDeletions(HeldDecision),
 }
 
 /// How a request is written: one thing is asked.
@@ -68,6 +70,8 @@ struct Fields {
     move_leaders_off: Option<i32>,
     #[serde(default, skip_serializing_if = "is_false")]
     preferred_leaders: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_deletions: Option<HeldDecision>,
     #[serde(default, skip_serializing_if = "is_false")]
     force: bool,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -92,6 +96,7 @@ impl TryFrom<Fields> for Request {
             fields.undrain.map(|broker| Ask::Undrain { broker }),
             fields.move_leaders_off.map(|broker| Ask::MoveLeadersOff { broker }),
             fields.preferred_leaders.then_some(Ask::PreferredLeaders),
+            fields.held_deletions.map(Ask::HeldDeletions),
         ];
         let mut asked = asked.into_iter().flatten();
         let (Some(ask), None) = (asked.next(), asked.next()) else {
@@ -100,8 +105,8 @@ impl TryFrom<Fields> for Request {
         if force && !matches!(ask, Ask::Fence { .. }) {
             return Err("only fence can be forced".to_owned());
         }
-        if dry_run && matches!(ask, Ask::Undelete(_)) {
-            return Err("undelete has no dry run".to_owned());
+        if dry_run && matches!(ask, Ask::Undelete(_) | Ask::HeldDeletions(_)) {
+            return Err("what is asked of topics has no dry run".to_owned());
         }
         Ok(Self { id, ask, dry_run })
     }
@@ -118,8 +123,18 @@ impl From<Request> for Fields {
             Ask::Undrain { broker } => Self { undrain: Some(broker), ..nothing },
             Ask::MoveLeadersOff { broker } => Self { move_leaders_off: Some(broker), ..nothing },
             Ask::PreferredLeaders => Self { preferred_leaders: true, ..nothing },
+            Ask::HeldDeletions(decision) => Self { held_deletions: Some(decision), ..nothing },
         }
     }
+}
+
+/// What a person says of topics that are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeldDecision {
+    /// It was meant: they are deleted.
+    Delete,
+    /// It was not: they stay, and are nobody's.
+    Keep,
 }
 
 /// What became of the last request.

@@ -86,7 +86,8 @@ pub struct TopicSpec {
     #[schemars(range(min = 1, max = 200))]
     pub replicas: Option<i16>,
 
-    /// Configuration of the topic, by Kafka's keys; booleans in quotes. Keys that are not here have the cluster's defaults.
+    /// Configuration of the topic, by Kafka's keys; booleans in quotes. Keys that are not here are left to
+    /// Kafka's tools; one that is taken out here has the cluster's default again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = kube::core::Rule::new("self.all(key, key.matches('^[a-z][a-z0-9.]{0,127}$'))").message("keys are those of Kafka: lower-case words with dots"))]
@@ -97,7 +98,7 @@ pub struct TopicSpec {
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// Leave the topic as it is, whatever the spec says.
+    /// Leave the topic as it is, whatever the spec says. Meanwhile Kafka's tools may change all of it.
     #[serde(default)]
     pub paused: bool,
 }
@@ -144,6 +145,11 @@ pub struct TopicStatus {
     /// Id of the topic that is this resource's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic_id: Option<String>,
+
+    /// Keys of the configuration that this resource has set. One that is taken out of the spec is reset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128), inner(length(max = 128)), extend("x-kubernetes-list-type" = "set"))]
+    pub config_keys: Vec<String>,
 
     /// Partitions that there are.
     #[serde(default)]

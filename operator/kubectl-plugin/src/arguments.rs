@@ -125,6 +125,10 @@ pub(crate) enum Command {
     /// not come back with it; make one with the annotation weir.dev/adopt=true. Asks the operator by an annotation of the
     /// Cluster and waits for its answer.
     Undelete(Undelete),
+    /// Topics whose resources were deleted and that stay until somebody says whether that was meant
+    ///
+    /// Of many Topic resources that are deleted at once the operator deletes no topic. Asks the operator as undelete does.
+    Held(Held),
     /// Writes the metadata of a cluster into a file, for a backup
     ///
     /// The file has topics, partitions, brokers and configurations, and no records. Values of configurations are in it as
@@ -239,6 +243,18 @@ pub(crate) struct Undelete {
     pub(crate) topic: String,
     #[command(flatten)]
     pub(crate) named: Named,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Held {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// It was meant: delete them
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// It was not: leave them, as topics of no resource
+    #[arg(long, conflicts_with = "delete")]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args)]

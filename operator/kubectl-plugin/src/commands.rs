@@ -4,6 +4,7 @@ mod asking;
 mod drain;
 mod export_metadata;
 mod fence;
+mod held;
 mod import_metadata;
 mod move_leaders;
 mod partitions;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Unfence(asked) => fence::unfence(&access, asked).await,
         Command::MoveLeaders(asked) => move_leaders::run(&access, asked).await,
         Command::Undelete(asked) => undelete::run(&access, asked).await,
+        Command::Held(asked) => held::run(&access, format, asked).await,
         Command::ExportMetadata(asked) => export_metadata::run(&access, asked).await,
         Command::ImportMetadata(asked) => import_metadata::run(&access, asked).await,
     }

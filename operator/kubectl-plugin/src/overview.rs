@@ -173,7 +173,8 @@ fn judge_conditions(
         notes.push("the operator has not looked at the newest spec yet".to_owned());
     }
     let is_told_anyway = |known: &Condition| has_metadata && ABOUT_PARTITIONS.contains(&&*known.reason);
-    for known in status.conditions.iter().filter(|known| known.status != "True" && !is_told_anyway(known)) {
+    let is_good = |known: &Condition| (known.status == "True") != (known.type_ == condition::DELETION_HELD);
+    for known in status.conditions.iter().filter(|known| !is_good(known) && !is_told_anyway(known)) {
         let Condition { type_, reason, message, .. } = known;
         let told = format!("{type_} is {}, {reason}: {message}", known.status);
         let planned = [reason::ROLLING, reason::PODS_OUTDATED, reason::PAUSED, reason::DRAINING];

@@ -24,7 +24,7 @@ use model::BrokerId;
 use operator::{
     control_plane::settings,
     reconcilers::cluster::{
-        plan::{Action, Plan, plan},
+        plan::{Action, Plan, plan, throttling},
         roll::Roll,
     },
     valid_cluster::{Defaults, ValidCluster},
@@ -242,6 +242,17 @@ impl World {
                 let reply = self.brokers.ask(Request::ReassignPartitions(request));
                 Ok(matches!(reply, Reply::PartitionsReassigned(results) if results.iter().all(|(_, one)| one.is_ok())))
             }
+            // One that cannot go back goes on, and the other way once it has ended.
+            Action::Cancel(partitions) => {
+                let partitions = partitions.iter().map(|at| (at.clone(), None)).collect();
+                let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
+                Ok(matches!(self.brokers.ask(Request::ReassignPartitions(request)), Reply::PartitionsReassigned(_)))
+            }
+            Action::Throttle(rate) => {
+                let reply = self.brokers.ask(Request::AlterConfigs(throttling(rate.clone())));
+                Ok(matches!(reply, Reply::ConfigsAltered(results) if results.iter().all(|(_, one)| one.is_ok())))
+            }
+            Action::Grow { .. } | Action::Orphan { .. } => Err("nobody asked for other volumes".to_owned()),
             Action::Forget(id) => {
                 let reply = self.brokers.ask(Request::UnregisterBroker(*id));
                 Ok(matches!(reply, Reply::BrokerUnregistered(Ok(()))))

@@ -3,10 +3,13 @@
 use super::{
     host::{ClusterHost, Door, Parameters, View},
     token::TokenHash,
+    topic_owners::{TopicOwners, is_allowed},
 };
 use crate::valid_cluster::{ClusterKey, ValidCluster};
 use control_plane::session::{Directory, Found, NotAdmitted};
-use kube::Client;
+use custom_resources::Topic;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Client, runtime::reflector::Store};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -36,13 +39,16 @@ struct Inner {
     /// Who is told that a cluster's metadata changed.
     listeners: Vec<mpsc::Sender<ClusterKey>>,
     entrance: Entrance,
+    /// Of every namespace that is looked after.
+    topics: Arc<[Store<Topic>]>,
     hosted: Mutex<BTreeMap<ClusterKey, Hosted>>,
 }
 
 struct Hosted {
+    cluster: ObjectReference,
     parameters: Parameters,
     token: String,
-    allowed_namespaces: Vec<String>,
+    allowed_namespaces: watch::Sender<Vec<String>>,
     view: watch::Receiver<View>,
     stop: oneshot::Sender<()>,
     host: JoinHandle<()>,
@@ -50,9 +56,9 @@ struct Hosted {
 }
 
 impl Controllers {
-    pub fn new(client: Client, listeners: Vec<mpsc::Sender<ClusterKey>>) -> Self {
+    pub fn new(client: Client, listeners: Vec<mpsc::Sender<ClusterKey>>, topics: Vec<Store<Topic>>) -> Self {
         let (entrance, hosted) = (Entrance::default(), Mutex::default());
-        Self(Arc::new(Inner { client, listeners, entrance, hosted }))
+        Self(Arc::new(Inner { client, listeners, entrance, topics: topics.into(), hosted }))
     }
 
     /// Where the address for brokers finds controllers.
@@ -67,7 +73,7 @@ impl Controllers {
             let mut hosted = self.0.hosted.lock().await;
             match hosted.get_mut(&cluster.key) {
                 Some(running) if running.parameters == parameters => {
-                    running.allowed_namespaces.clone_from(&cluster.spec.allowed_namespaces);
+                    running.allowed_namespaces.send_replace(cluster.spec.allowed_namespaces.clone());
                     return running.view.borrow().clone();
                 }
                 _ => hosted.remove(&cluster.key),
@@ -93,8 +99,22 @@ impl Controllers {
     /// Whether resources of a namespace may name the cluster; `None`: there is no such cluster here.
     pub async fn allows(&self, cluster: &ClusterKey, namespace: &str) -> Option<bool> {
         let hosted = self.0.hosted.lock().await;
-        let allowed = &hosted.get(cluster)?.allowed_namespaces;
-        Some(cluster.namespace == namespace || allowed.iter().any(|name| name == namespace || name == "*"))
+        let allowed = hosted.get(cluster)?.allowed_namespaces.borrow();
+        Some(is_allowed(cluster, &allowed, namespace))
+    }
+
+    /// Has the reconcilers look at a cluster again.
+    pub async fn tell_of(&self, cluster: &ClusterKey) {
+        for listener in &self.0.listeners {
+            // The operator ends where nobody listens.
+            let _ = listener.send(cluster.clone()).await;
+        }
+    }
+
+    /// The resource of a cluster, for events on it.
+    pub async fn reference(&self, cluster: &ClusterKey) -> Option<ObjectReference> {
+        let hosted = self.0.hosted.lock().await;
+        hosted.get(cluster).map(|hosted| hosted.cluster.clone())
     }
 
     /// The token that the cluster's brokers have, where its controller runs here.
@@ -115,18 +135,35 @@ impl Controllers {
     fn start(&self, cluster: &ValidCluster, parameters: Parameters, token: &str) -> Hosted {
         let (view, seen) = watch::channel(View::default());
         let (stop, stopped) = oneshot::channel();
+        let (allowed_namespaces, allowed) = watch::channel(cluster.spec.allowed_namespaces.clone());
+        let owners = TopicOwners {
+            cluster: cluster.key.clone(),
+            allowed_namespaces: allowed,
+            topics: Arc::clone(&self.0.topics),
+        };
         let host = ClusterHost {
             client: self.0.client.clone(),
             cluster: cluster.clone(),
             parameters: parameters.clone(),
             view,
             door: self.0.entrance.clone(),
+            owners: Arc::new(owners),
         };
         let teller = tell(seen.clone(), cluster.key.clone(), self.0.listeners.clone());
+        let ClusterKey { namespace, name } = cluster.key.clone();
+        let reference = ObjectReference {
+            api_version: Some(cluster.owner.api_version.clone()),
+            kind: Some(cluster.owner.kind.clone()),
+            namespace: Some(namespace),
+            name: Some(name),
+            uid: Some(cluster.uid.clone()),
+            ..ObjectReference::default()
+        };
         Hosted {
+            cluster: reference,
             parameters,
             token: token.to_owned(),
-            allowed_namespaces: cluster.spec.allowed_namespaces.clone(),
+            allowed_namespaces,
             view: seen,
             stop,
             host: tokio::spawn(host.run(stopped)),

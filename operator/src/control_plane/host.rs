@@ -17,7 +17,7 @@ use crate::{
 use anyhow::{Context as _, anyhow};
 use control_plane::{
     ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
-    session::{ControlPlaneServer, Doubt, Found, Updates},
+    session::{ControlPlaneServer, Doubt, Found, Owners, Updates},
     store::ShardedStore,
 };
 use controller::{ClusterImage, Settings, rebuild::Reign};
@@ -100,6 +100,7 @@ pub(super) struct ClusterHost<D> {
     pub(super) parameters: Parameters,
     pub(super) view: watch::Sender<View>,
     pub(super) door: D,
+    pub(super) owners: Arc<dyn Owners>,
 }
 
 impl<D: Door> ClusterHost<D> {
@@ -185,6 +186,7 @@ impl<D: Door> ClusterHost<D> {
             session_timeout: self.parameters.settings.sessions.timeout,
             loaded_version: host.committed().metadata_version,
             admission: Some(Arc::new(PodAdmission::new(self.client.clone(), &self.cluster, doubting))),
+            owners: Some(Arc::clone(&self.owners)),
         };
         Ok(Started { host, handle, server, updates, doubts, lost })
     }

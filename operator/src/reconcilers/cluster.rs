@@ -6,6 +6,7 @@
 mod apply;
 pub mod brokers;
 pub mod drain;
+pub mod notices;
 pub mod observe;
 pub mod plan;
 pub mod request;
@@ -15,10 +16,13 @@ mod session_secret;
 pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
+pub mod volumes;
 
 use crate::{
     control_plane::{Controllers, View},
+    events::Events,
     metrics::Metrics,
+    reconcilers::topic::held::Held,
     resources::FIELD_MANAGER,
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
@@ -28,7 +32,7 @@ use custom_resources::{Cluster, ClusterStatus};
 use futures_util::StreamExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     runtime::{
         Controller,
@@ -37,16 +41,20 @@ use kube::{
         watcher,
     },
 };
-use observe::{Caches, Scope};
+use notices::{Did, notices};
+use observe::{Caches, Scope, classes};
 use plan::plan;
+use request::Answering;
 use serde_json::json;
 use status::Report;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use volumes::classes_to_ask;
 
 /// Everything that matters tells; this is for what nobody thought of.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const LOOK_AT_GROWTH: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 /// Clusters whose controllers may have to end.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -62,6 +70,9 @@ pub struct Context {
     pub holder: String,
     pub caches: Caches,
     pub metrics: Arc<Metrics>,
+    /// Topics whose resources were deleted and that wait for a person.
+    pub held: Held,
+    pub events: Events,
 }
 
 impl fmt::Debug for Context {
@@ -136,29 +147,50 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         Err(invalid) => {
             let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
             report(cluster, context, before, &status).await?;
+            let namespace = cluster.namespace().unwrap_or_default();
+            let told = notices(before, &status, Did { namespace: &namespace, roll: None, pods: &[] });
+            context.events.publish(&cluster.object_ref(&()), told).await;
             return Ok(Requeue::await_change());
         }
     };
     let known = context.controllers.token(&valid.key).await;
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
     let view = context.controllers.ensure(&valid, &token).await;
-    let observed = context.caches.observe(&valid.key);
+    let mut observed = context.caches.observe(&valid.key);
+    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
     let mut plan = plan(&valid, &observed, view.image.as_deref(), view.is_recovering);
     if valid.spec.paused {
         plan.actions.clear();
     }
     let done = apply(&plan.actions, &valid.key, context, &view).await;
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
-    let report_of =
-        Report { cluster: &valid, plan: &plan, view: &view, holder: &context.holder, failure: failure.as_deref() };
+    let (controller, image, held) = (view.handle.as_ref(), view.image.as_deref(), &context.held);
+    let answer = Answering { cluster: &valid.key, controller, image, held }.answer(cluster, before).await;
+    let reported = before.and_then(|status| status.held_deletions.as_ref());
+    let report_of = Report {
+        cluster: &valid,
+        plan: &plan,
+        view: &view,
+        holder: &context.holder,
+        failure: failure.as_deref(),
+        held: match image {
+            Some(image) => held.of(&valid.key, reported, image).report(),
+            None => reported.cloned(),
+        },
+    };
     let mut status = report_of.status(before, Timestamp::now());
-    if let Some(answer) = request::answer(cluster, before, view.handle.as_ref(), view.image.as_deref()).await {
+    if let Some(answer) = answer {
         tracing::info!(cluster = %valid.key, request = answer.id, outcome = ?answer.outcome, message = answer.message, "request answered");
         status.request = Some(answer);
     }
     report(cluster, context, before, &status).await?;
+    let roll = Some(&plan.roll).filter(|_| done.is_ok() && !valid.spec.paused);
+    let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods });
+    context.events.publish(&cluster.object_ref(&()), told).await;
     done?;
-    Ok(Requeue::requeue(LOOK_AGAIN))
+    // That a file system has not grown says nothing by itself.
+    let is_growing = matches!(plan.volumes.state, volumes::State::Growing(_));
+    Ok(Requeue::requeue(if is_growing { LOOK_AT_GROWTH } else { LOOK_AGAIN }))
 }
 
 async fn apply(actions: &[plan::Action], key: &ClusterKey, context: &Context, view: &View) -> anyhow::Result<()> {

@@ -60,7 +60,7 @@ fn quantities_are_there(wanted: &Value, observed: &Value) -> bool {
 }
 
 /// Of a quantity of Kubernetes, in thousandths: an API server writes `1000m` as `1`.
-fn amount(quantity: &str) -> Option<i128> {
+pub fn amount(quantity: &str) -> Option<i128> {
     let split = quantity.find(|character: char| !character.is_ascii_digit() && !"+-.".contains(character));
     let (number, suffix) = quantity.split_at(split.unwrap_or(quantity.len()));
     let thousandths: i128 = match suffix {

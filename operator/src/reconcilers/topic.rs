@@ -1,41 +1,58 @@
 //! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
 
+mod changes;
 mod deletions;
+pub mod held;
+mod index;
+mod notices;
+pub mod ownership;
+mod pace;
 pub mod plan;
 mod status;
 pub mod valid_topic;
 
 use crate::{
-    control_plane::Controllers, metrics::Metrics, reconcilers::cluster::observe::Scope, resources::FIELD_MANAGER,
-    valid_cluster::ClusterKey,
+    control_plane::Controllers, events::Events, metrics::Metrics, reconcilers::cluster::observe::Scope,
+    resources::FIELD_MANAGER, valid_cluster::ClusterKey,
 };
 use anyhow::Context as _;
+use changes::Seen;
 use control_plane::{ControllerHandle, handle::Results};
 use controller::{
     ControllerError, TopicError,
     requests::{
         AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, CreatePartitions, CreateTopics,
-        MorePartitions, ReassignPartitions, TopicReference,
+        IncrementalChange, IncrementalKind, MorePartitions, ReassignPartitions, TopicReference,
     },
 };
 use custom_resources::{Topic, topic::reason};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use deletions::Deletions;
+pub(super) use deletions::delete;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use held::Held;
+use index::Index;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     runtime::{
         Controller, WatchStreamExt as _,
         controller::Action as Requeue,
-        reflector::{self, ObjectRef, Store},
+        reflector::{self, ObjectRef, Store, store::Writer},
         watcher,
     },
 };
 use model::TopicName;
+use pace::Pace;
 use plan::{Decision, Step, decide};
 use serde_json::json;
 use status::Outcome;
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use valid_topic::ValidTopic;
@@ -52,38 +69,65 @@ struct Reconciler {
     client: Client,
     controllers: Controllers,
     topics: Store<Topic>,
+    index: Index,
     metrics: Arc<Metrics>,
+    held: Held,
+    events: Events,
+    pace: Pace,
 }
 
-/// Reconciles the topics of a scope until it is dropped. `changed` names clusters of which there is something new.
-pub async fn run(
-    scope: Scope,
-    client: Client,
-    controllers: Controllers,
-    metrics: Arc<Metrics>,
-    changed: mpsc::Receiver<ClusterKey>,
-) -> anyhow::Result<()> {
-    let (store, writer) = reflector::store();
+/// What the reconciler of a scope works with.
+pub struct Context {
+    pub client: Client,
+    pub controllers: Controllers,
+    pub metrics: Arc<Metrics>,
+    /// Topics whose resources were deleted and that wait for a person.
+    pub held: Held,
+    pub events: Events,
+    /// Where the resources are to be found, and by what they get there.
+    pub topics: (Store<Topic>, Writer<Topic>),
+    /// Clusters of which there is something new.
+    pub changed: mpsc::Receiver<ClusterKey>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// Reconciles the topics of a scope until it is dropped.
+pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
+    let Context { client, controllers, metrics, held, events: told, topics: (store, writer), changed } = context;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
     let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
-    let events = reflector::reflector(writer, events).and_then(move |event| tell_deletion(event, gone.clone()));
-    let of_cluster = {
-        let store = store.clone();
-        move |key: ClusterKey| {
-            let topics = store.state().into_iter().filter(move |topic| is_of(topic, &key));
-            futures_util::stream::iter(topics.map(|topic| ObjectRef::from_obj(&*topic)).collect::<Vec<_>>())
-        }
-    };
+    let index = Index::default();
+    let noting = index.clone();
+    let events = reflector::reflector(writer, events).inspect_ok(move |event| noting.note(event));
+    let events = events.and_then(move |event| tell_deletion(event, gone.clone()));
     let loops = Controller::for_stream(events.applied_objects(), store.clone())
-        .reconcile_on(ReceiverStream::new(changed).flat_map(of_cluster))
+        .reconcile_on(changed_resources(changed, controllers.clone(), index.clone()))
         .with_config(kube::runtime::controller::Config::default().concurrency(SIDE_BY_SIDE));
     let deleting = {
-        let (counted, looked_at) = (store.clone(), store.clone());
-        let count = move |key: &ClusterKey| counted.state().iter().filter(|topic| is_of(topic, key)).count();
-        let is_wanted = move |topic: &ValidTopic| looked_at.state().iter().any(|other| names(other, topic));
-        deletions::run(to_delete, controllers.clone(), count, is_wanted)
+        let (counted, looked_at, topics) = (index.clone(), index.clone(), store.clone());
+        let count = move |key: &ClusterKey| counted.count(key);
+        let is_wanted = move |topic: &ValidTopic| {
+            let naming = looked_at.naming(&topic.cluster, &topic.name, &topics);
+            naming.iter().any(|other| is_another(other, topic))
+        };
+        let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
+        Deletions { client, controllers, held, events, count, is_wanted }.run(to_delete)
     };
-    let reconciler = Arc::new(Reconciler { client, controllers, topics: store, metrics });
+    let reconciler = Arc::new(Reconciler {
+        client,
+        controllers,
+        topics: store,
+        index,
+        metrics,
+        held,
+        events: told,
+        pace: Pace::default(),
+    });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -109,17 +153,30 @@ async fn tell_deletion(
     Ok(event)
 }
 
-/// Asked of every resource whenever a cluster changed: without a copy.
-fn is_of(topic: &Topic, cluster: &ClusterKey) -> bool {
-    let reference = &topic.spec.cluster_ref;
-    let namespace = reference.namespace.as_ref().or(topic.metadata.namespace.as_ref());
-    reference.name == cluster.name && namespace == Some(&cluster.namespace)
+/// Resources whose topic changed in a cluster of which there is something new. A cluster tells it at most once a second, and
+/// most topics are as they were.
+fn changed_resources(
+    changed: mpsc::Receiver<ClusterKey>,
+    controllers: Controllers,
+    index: Index,
+) -> impl Stream<Item = ObjectRef<Topic>> + Send + 'static {
+    let seen = Arc::new(Mutex::new(BTreeMap::<ClusterKey, Seen>::new()));
+    let of_cluster = move |key: ClusterKey| {
+        let (controllers, index, seen) = (controllers.clone(), index.clone(), Arc::clone(&seen));
+        async move {
+            let view = controllers.view(&key).await.unwrap_or_default();
+            let now = Seen { image: view.image, decides: view.handle.is_some() };
+            let before = seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), now.clone());
+            let changed = changes::changed(&before.unwrap_or_default(), &now);
+            stream::iter(index.of(&key, |topic| changed.has(topic)))
+        }
+    };
+    ReceiverStream::new(changed).then(of_cluster).flatten()
 }
 
-/// Whether a resource is another one for the same topic.
-fn names(other: &Topic, topic: &ValidTopic) -> bool {
-    let name = other.spec.topic_name.as_ref().or(other.metadata.name.as_ref());
-    name == Some(&topic.name) && other.metadata.uid.as_ref() != Some(&topic.uid) && is_of(other, &topic.cluster)
+/// Of two that name one topic: whether it is not the same resource.
+fn is_another(other: &Topic, topic: &ValidTopic) -> bool {
+    other.metadata.uid.as_ref() != Some(&topic.uid)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -148,9 +205,10 @@ impl Reconciler {
             Err(invalid) => return Outcome::refused(reason::REFUSED, invalid.to_string()),
         };
         let older = |other: &Arc<Topic>| {
-            names(other, &topic) && ValidTopic::new(other).is_ok_and(|other| other.age < topic.age)
+            is_another(other, &topic) && ValidTopic::new(other).is_ok_and(|other| other.age < topic.age)
         };
-        if let Some(owner) = self.topics.state().iter().find(|other| older(other)) {
+        let naming = self.index.naming(&topic.cluster, &topic.name, &self.topics);
+        if let Some(owner) = naming.iter().find(|other| older(other)) {
             let owner = format!("{}/{}", owner.namespace().unwrap_or_default(), owner.name_any());
             let message = format!("topic {} is that of the older resource {owner}", topic.name);
             return Outcome::refused(reason::TOPIC_NAME_CONFLICT, message);
@@ -172,17 +230,25 @@ impl Reconciler {
 
     /// Step by step, each decided on what the one before has led to: an answer comes once it is to be seen.
     async fn bring_about(&self, topic: &ValidTopic) -> Outcome {
+        let mut is_restored = false;
         for _ in 0..STEPS {
             let view = self.controllers.view(&topic.cluster).await.unwrap_or_default();
             let (Some(image), Some(handle)) = (view.image, view.handle) else {
                 return Outcome::refused(reason::NO_CONTROLLER, "the controller of the cluster does not decide");
             };
+            // Its resource was deleted and is there again.
+            let is_held = image.topic(&topic.name).is_some_and(|there| self.held.is_held(&topic.cluster, there.id));
+            let topic = if is_held { &ValidTopic { adopts: true, ..topic.clone() } } else { topic };
             let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts).cloned();
             match decide(topic, &image) {
-                Decision::Good => return Outcome::good(there),
-                Decision::Not { reason, message } => return Outcome::refused(reason, message).with(there),
+                Decision::Good => return Outcome::good(there).restored(is_restored),
+                Decision::Not { reason, message } => {
+                    return Outcome::refused(reason, message).with(there).restored(is_restored);
+                }
                 Decision::Do(step) => {
                     tracing::info!(cluster = %topic.cluster, topic = topic.name, step = step.name(), "topic changes");
+                    is_restored |= matches!(step, Step::Restore(_));
+                    self.pace.keep().await;
                     if let Err((reason, message)) = take(&handle, topic, step).await {
                         return Outcome::refused(reason, message).with(there);
                     }
@@ -203,9 +269,13 @@ impl Reconciler {
         self.metrics.wrote("status");
         match topics.patch_status(&topic.name_any(), &parameters, &Patch::Apply(body)).await {
             // It was deleted meanwhile.
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            other => other.map(drop).context("write the status"),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            other => other.map(drop).context("write the status")?,
         }
+        let made = ValidTopic::new(topic).map(|valid| valid.next_id().0.to_string()).unwrap_or_default();
+        let told = notices::notices(topic.status.as_ref(), &status, &made, outcome.is_restored());
+        self.events.publish(&topic.object_ref(&()), told).await;
+        Ok(())
     }
 }
 
@@ -227,10 +297,16 @@ async fn take(handle: &ControllerHandle, topic: &ValidTopic, step: Step) -> Resu
             let request = CreatePartitions { topics: vec![more], validate_only: false };
             all(handle.create_partitions(request).await, of_topic)
         }
-        Step::SetConfigs(configs) => {
+        Step::SetConfigs(changes) => {
+            let change = |(name, value): (String, Option<String>)| IncrementalChange {
+                name,
+                kind: if value.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
+                value,
+                list_default: None,
+            };
             let resource = AlterConfigResource {
                 resource: ConfigResource::Topic(name),
-                operation: AlterOperation::Replace(configs),
+                operation: AlterOperation::Incremental(changes.into_iter().map(change).collect()),
             };
             let request = AlterConfigs { resources: vec![resource], validate_only: false };
             all(handle.alter_configs(request).await, |error| (reason::INVALID_CONFIG, error.to_string()))

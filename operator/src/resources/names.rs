@@ -18,6 +18,14 @@ pub fn broker_of_pod(cluster: &str, pod: &str) -> Option<i32> {
     number.parse().ok().filter(|id: &i32| id.to_string() == number)
 }
 
+/// Of the claims that the StatefulSet makes of its one template.
+pub const CLAIM_TEMPLATE: &str = "data";
+
+/// The id of a broker from the name of its claim.
+pub fn broker_of_claim(cluster: &str, claim: &str) -> Option<i32> {
+    broker_of_pod(cluster, claim.strip_prefix(CLAIM_TEMPLATE)?.strip_prefix('-')?)
+}
+
 /// Gives each broker a name.
 pub fn headless_service(cluster: &str) -> String {
     format!("{cluster}-brokers")
@@ -56,6 +64,8 @@ mod tests {
     #[test]
     fn pods_of_another_cluster_or_form_are_no_brokers() {
         assert_eq!(broker_of_pod("events", "events-12"), Some(12));
+        assert_eq!(broker_of_claim("events", "data-events-12"), Some(12));
+        assert_eq!(broker_of_claim("events", "logs-events-12"), None);
         for pod in ["events", "events-", "events-a", "events-01", "events-2-0", "other-1"] {
             assert_eq!(broker_of_pod("events", pod), None, "{pod}");
         }

@@ -32,7 +32,7 @@ use sha2::{Digest as _, Sha256};
 /// User and group of the broker's image.
 const NOBODY: i64 = 65532;
 pub const CONTAINER: &str = "broker";
-const DATA_VOLUME: &str = "data";
+const DATA_VOLUME: &str = names::CLAIM_TEMPLATE;
 const DATA_MOUNT: &str = "/var/lib/weir";
 /// In the volume, not the volume itself: its root has folders of the file system in it.
 const DATA_FOLDER: &str = "/var/lib/weir/data";

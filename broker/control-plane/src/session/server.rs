@@ -2,6 +2,7 @@
 
 use super::{
     admission::{Admission, Directory, Doubt, Found, NotAdmitted, token_of},
+    ownership::{Owners, take_out},
     recovery,
     updates::{State, Updates},
 };
@@ -48,6 +49,8 @@ pub struct ControlPlaneServer {
     pub loaded_version: MetadataVersion,
     /// `None`: a broker is taken as it says it is.
     pub admission: Option<Arc<dyn Admission>>,
+    /// `None`: clients may change every topic.
+    pub owners: Option<Arc<dyn Owners>>,
 }
 
 impl ControlPlaneServer {
@@ -228,6 +231,19 @@ impl ControlPlaneServer {
         Err(RegistrationRefused::for_now(reason))
     }
 
+    /// What is not somebody else's to decide.
+    async fn ask(&self, mut request: Request) -> Result<Reply, ControllerError> {
+        let refusals = match (&self.owners, self.updates.image()) {
+            (Some(owners), Some(image)) => take_out(&mut request, &image, &**owners).await?,
+            _ => None,
+        };
+        let reply = self.controller.ask(request).await?;
+        Ok(match refusals {
+            Some(refusals) => refusals.join(reply),
+            None => reply,
+        })
+    }
+
     fn doubt(&self, registration: &Registration, is_proof: bool) {
         let (broker, applied) = (BrokerId(registration.broker_id), MetadataVersion(registration.applied_version));
         if let Some(admission) = &self.admission {
@@ -286,7 +302,7 @@ impl Session {
                     Ok(Some(BrokerMessage { kind })) => match kind {
                         Some(broker_message::Kind::Heartbeat(heartbeat)) => self.heard(&heartbeat).await,
                         Some(broker_message::Kind::Ask(ask)) => {
-                            answers.push(decide(self.server.controller.clone(), self.broker, ask));
+                            answers.push(decide(self.server.clone(), self.broker, ask));
                             Ok(())
                         }
                         Some(broker_message::Kind::Departure(_)) => return true,
@@ -347,10 +363,10 @@ impl Session {
     }
 }
 
-async fn decide(controller: ControllerHandle, broker: BrokerSession, ask: Ask) -> (u64, Reply) {
+async fn decide(server: ControlPlaneServer, broker: BrokerSession, ask: Ask) -> (u64, Reply) {
     let request = serde_json::from_slice::<Request>(&ask.request_json);
     let reply = match request {
-        Ok(request) if speaks_for_itself(&request, broker) => controller.ask(request).await,
+        Ok(request) if speaks_for_itself(&request, broker) => server.ask(request).await,
         Ok(_) => Err(ControllerError::Malformed("the request speaks for another broker".to_owned())),
         Err(error) => Err(ControllerError::Malformed(error.to_string())),
     };

@@ -1,6 +1,7 @@
 //! A controller and brokers over real connections on loopback.
 
 mod admission;
+mod ownership;
 mod recovery;
 
 use super::{
@@ -71,6 +72,7 @@ impl ControllerProcess {
             updates: updates.clone(),
             session_timeout: sessions.timeout,
             admission: None,
+            owners: None,
         };
         let (stop, stopped) = oneshot::channel();
         Self {

@@ -50,6 +50,11 @@ impl Updates {
         self.sender.borrow().image.as_ref().map(|image| image.controller_epoch)
     }
 
+    /// What was committed last.
+    pub(super) fn image(&self) -> Option<Arc<ClusterImage>> {
+        self.sender.borrow().image.clone()
+    }
+
     /// What this controller has committed so far, if anything.
     pub fn reign(&self) -> Option<Reign> {
         let state = self.sender.borrow();

@@ -29,6 +29,9 @@ pub enum TopicError {
     UnknownTopicId,
     #[error("topic deletion is disabled (delete.topic.enable)")]
     DeletionDisabled,
+    /// Somebody else than clients decides it.
+    #[error("{0}")]
+    Owned(String),
 }
 
 /// Changing configuration.
@@ -44,6 +47,9 @@ pub enum ConfigError {
     UnknownTopic(String),
     #[error("{0}")]
     InvalidTopicName(String),
+    /// Somebody else than clients decides it.
+    #[error("{0}")]
+    Owned(String),
 }
 
 /// Choosing leaders on request.
@@ -70,6 +76,9 @@ pub enum ReassignmentError {
     InvalidReplicationFactor(String),
     #[error("no reassignment is in progress")]
     NotInProgress,
+    /// Somebody else than clients decides it.
+    #[error("{0}")]
+    Owned(String),
 }
 
 /// Changing the in-sync replicas. Kafka's names for what a leader has to do next.

@@ -1,5 +1,6 @@
 //! The throttle of a reassignment as Kafka's tools set it: which replicas, in two configurations of the topic, and how fast,
-//! in two of each broker.
+//! in two of each broker. And one of our own, for every replica that a reassignment adds: nothing has to be set on topics,
+//! and nothing be taken back.
 
 use crate::{
     errors::ConfigError,
@@ -12,6 +13,9 @@ use std::collections::BTreeSet;
 /// Broker keys that exist at run time only: bytes a second.
 pub const LEADER_RATE: &str = "leader.replication.throttled.rate";
 pub const FOLLOWER_RATE: &str = "follower.replication.throttled.rate";
+
+/// Of what a reassignment adds, whoever began it: as leader and as follower.
+pub const REASSIGNMENT_RATE: &str = "weir.reassignment.throttled.rate";
 
 /// Topic keys.
 pub const LEADER_REPLICAS: &str = "leader.replication.throttled.replicas";
@@ -46,7 +50,7 @@ impl ThrottledReplicas {
     }
 }
 
-/// Bytes a second under one of the two keys; `None`: as fast as it goes.
+/// Bytes a second under one of the keys; `None`: as fast as it goes.
 pub fn rate(configs: &BrokerConfigs, broker: BrokerId, key: &str) -> Option<u64> {
     let set = configs.of(broker).and_then(|own| own.get(key)).or_else(|| configs.cluster.get(key));
     set.and_then(|value| value.trim().parse().ok()).filter(|rate| *rate < i64::MAX.unsigned_abs())
@@ -54,7 +58,8 @@ pub fn rate(configs: &BrokerConfigs, broker: BrokerId, key: &str) -> Option<u64>
 
 /// Other keys are not looked at.
 pub(crate) fn validate(configs: &ConfigMap) -> Result<(), ConfigError> {
-    let rates = [LEADER_RATE, FOLLOWER_RATE].into_iter().filter_map(|key| Some((key, configs.get(key)?)));
+    let rates =
+        [LEADER_RATE, FOLLOWER_RATE, REASSIGNMENT_RATE].into_iter().filter_map(|key| Some((key, configs.get(key)?)));
     for (key, value) in rates {
         if !value.trim().parse::<i64>().is_ok_and(|rate| rate >= 0) {
             return Err(ConfigError::Invalid(format!("{key} is {value}, not a number of bytes a second from 0 on")));
@@ -103,6 +108,7 @@ mod tests {
         }
         for bad in ["-1", "fast", "", "9223372036854775808"] {
             assert!(validate(&one(FOLLOWER_RATE, bad)).is_err(), "{bad}");
+            assert!(validate(&one(REASSIGNMENT_RATE, bad)).is_err(), "{bad}");
         }
     }
 }

@@ -42,8 +42,6 @@ pub enum Mistake {
     ForgetEligible,
     /// With a smaller minimum replicas are eligible no more, whether or not the leader is there to make use of it.
     ReleaseUnasked,
-    /// A reassignment takes replicas away that have what too few of the others have.
-    DropNeededReplicas,
     /// A broker is taken for one that kept its log, whatever happened to it.
     TrustLostLog,
     /// Metadata is shown to brokers before it is stored.

@@ -22,4 +22,6 @@ definitions! {
     String "weir.log.level" = "info", NonEmpty, ReadOnly, Used:
         "What is logged: error, warn, info, debug or trace, also per module as in info,broker::server=debug.";
     Boolean "weir.metrics.partitions" = "false", Any, ReadOnly, Used: "Whether /metrics has a series per partition.";
+    Long "weir.reassignment.throttled.rate" = "9223372036854775807", AtLeast(0), ClusterWide, Used:
+        "Bytes a second that this broker sends to replicas which a reassignment adds, and that such replicas here fetch. It counts where it is set while brokers run, for one or as the default of all; what is in sync is never held up.";
 }

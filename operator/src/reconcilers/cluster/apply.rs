@@ -1,16 +1,20 @@
 //! Does what a plan says.
 
-use super::{brokers::BrokerPod, plan::Action};
+use super::{
+    brokers::BrokerPod,
+    plan::{Action, throttling},
+};
 use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::ControllerHandle;
 use controller::requests::ReassignPartitions;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
 };
 use model::{BrokerId, TopicPartition};
+use serde_json::json;
 
 pub(super) struct Applier<'a> {
     pub(super) client: &'a Client,
@@ -35,8 +39,28 @@ impl Applier<'_> {
                     .with_context(|| format!("delete {} {name}", resource.kind))?;
                 tracing::info!(cluster = %self.cluster, kind = %resource.kind, name, "deleted");
             }
+            Action::Grow { claim, size } => {
+                let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+                let parameters =
+                    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let patch = json!({ "spec": { "resources": { "requests": { "storage": size } } } });
+                let patched = claims.patch(claim, &parameters, &Patch::Merge(patch)).await;
+                patched.with_context(|| format!("grow volume {claim}"))?;
+                tracing::info!(cluster = %self.cluster, claim, size = size.0, "volume is to grow");
+            }
+            Action::Orphan { resource, name, uid } => {
+                let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
+                // Only the set that was looked at.
+                let parameters =
+                    DeleteParams::orphan().preconditions(Preconditions { uid: uid.clone(), resource_version: None });
+                gone_is_good(api.delete(name, &parameters).await.map(drop))
+                    .with_context(|| format!("delete {} {name} without its pods", resource.kind))?;
+                tracing::info!(cluster = %self.cluster, name, "set is made again with another template of claims");
+            }
             Action::Restart(pod) => self.restart(pod).await?,
             Action::Move(moves) => self.move_replicas(moves).await?,
+            Action::Cancel(partitions) => self.call_back(partitions).await?,
+            Action::Throttle(rate) => self.throttle(rate.clone()).await?,
             Action::Forget(broker) => self.forget(*broker).await?,
         }
         Ok(())
@@ -64,8 +88,23 @@ impl Applier<'_> {
         if let Some((partition, error)) = refused {
             bail!("move replicas of {}-{}: {error}", partition.topic, partition.partition);
         }
-        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move off brokers that are to go or to be drained");
+        tracing::info!(cluster = %self.cluster, partitions = moves.len(), "replicas move");
         Ok(())
+    }
+
+    async fn call_back(&self, partitions: &[TopicPartition]) -> anyhow::Result<()> {
+        let partitions = partitions.iter().map(|partition| (partition.clone(), None)).collect();
+        let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
+        let results = self.controller()?.reassign_partitions(request).await.context("call back moves")?;
+        // One that is over meanwhile, or cannot go back without a loss, goes the other way once it has ended.
+        let called_back = results.iter().filter(|(_, result)| result.is_ok()).count();
+        tracing::info!(cluster = %self.cluster, partitions = called_back, "moves to brokers that are to go were called back");
+        Ok(())
+    }
+
+    async fn throttle(&self, rate: Option<String>) -> anyhow::Result<()> {
+        let results = self.controller()?.alter_configs(throttling(rate)).await.context("throttle moves")?;
+        results.into_iter().try_for_each(|(_, result)| result.context("throttle moves"))
     }
 
     async fn forget(&self, broker: BrokerId) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! The pods of a cluster's brokers, as far as plans look at them.
 
 use crate::resources::names;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use model::BrokerId;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,10 @@ pub struct BrokerPod {
     pub revision: Option<String>,
     pub node: Option<String>,
     pub is_ready: bool,
+    /// Why there is no node for it.
+    pub unschedulable: Option<String>,
     pub is_going: bool,
+    pub created: Option<Timestamp>,
 }
 
 /// By broker.
@@ -28,16 +31,39 @@ fn of(cluster: &str, pod: &Pod) -> Option<BrokerPod> {
     let name = meta.name.clone()?;
     let label = |key: &str| meta.labels.as_ref()?.get(key).cloned();
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let is_ready = conditions.is_some_and(|conditions| {
-        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    });
+    let condition = |type_: &str| conditions?.iter().find(|condition| condition.type_ == type_);
+    let refused = condition("PodScheduled")
+        .filter(|condition| condition.status == "False" && condition.reason.as_deref() == Some("Unschedulable"));
     Some(BrokerPod {
         broker: BrokerId(names::broker_of_pod(cluster, &name)?),
         uid: meta.uid.clone()?,
         revision: label("controller-revision-hash"),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-        is_ready,
+        is_ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+        unschedulable: refused.map(|condition| condition.message.clone().unwrap_or_default()),
         is_going: meta.deletion_timestamp.is_some(),
+        created: meta.creation_timestamp.as_ref().map(|time| time.0),
         name,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pod_without_a_node_says_why() {
+        let pod = |conditions: &str| -> Pod {
+            let yaml = format!("{{metadata: {{name: events-1, uid: u}}, status: {{conditions: [{conditions}]}}}}");
+            serde_yaml::from_str(&yaml).unwrap()
+        };
+        let pending = pod("{type: PodScheduled, status: 'False', reason: Unschedulable, message: no room}");
+        let gated = pod("{type: PodScheduled, status: 'False', reason: SchedulingGated}");
+        let running = pod("{type: PodScheduled, status: 'True'}, {type: Ready, status: 'True'}");
+        let [pending, gated, running] =
+            [pending, gated, running].map(|pod| pods_of("events", [&pod].into_iter()).remove(0));
+        assert_eq!((pending.unschedulable.as_deref(), pending.is_ready), (Some("no room"), false));
+        assert_eq!(gated.unschedulable, None);
+        assert!(running.unschedulable.is_none() && running.is_ready);
+    }
 }

@@ -4,7 +4,6 @@
 //! Nothing is remembered here: what is still there is what is left to do. So a take-over, or a replica that somebody places
 //! there by hand, changes nothing.
 
-use super::scale::MOVES_AT_ONCE;
 use crate::reconcilers::replicas::Places;
 use controller::{ClusterImage, PartitionImage};
 use model::{BrokerId, TopicPartition};
@@ -17,8 +16,9 @@ pub struct Drain {
     pub held: Option<String>,
 }
 
-/// `staying`: brokers there are to be. `others`: partitions that are about to move for another reason.
-pub fn decide(staying: i32, others: usize, image: Option<&ClusterImage>) -> Drain {
+/// `staying`: brokers there are to be. `others`: partitions that are about to move for another reason. `at_once`: how many may be
+/// on the move.
+pub fn decide(staying: i32, others: usize, at_once: usize, image: Option<&ClusterImage>) -> Drain {
     let Some(image) = image else { return Drain::default() };
     let is_drained = |id: BrokerId| image.hold(id).drained;
     let drained: Vec<_> = image.holds.iter().filter(|(_, hold)| hold.drained).map(|(id, _)| *id).collect();
@@ -38,7 +38,7 @@ pub fn decide(staying: i32, others: usize, image: Option<&ClusterImage>) -> Drai
     for topic in image.topics.iter() {
         for (index, partition) in topic.indexed_partitions() {
             let leaves = partition.replicas.iter().any(|id| is_drained(*id));
-            if !leaves || partition.is_being_reassigned() || moving >= MOVES_AT_ONCE {
+            if !leaves || partition.is_being_reassigned() || moving >= at_once {
                 continue;
             }
             match without(partition, is_drained, &mut places) {
@@ -92,16 +92,16 @@ mod tests {
 
     #[test]
     fn nothing_moves_where_nobody_is_drained() {
-        assert_eq!(decide(3, 0, None), Drain::default());
-        assert_eq!(decide(3, 0, Some(&image(3, &[], &[&[(&[0, 1], &[0, 1])]]))), Drain::default());
+        assert_eq!(decide(3, 0, MOVES_AT_ONCE, None), Drain::default());
+        assert_eq!(decide(3, 0, MOVES_AT_ONCE, Some(&image(3, &[], &[&[(&[0, 1], &[0, 1])]]))), Drain::default());
         let empty = with_drained(image(3, &[], &[&[(&[0, 1], &[0, 1])]]), 2);
-        assert_eq!(decide(3, 0, Some(&empty)), Drain::default(), "it is drained, and stays so");
+        assert_eq!(decide(3, 0, MOVES_AT_ONCE, Some(&empty)), Drain::default(), "it is drained, and stays so");
     }
 
     #[test]
     fn replicas_of_a_drained_broker_go_to_another_in_their_place() {
         let image = with_drained(image(4, &[], &[&[(&[1, 0, 2], &[1, 0, 2]), (&[0, 2, 3], &[0, 2, 3])]]), 1);
-        let drain = decide(4, 0, Some(&image));
+        let drain = decide(4, 0, MOVES_AT_ONCE, Some(&image));
         assert_eq!(numbers(&drain), [[3, 0, 2]]);
         assert_eq!(drain.held.as_deref(), Some("1 replicas to move off broker 1"));
     }
@@ -110,7 +110,7 @@ mod tests {
     fn partition_without_a_place_waits_and_says_so() {
         // Broker 3 is down, and broker 4 is to go.
         let image = with_drained(image(5, &[3], &[&[(&[1, 0, 2], &[1, 0, 2])]]), 1);
-        let drain = decide(4, 0, Some(&image));
+        let drain = decide(4, 0, MOVES_AT_ONCE, Some(&image));
         assert!(drain.moves.is_empty());
         assert!(drain.held.as_deref().is_some_and(|held| held.contains("find no broker")), "{:?}", drain.held);
     }
@@ -119,15 +119,15 @@ mod tests {
     fn broker_that_is_held_is_no_place() {
         let mut image = with_drained(image(4, &[], &[&[(&[1, 0], &[1, 0])]]), 1);
         image.holds.insert(BrokerId(2), Hold { fenced: false, drained: true });
-        assert_eq!(numbers(&decide(4, 0, Some(&image))), [[3, 0]]);
+        assert_eq!(numbers(&decide(4, 0, MOVES_AT_ONCE, Some(&image))), [[3, 0]]);
     }
 
     #[test]
     fn few_partitions_move_at_once_whatever_they_move_for() {
         let partitions: Vec<(&[i32], &[i32])> = vec![(&[1, 0], &[1, 0]); 50];
         let image = with_drained(image(4, &[], &[&partitions]), 1);
-        assert_eq!(decide(4, 0, Some(&image)).moves.len(), MOVES_AT_ONCE);
-        assert_eq!(decide(4, 5, Some(&image)).moves.len(), MOVES_AT_ONCE - 5);
-        assert!(decide(4, MOVES_AT_ONCE, Some(&image)).held.is_some());
+        assert_eq!(decide(4, 0, MOVES_AT_ONCE, Some(&image)).moves.len(), MOVES_AT_ONCE);
+        assert_eq!(decide(4, 5, MOVES_AT_ONCE, Some(&image)).moves.len(), MOVES_AT_ONCE - 5);
+        assert!(decide(4, MOVES_AT_ONCE, MOVES_AT_ONCE, Some(&image)).held.is_some());
     }
 }

@@ -2,14 +2,17 @@
 
 use super::plan::Observed;
 use crate::{resources::CLUSTER_LABEL, valid_cluster::ClusterKey};
+use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::StatefulSet,
-        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
         policy::v1::PodDisruptionBudget,
+        storage::v1::StorageClass,
     },
+    jiff::Timestamp,
 };
 use kube::{
     Api, Client, Resource,
@@ -21,6 +24,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Debug},
     sync::Arc,
 };
@@ -62,6 +66,7 @@ pub struct Caches {
     service_accounts: Store<ServiceAccount>,
     budgets: Store<PodDisruptionBudget>,
     pods: Store<Pod>,
+    claims: Store<PersistentVolumeClaim>,
 }
 
 impl fmt::Debug for Caches {
@@ -80,6 +85,7 @@ impl Caches {
             service_accounts: watch(scope.api(client), changed),
             budgets: watch(scope.api(client), changed),
             pods: watch(scope.api(client), changed),
+            claims: watch(scope.api(client), changed),
         }
     }
 
@@ -90,7 +96,8 @@ impl Caches {
         self.config_maps.wait_until_ready().await?;
         self.service_accounts.wait_until_ready().await?;
         self.budgets.wait_until_ready().await?;
-        self.pods.wait_until_ready().await
+        self.pods.wait_until_ready().await?;
+        self.claims.wait_until_ready().await
     }
 
     pub fn observe(&self, cluster: &ClusterKey) -> Observed {
@@ -101,8 +108,23 @@ impl Caches {
             service_accounts: of(&self.service_accounts, cluster),
             budgets: of(&self.budgets, cluster),
             pods: of(&self.pods, cluster),
+            claims: of(&self.claims, cluster),
+            classes: BTreeMap::new(),
+            now: Timestamp::now(),
         }
     }
+}
+
+/// Asks about the storage classes of volumes that are to grow. Others are not read: most clusters never ask.
+pub async fn classes(client: &Client, names: BTreeSet<String>) -> anyhow::Result<BTreeMap<String, bool>> {
+    let classes: Api<StorageClass> = Api::all(client.clone());
+    let mut found = BTreeMap::new();
+    for name in names {
+        if let Some(class) = classes.get_opt(&name).await.with_context(|| format!("read storage class {name}"))? {
+            found.insert(name, class.allow_volume_expansion == Some(true));
+        }
+    }
+    Ok(found)
 }
 
 fn of<K>(store: &Store<K>, cluster: &ClusterKey) -> Vec<Arc<K>>

@@ -4,24 +4,33 @@ use super::{
     brokers::{self, BrokerPod},
     drain::{self, Drain},
     roll::{self, Roll},
-    scale::{self, Scale},
+    scale::{self, Scale, Wanted},
+    volumes::{self, Seen, Volumes},
 };
 use crate::{
     reconcilers::difference::{is_there, marked},
     resources::{config_map, pod_disruption_budget, service, service_account, stateful_set},
     valid_cluster::ValidCluster,
 };
-use controller::ClusterImage;
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
-    policy::v1::PodDisruptionBudget,
+use controller::{
+    ClusterImage,
+    replication_throttle::REASSIGNMENT_RATE,
+    requests::{AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind},
+};
+use k8s_openapi::{
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        policy::v1::PodDisruptionBudget,
+    },
+    apimachinery::pkg::api::resource::Quantity,
+    jiff::Timestamp,
 };
 use kube::{Resource, api::ApiResource};
 use model::{BrokerId, TopicPartition};
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The objects of a cluster that there are.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +41,11 @@ pub struct Observed {
     pub service_accounts: Vec<Arc<ServiceAccount>>,
     pub budgets: Vec<Arc<PodDisruptionBudget>>,
     pub pods: Vec<Arc<Pod>>,
+    pub claims: Vec<Arc<PersistentVolumeClaim>>,
+    /// Whether a storage class lets volumes grow, where that matters.
+    pub classes: BTreeMap<String, bool>,
+    /// When this was seen.
+    pub now: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +61,23 @@ pub enum Action {
         resource: ApiResource,
         name: String,
     },
+    /// A volume is to be larger.
+    Grow {
+        claim: String,
+        size: Quantity,
+    },
+    /// The set goes, and its pods stay: it is made again at once.
+    Orphan {
+        resource: ApiResource,
+        name: String,
+        uid: Option<String>,
+    },
     Restart(BrokerPod),
     Move(Vec<(TopicPartition, Vec<BrokerId>)>),
+    /// Moves are called back.
+    Cancel(Vec<TopicPartition>),
+    /// Bytes a second of what a move adds, for every broker; `None`: as fast as it goes.
+    Throttle(Option<String>),
     Forget(BrokerId),
 }
 
@@ -59,6 +88,7 @@ pub struct Plan {
     pub roll: Roll,
     pub scale: Scale,
     pub drain: Drain,
+    pub volumes: Volumes,
     pub pods: Vec<BrokerPod>,
 }
 
@@ -66,9 +96,14 @@ pub struct Plan {
 pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>, needs_brokers: bool) -> Plan {
     let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
     let set = observed.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name));
-    let current = set.and_then(|set| set.spec.as_ref()?.replicas);
-    let scale = scale::decide(cluster.spec.replicas, current, image);
-    let wanted = at_least_as_many(cluster, scale.replicas);
+    let current = set.and_then(|set| set.spec.as_ref()?.replicas).or_else(|| {
+        // A set that is being made again has as many as it had.
+        pods.iter().map(|pod| pod.broker.0 + 1).max().filter(|pods| *pods > cluster.spec.replicas)
+    });
+    let scale = scale::decide(&Wanted::by(cluster), current, image);
+    let seen = Seen { claims: &observed.claims, classes: &observed.classes, now: observed.now };
+    let volumes = volumes::decide(cluster, set.map(|set| &**set), &pods, scale.replicas, seen);
+    let wanted = as_it_may_be(cluster, scale.replicas, &volumes);
     let mut actions = Vec::new();
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
     compare(&mut actions, &observed.config_maps, &[config_map::build(cluster)], false);
@@ -82,29 +117,71 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let roll = match set.map(|set| newest_revision(set)) {
         // Before what was just changed is known in its pods, nothing is old.
         Some(Some(newest)) if actions.is_empty() => {
-            roll::decide(cluster.spec.update_strategy.type_, newest, &pods, scale.replicas, image)
+            let update = cluster.spec.update_strategy.type_;
+            roll::decide(update, newest, &volumes.restart, &pods, scale.replicas, image)
         }
         _ => Roll::Done,
     };
+    let size = &cluster.spec.storage.size;
+    actions.extend(volumes.grow.iter().map(|claim| Action::Grow { claim: claim.clone(), size: size.clone() }));
+    // Not in the middle of something that the set is needed for.
+    let is_there = |set: &&Arc<StatefulSet>| set.metadata.deletion_timestamp.is_none();
+    if volumes.renew_set
+        && actions.is_empty()
+        && roll == Roll::Done
+        && let Some(set) = set.filter(is_there)
+    {
+        let (name, uid) = (cluster.key.name.clone(), set.metadata.uid.clone());
+        actions.push(Action::Orphan { resource: ApiResource::erase::<StatefulSet>(&()), name, uid });
+    }
     if let Roll::Restart { pod, .. } = &roll {
         actions.push(Action::Restart(pod.clone()));
+    }
+    // What moves is throttled from its first byte.
+    actions.extend(image.and_then(|image| throttle(cluster, image)));
+    if !scale.cancels.is_empty() {
+        actions.push(Action::Cancel(scale.cancels.clone()));
     }
     if !scale.moves.is_empty() {
         actions.push(Action::Move(scale.moves.clone()));
     }
-    let drain = drain::decide(cluster.spec.replicas, scale.moves.len(), image);
+    let at_once = usize::try_from(cluster.spec.rebalance.max_concurrent_moves).unwrap_or(usize::MAX);
+    let drain = drain::decide(cluster.spec.replicas, scale.moves.len(), at_once, image);
     if !drain.moves.is_empty() {
         actions.push(Action::Move(drain.moves.clone()));
     }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
-    Plan { actions, roll, scale, drain, pods }
+    Plan { actions, roll, scale, drain, volumes, pods }
 }
 
-/// With the pods that there are to be until those that are to go may.
-fn at_least_as_many(cluster: &ValidCluster, replicas: i32) -> ValidCluster {
+fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {
+    let rate = cluster.spec.rebalance.throttle_bytes_per_second;
+    let wanted = (rate > 0).then(|| rate.to_string());
+    (image.broker_configs.cluster.get(REASSIGNMENT_RATE) != wanted.as_ref()).then_some(Action::Throttle(wanted))
+}
+
+/// What the controller is asked for [`Action::Throttle`].
+#[must_use]
+pub fn throttling(rate: Option<String>) -> AlterConfigs {
+    let change = IncrementalChange {
+        name: REASSIGNMENT_RATE.to_owned(),
+        kind: if rate.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
+        value: rate,
+        list_default: None,
+    };
+    let operation = AlterOperation::Incremental(vec![change]);
+    let resources = vec![AlterConfigResource { resource: ConfigResource::Broker(None), operation }];
+    AlterConfigs { resources, validate_only: false }
+}
+
+/// With the pods that there are to be until those that are to go may, and the template of claims that cannot be changed.
+fn as_it_may_be(cluster: &ValidCluster, replicas: i32, volumes: &Volumes) -> ValidCluster {
     let mut wanted = cluster.clone();
     wanted.spec.replicas = replicas;
+    if let Some(template) = &volumes.template {
+        wanted.spec.storage.size = template.clone();
+    }
     wanted
 }
 

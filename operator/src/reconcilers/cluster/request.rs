@@ -3,6 +3,10 @@
 
 mod brokers;
 
+use crate::{
+    reconcilers::topic::{delete, held::Held},
+    valid_cluster::ClusterKey,
+};
 use control_plane::ControllerHandle;
 use controller::{
     ClusterImage,
@@ -10,7 +14,7 @@ use controller::{
 };
 use custom_resources::{
     Cluster, ClusterStatus,
-    request::{Ask, LONGEST_ID, REQUEST_ANNOTATION, Request, RequestOutcome, RequestStatus},
+    request::{Ask, HeldDecision, LONGEST_ID, REQUEST_ANNOTATION, Request, RequestOutcome, RequestStatus},
 };
 use kube::ResourceExt as _;
 use model::TopicId;
@@ -25,6 +29,10 @@ pub enum Pending {
     Undelete {
         id: String,
         topic: TopicId,
+    },
+    HeldDeletions {
+        id: String,
+        decision: HeldDecision,
     },
     /// Something about brokers.
     Brokers(Request),
@@ -45,10 +53,11 @@ pub fn pending(cluster: &Cluster, answered: Option<&RequestStatus>) -> Option<Pe
             Ok(topic) => Pending::Undelete { id, topic: TopicId(topic) },
             Err(error) => refused(&id, format!("undelete names a topic by its UUID: {error}")),
         },
+        Ok(Request { id, ask: Ask::HeldDeletions(decision), .. }) => Pending::HeldDeletions { id, decision },
         Ok(request) => Pending::Brokers(request),
     };
     let is_answered = match &pending {
-        Pending::Undelete { id, .. } | Pending::Brokers(Request { id, .. }) => {
+        Pending::Undelete { id, .. } | Pending::HeldDeletions { id, .. } | Pending::Brokers(Request { id, .. }) => {
             answered.is_some_and(|answered| answered.id == *id)
         }
         Pending::Answer(answer) => answered == Some(answer),
@@ -56,34 +65,62 @@ pub fn pending(cluster: &Cluster, answered: Option<&RequestStatus>) -> Option<Pe
     (!is_answered).then_some(pending)
 }
 
-/// The answer to what is pending; `None` where nobody can decide yet.
-pub(super) async fn answer(
-    cluster: &Cluster,
-    before: Option<&ClusterStatus>,
-    controller: Option<&ControllerHandle>,
-    image: Option<&ClusterImage>,
-) -> Option<RequestStatus> {
-    let (id, topic) = match pending(cluster, before.and_then(|status| status.request.as_ref()))? {
-        Pending::Answer(answer) => return Some(answer),
-        Pending::Brokers(request) => {
-            // One that cannot decide now says so in Ready, and is asked again.
-            let told = brokers::answer(&request, controller?).await.ok()?;
-            let outcome = if told.is_ok() { RequestOutcome::Done } else { RequestOutcome::Refused };
-            return Some(status(&request.id, outcome, told.unwrap_or_else(|refusal| refusal)));
+/// What it takes to answer.
+pub(super) struct Answering<'a> {
+    pub(super) cluster: &'a ClusterKey,
+    pub(super) controller: Option<&'a ControllerHandle>,
+    pub(super) image: Option<&'a ClusterImage>,
+    pub(super) held: &'a Held,
+}
+
+impl Answering<'_> {
+    /// The answer to what is pending; `None` where nobody can decide yet.
+    pub(super) async fn answer(&self, cluster: &Cluster, before: Option<&ClusterStatus>) -> Option<RequestStatus> {
+        match pending(cluster, before.and_then(|status| status.request.as_ref()))? {
+            Pending::Answer(answer) => Some(answer),
+            Pending::Brokers(request) => {
+                // One that cannot decide now says so in Ready, and is asked again.
+                let told = brokers::answer(&request, self.controller?).await.ok()?;
+                let outcome = if told.is_ok() { RequestOutcome::Done } else { RequestOutcome::Refused };
+                Some(status(&request.id, outcome, told.unwrap_or_else(|refusal| refusal)))
+            }
+            Pending::Undelete { id, topic } => self.undelete(&id, topic).await,
+            Pending::HeldDeletions { id, decision } => self.held(&id, decision, before).await,
         }
-        Pending::Undelete { id, topic } => (id, topic),
-    };
-    // It was done before, and the answer was lost.
-    if let Some(there) = image?.topic_by_id(topic) {
-        return Some(status(&id, RequestOutcome::Done, format!("topic {} is there", there.name)));
     }
-    let name = image?.tombstones.get(&topic).map(|tombstone| tombstone.topic.name.to_string());
-    let restored = controller?.restore_topics(vec![TopicReference::Id(topic)]).await.ok()?;
-    let RestoredTopic { result, .. } = restored.into_iter().next()?;
-    Some(match result {
-        Ok(_) => status(&id, RequestOutcome::Done, format!("topic {} is there again", name.unwrap_or_default())),
-        Err(error) => status(&id, RequestOutcome::Refused, error.to_string()),
-    })
+
+    async fn undelete(&self, id: &str, topic: TopicId) -> Option<RequestStatus> {
+        // It was done before, and the answer was lost.
+        if let Some(there) = self.image?.topic_by_id(topic) {
+            return Some(status(id, RequestOutcome::Done, format!("topic {} is there", there.name)));
+        }
+        let name = self.image?.tombstones.get(&topic).map(|tombstone| tombstone.topic.name.to_string());
+        // One that cannot decide now says so in Ready, and is asked again.
+        let restored = self.controller?.restore_topics(vec![TopicReference::Id(topic)]).await.ok()?;
+        let RestoredTopic { result, .. } = restored.into_iter().next()?;
+        Some(match result {
+            Ok(_) => status(id, RequestOutcome::Done, format!("topic {} is there again", name.unwrap_or_default())),
+            Err(error) => status(id, RequestOutcome::Refused, error.to_string()),
+        })
+    }
+
+    async fn held(&self, id: &str, decision: HeldDecision, before: Option<&ClusterStatus>) -> Option<RequestStatus> {
+        let reported = before.and_then(|status| status.held_deletions.as_ref());
+        let topics = self.held.of(self.cluster, reported, self.image?).topics;
+        if topics.is_empty() {
+            return Some(status(id, RequestOutcome::Refused, "no topic is held".to_owned()));
+        }
+        let count = topics.len();
+        let message = match decision {
+            HeldDecision::Keep => format!("{count} topics stay, and are those of no resource"),
+            HeldDecision::Delete => match delete(self.controller?, self.cluster, &topics).await {
+                Ok(()) => format!("{count} topics were deleted"),
+                Err(error) => return Some(status(id, RequestOutcome::Refused, format!("{error:#}"))),
+            },
+        };
+        self.held.forget(self.cluster);
+        Some(status(id, RequestOutcome::Done, message))
+    }
 }
 
 fn status(id: &str, outcome: RequestOutcome, message: String) -> RequestStatus {

@@ -21,6 +21,7 @@ use super::brokers::BrokerPod;
 use controller::{ClusterImage, PartitionImage, TopicImage};
 use custom_resources::cluster::UpdateType;
 use model::{BrokerId, PartitionIndex};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roll {
@@ -41,14 +42,16 @@ pub enum Roll {
     },
 }
 
+/// `restart`: brokers that have to for another reason than their revision.
 pub fn decide(
     update: UpdateType,
     newest: &str,
+    restart: &BTreeSet<BrokerId>,
     pods: &[BrokerPod],
     replicas: i32,
     image: Option<&ClusterImage>,
 ) -> Roll {
-    let is_outdated = |pod: &BrokerPod| pod.revision.as_deref() != Some(newest);
+    let is_outdated = |pod: &BrokerPod| pod.revision.as_deref() != Some(newest) || restart.contains(&pod.broker);
     let outdated = pods.iter().filter(|pod| is_outdated(pod)).count();
     let waiting = |reason: String| Roll::Waiting { outdated, reason, is_blocked: false };
     if outdated == 0 {

@@ -1,51 +1,128 @@
-//! How many pods there are to be, and what moves before there are fewer.
+//! How many pods there are to be, and what moves because there are more or fewer.
 //!
 //! A pod goes only when no replica is on its broker: until then the StatefulSet stays as large as it is. Scaling back up
-//! cancels: what moved stays where it is.
+//! cancels: what moved stays where it is. A broker that is added takes over its share of what there is. Which brokers were
+//! added is reported before there are any, so that an operator that takes over goes on. Scaling back down cancels: what is on
+//! its way to a broker that is to go is called back.
 
-use crate::reconcilers::replicas::Places;
+mod filling;
+
+use crate::{reconcilers::replicas::Places, valid_cluster::ValidCluster};
 use controller::{ClusterImage, PartitionImage};
+use custom_resources::{cluster::OnScaleUp, cluster_status::ScalingStatus};
 use model::{BrokerId, TopicPartition};
 
-/// Partitions on the move at once. Each copies a log; all at once would be felt by clients.
-pub(super) const MOVES_AT_ONCE: usize = 20;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scale {
     /// Of the StatefulSet.
     pub replicas: i32,
     /// Why these are more than the spec says.
     pub held: Option<String>,
-    /// Replicas to move off brokers that are to go.
+    /// Replicas to move off brokers that are to go, or onto those that were added.
     pub moves: Vec<(TopicPartition, Vec<BrokerId>)>,
+    /// Moves to call back: they lead to brokers that are to go.
+    pub cancels: Vec<TopicPartition>,
     /// Brokers that are gone for good.
     pub forgotten: Vec<BrokerId>,
+    /// What moves, for people and for the operator that comes next.
+    pub progress: Option<ScalingStatus>,
+}
+
+/// What a spec says of it, and what was reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub replicas: i32,
+    pub on_scale_up: OnScaleUp,
+    /// Partitions on the move at once.
+    pub moves_at_once: usize,
+    /// Brokers that were added and do not have their share yet.
+    pub filling: Vec<i32>,
+}
+
+impl Wanted {
+    pub fn by(cluster: &ValidCluster) -> Self {
+        let rebalance = &cluster.spec.rebalance;
+        Self {
+            replicas: cluster.spec.replicas,
+            on_scale_up: rebalance.on_scale_up,
+            moves_at_once: usize::try_from(rebalance.max_concurrent_moves).unwrap_or(usize::MAX),
+            filling: cluster.known_filling.clone(),
+        }
+    }
 }
 
 /// `current`: pods that the StatefulSet is to have now; `None` where there is none yet.
-pub fn decide(wanted: i32, current: Option<i32>, image: Option<&ClusterImage>) -> Scale {
+pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>) -> Scale {
+    let wanted = spec.replicas;
     let current = current.unwrap_or(wanted);
-    let shrinks = wanted < current;
+    let (grows, shrinks) = (wanted > current, wanted < current);
+    let mut onto: Vec<i32> = spec.filling.iter().copied().filter(|id| *id < wanted).collect();
+    if spec.on_scale_up == OnScaleUp::Leave {
+        onto.clear();
+    } else if grows {
+        onto.extend((current..wanted).filter(|id| !spec.filling.contains(id)));
+        if (current..wanted).any(|id| !spec.filling.contains(&id)) {
+            // First it is reported that they are new.
+            let progress = Some(ScalingStatus { onto, ..ScalingStatus::default() });
+            return Scale { replicas: current, progress, ..Scale::default() };
+        }
+    }
+    let filling = (!onto.is_empty()).then(|| ScalingStatus { onto: onto.clone(), ..ScalingStatus::default() });
     let Some(image) = image else {
         let held = shrinks.then(|| "the controller of the cluster does not decide".to_owned());
-        return Scale { replicas: current.max(wanted), held, moves: Vec::new(), forgotten: Vec::new() };
+        return Scale { replicas: current.max(wanted), held, progress: filling, ..Scale::default() };
     };
     let forgotten = forgotten(image, current.min(wanted));
-    let at = |replicas, held: Option<String>, moves| Scale { replicas, held, moves, forgotten: forgotten.clone() };
     let all = || image.topics.iter().flat_map(|topic| &topic.partitions);
     let remaining: usize = all().map(|partition| partition.replicas.iter().filter(|id| id.0 >= wanted).count()).sum();
     // Also after the pod went: a topic may have been placed there in the last moment.
-    if remaining == 0 {
-        return at(wanted, None, Vec::new());
+    if remaining > 0 {
+        return Scale { forgotten, ..drain(image, spec, current.max(wanted), remaining) };
     }
+    let Some(filling) = filling else { return Scale { replicas: wanted, forgotten, ..Scale::default() } };
+    let new: Vec<_> = onto.iter().copied().map(BrokerId).collect();
+    let filling::Filling { moves, remaining } =
+        filling::decide(image, wanted, &new, spec.moves_at_once.saturating_sub(moving(image)));
+    let progress = (remaining > 0).then(|| ScalingStatus { replicas_remaining: count(remaining), ..filling });
+    Scale { replicas: wanted, moves, forgotten, progress, ..Scale::default() }
+}
+
+fn drain(image: &ClusterImage, spec: &Wanted, replicas: i32, remaining: usize) -> Scale {
+    let wanted = spec.replicas;
     let staying = usize::try_from(wanted).unwrap_or(0);
-    if let Some(topic) = image.topics.iter().find(|topic| topic.replication_factor() > staying) {
-        let (name, replicas) = (&topic.name, topic.replication_factor());
-        let held = format!("topic {name} has {replicas} replicas, more than the {wanted} brokers that would be left");
-        return at(current.max(wanted), Some(held), Vec::new());
+    let settled = |partition: &PartitionImage| partition.replicas.len() - partition.adding_replicas.len();
+    let too_many = image.topics.iter().find_map(|topic| {
+        let most = topic.partitions.iter().map(settled).max().filter(|most| *most > staying)?;
+        Some((&topic.name, most))
+    });
+    let cancels = cancels(image, wanted);
+    if let Some((name, most)) = too_many {
+        let held = format!("topic {name} has {most} replicas, more than the {wanted} brokers that would be left");
+        return Scale { replicas, held: Some(held), cancels, ..Scale::default() };
     }
     let held = Some(format!("{remaining} replicas to move off the brokers that are to go"));
-    at(current.max(wanted), held, moves(image, wanted))
+    let off = image.brokers.keys().map(|id| id.0).filter(|id| *id >= wanted).collect();
+    let progress = ScalingStatus { off, replicas_remaining: count(remaining), ..ScalingStatus::default() };
+    let moves = moves(image, spec);
+    Scale { replicas, held, moves, cancels, progress: Some(progress), ..Scale::default() }
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn moving(image: &ClusterImage) -> usize {
+    image.topics.iter().flat_map(|topic| &topic.partitions).filter(|p| p.is_being_reassigned()).count()
+}
+
+/// Where only what was added is in sync the controller refuses, and the move ends before it begins the other way.
+fn cancels(image: &ClusterImage, wanted: i32) -> Vec<TopicPartition> {
+    let mut cancels = Vec::new();
+    for topic in image.topics.iter() {
+        let led_there = topic.indexed_partitions().filter(|(_, p)| p.adding_replicas.iter().any(|id| id.0 >= wanted));
+        cancels.extend(led_there.map(|(partition, _)| TopicPartition { topic: topic.name.clone(), partition }));
+    }
+    cancels
 }
 
 /// Registered, gone, and without replicas.
@@ -59,9 +136,10 @@ fn forgotten(image: &ClusterImage, brokers: i32) -> Vec<BrokerId> {
     gone.map(|broker| broker.id).filter(|id| !holds(*id)).collect()
 }
 
-fn moves(image: &ClusterImage, wanted: i32) -> Vec<(TopicPartition, Vec<BrokerId>)> {
+fn moves(image: &ClusterImage, spec: &Wanted) -> Vec<(TopicPartition, Vec<BrokerId>)> {
+    let wanted = spec.replicas;
     let mut places = Places::new(image, |id| id.0 < wanted);
-    let mut moving = image.topics.iter().flat_map(|t| &t.partitions).filter(|p| p.is_being_reassigned()).count();
+    let mut moving = moving(image);
     let mut moves = Vec::new();
     for topic in image.topics.iter() {
         for (index, partition) in topic.indexed_partitions() {
@@ -69,7 +147,7 @@ fn moves(image: &ClusterImage, wanted: i32) -> Vec<(TopicPartition, Vec<BrokerId
             if !leaves || partition.is_being_reassigned() {
                 continue;
             }
-            if moving >= MOVES_AT_ONCE {
+            if moving >= spec.moves_at_once {
                 return moves;
             }
             if let Some(replicas) = without_leaving(partition, wanted, &mut places) {
@@ -94,74 +172,4 @@ fn without_leaving(partition: &PartitionImage, wanted: i32, places: &mut Places<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::testing::image, *};
-
-    fn numbers(scale: &Scale) -> Vec<Vec<i32>> {
-        scale.moves.iter().map(|(_, replicas)| replicas.iter().map(|id| id.0).collect()).collect()
-    }
-
-    #[test]
-    fn more_brokers_are_there_at_once() {
-        let scale = decide(5, Some(3), None);
-        assert_eq!((scale.replicas, scale.held), (5, None));
-        assert_eq!(decide(3, None, None).replicas, 3);
-    }
-
-    #[test]
-    fn broker_goes_once_nothing_is_on_it() {
-        let full = image(4, &[], &[&[(&[3, 0, 1], &[3, 0, 1]), (&[0, 1, 2], &[0, 1, 2])]]);
-        let scale = decide(3, Some(4), Some(&full));
-        assert_eq!(scale.replicas, 4);
-        assert_eq!(scale.held.as_deref(), Some("1 replicas to move off the brokers that are to go"));
-        assert_eq!(numbers(&scale), [[2, 0, 1]]);
-        let empty = image(4, &[], &[&[(&[2, 0, 1], &[2, 0, 1])]]);
-        assert_eq!(
-            decide(3, Some(4), Some(&empty)),
-            Scale { replicas: 3, held: None, moves: vec![], forgotten: vec![] }
-        );
-    }
-
-    #[test]
-    fn replicas_move_to_racks_that_a_partition_lacks() {
-        // Brokers 0 and 3 are in zone-0, 1 and 4 in zone-1, 2 in zone-2; broker 4 is to go.
-        let image = image(5, &[], &[&[(&[4, 0], &[4, 0]), (&[2, 1], &[2, 1]), (&[2, 1], &[2, 1])]]);
-        assert_eq!(numbers(&decide(4, Some(5), Some(&image))), [[1, 0]], "not to 3, which has fewer: it is in zone-0");
-    }
-
-    #[test]
-    fn fewer_brokers_than_replicas_is_refused_with_the_topic() {
-        let image = image(4, &[], &[&[(&[0, 1, 2], &[0, 1, 2])]]);
-        let scale = decide(2, Some(4), Some(&image));
-        assert!(scale.moves.is_empty() && scale.replicas == 4);
-        assert_eq!(
-            scale.held.as_deref(),
-            Some("topic topic-0 has 3 replicas, more than the 2 brokers that would be left")
-        );
-        assert_eq!(decide(2, Some(4), None).replicas, 4, "nor is it known without a controller");
-    }
-
-    #[test]
-    fn few_partitions_move_at_once() {
-        let partitions: Vec<(&[i32], &[i32])> = vec![(&[3, 0, 1], &[3, 0, 1]); 50];
-        let mut image = image(4, &[], &[&partitions]);
-        assert_eq!(decide(3, Some(4), Some(&image)).moves.len(), MOVES_AT_ONCE);
-        let mut topic = controller::TopicImage::clone(image.topic("topic-0").unwrap());
-        for partition in &mut topic.partitions[..15] {
-            partition.adding_replicas = vec![BrokerId(2)];
-        }
-        image.topics = std::sync::Arc::new(vec![std::sync::Arc::new(topic)].into());
-        assert_eq!(decide(3, Some(4), Some(&image)).moves.len(), MOVES_AT_ONCE - 15);
-    }
-
-    #[test]
-    fn broker_that_went_is_forgotten_once_it_holds_nothing() {
-        let gone = image(4, &[3], &[&[(&[0, 1, 2], &[0, 1, 2])]]);
-        assert_eq!(decide(3, Some(3), Some(&gone)).forgotten, [BrokerId(3)]);
-        assert!(decide(4, Some(4), Some(&gone)).forgotten.is_empty(), "it is only down");
-        let holding = image(4, &[3], &[&[(&[0, 1, 3], &[0, 1])]]);
-        let scale = decide(3, Some(3), Some(&holding));
-        assert!(scale.forgotten.is_empty());
-        assert_eq!(numbers(&scale), [[0, 1, 2]], "what was placed there in the last moment moves all the same");
-    }
-}
+mod tests;

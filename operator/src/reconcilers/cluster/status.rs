@@ -1,6 +1,6 @@
 //! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
 
-use super::{brokers::BrokerPod, plan::Plan, roll::Roll};
+use super::{brokers::BrokerPod, plan::Plan, roll::Roll, volumes};
 use crate::{
     control_plane::View,
     resources::{names, pod_selector},
@@ -9,8 +9,11 @@ use crate::{
 use controller::ClusterImage;
 use custom_resources::{
     ClusterStatus,
-    cluster_status::{BrokerState, BrokerStatus, ControllerStatus, ListenerStatus, PartitionCounts, condition, reason},
+    cluster_status::{
+        BrokerState, BrokerStatus, ControllerStatus, HeldDeletions, ListenerStatus, PartitionCounts, condition, reason,
+    },
     conditions::{Finding, Truth, conditions},
+    request::REQUEST_ANNOTATION,
 };
 use k8s_openapi::jiff::Timestamp;
 use model::BrokerId;
@@ -24,6 +27,8 @@ pub struct Report<'a> {
     pub holder: &'a str,
     /// Why something that was planned could not be done.
     pub failure: Option<&'a str>,
+    /// Topics that wait for a person.
+    pub held: Option<HeldDeletions>,
 }
 
 impl Report<'_> {
@@ -56,6 +61,8 @@ impl Report<'_> {
             partitions: counts,
             brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
             request: before.and_then(|status| status.request.clone()),
+            scaling: plan.scale.progress.clone(),
+            held_deletions: self.held.clone(),
             listeners: listeners(cluster),
         }
     }
@@ -70,7 +77,7 @@ impl Report<'_> {
     }
 
     fn findings(&self, counts: Option<PartitionCounts>) -> Vec<Finding> {
-        vec![
+        let mut findings = vec![
             self.ready(counts),
             about_partitions(condition::AVAILABLE, reason::BELOW_MIN_ISR, counts, |counts| {
                 (counts.under_min_isr, "below their minimum of in-sync replicas")
@@ -80,14 +87,17 @@ impl Report<'_> {
             }),
             self.up_to_date(),
             self.reconciled(),
-        ]
+        ];
+        findings.extend(self.held.as_ref().map(deletion_held));
+        findings
     }
 
     fn ready(&self, counts: Option<PartitionCounts>) -> Finding {
         let no = |reason, message: String| Finding::new(condition::READY, false, reason, message);
         if self.view.handle.is_none() {
             let problem = self.view.problem.as_deref().unwrap_or("the controller of the cluster is starting");
-            return no(reason::NO_CONTROLLER, problem.to_owned());
+            let reason = if self.view.is_recovering { reason::RECOVERING } else { reason::NO_CONTROLLER };
+            return no(reason, problem.to_owned());
         }
         let ready = self.serving();
         let offline = counts.map_or(0, |counts| counts.offline);
@@ -129,12 +139,24 @@ impl Report<'_> {
         if self.cluster.spec.paused {
             return no(reason::PAUSED, "spec.paused: objects are left as they are");
         }
-        match (&self.plan.scale.held, &self.plan.drain.held) {
+        match (&self.plan.scale.held, &self.plan.volumes.state) {
+            (_, volumes::State::Refused(why)) => no(reason::VOLUMES_CANNOT_CHANGE, why),
             (Some(held), _) => no(reason::SCALE_DOWN_HELD, held),
-            (None, Some(held)) => no(reason::DRAINING, held),
-            (None, None) => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
+            (None, volumes::State::Growing(which)) => no(reason::VOLUMES_GROW, which),
+            (None, volumes::State::Good) => match &self.plan.drain.held {
+                Some(held) => no(reason::DRAINING, held),
+                None => Finding::new(condition::RECONCILED, true, reason::AS_EXPECTED, ""),
+            },
         }
     }
+}
+
+fn deletion_held(held: &HeldDeletions) -> Finding {
+    let message = format!(
+        "{} topics stay though their resources were deleted: {}. Say in annotation {REQUEST_ANNOTATION} whether they are to go",
+        held.topics, held.reason
+    );
+    Finding::new(condition::DELETION_HELD, true, reason::NOT_CONFIRMED, message)
 }
 
 fn about_partitions(
@@ -171,6 +193,7 @@ fn clamp(number: usize) -> u32 {
 fn broker(pod: &BrokerPod, image: Option<&ClusterImage>) -> BrokerStatus {
     let registered = image.and_then(|image| image.brokers.get(&pod.broker));
     let state = match registered {
+        _ if pod.unschedulable.is_some() && registered.is_none_or(|broker| broker.fenced) => BrokerState::Unschedulable,
         None => BrokerState::Pending,
         Some(broker) if broker.fenced => BrokerState::Fenced,
         Some(broker) if broker.in_controlled_shutdown => BrokerState::ShuttingDown,

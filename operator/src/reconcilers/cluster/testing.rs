@@ -64,6 +64,8 @@ pub(in crate::reconcilers) fn pod(id: i32, revision: &str, is_ready: bool) -> Br
         revision: Some(revision.to_owned()),
         node: Some(format!("node-{id}")),
         is_ready,
+        unschedulable: None,
         is_going: false,
+        created: None,
     }
 }

@@ -1,59 +1,147 @@
-//! Topics whose resource was deleted. Nothing holds the resource back (there is no finalizer), and a mistake of many at
-//! once is more likely than the wish: those are held.
+//! Topics whose resource was deleted. Nothing holds the resource back (there is no finalizer), so what it had is looked at
+//! afterwards: the topic goes too, or it is held until a person says what was meant.
 //!
-//! A deletion that nobody saw, because no operator ran or a watch broke, deletes no topic.
+//! A deletion that nobody saw, because no operator ran or a watch broke, deletes no topic and holds none.
 
-use super::valid_topic::ValidTopic;
-use crate::{control_plane::Controllers, valid_cluster::ClusterKey};
+mod guard;
+
+use super::{held::Held, valid_topic::ValidTopic};
+use crate::{
+    control_plane::Controllers,
+    events::{Events, Notice},
+    valid_cluster::ClusterKey,
+};
 use anyhow::{Context as _, anyhow};
+use control_plane::ControllerHandle;
 use controller::requests::{DeleteTopics, TopicReference};
-use custom_resources::topic::DeletionPolicy;
+use custom_resources::{Topic, topic::DeletionPolicy};
+use guard::Guard;
+use k8s_openapi::{
+    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Api, Client, CustomResourceExt as _, api::PartialObjectMeta};
 use model::TopicId;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    time::Duration,
+};
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 /// Deletions that come within this time are looked at together.
 const GATHER: Duration = Duration::from_secs(2);
 /// Deletions that wait to be looked at; more than these hold up the watch.
 pub(super) const LIMIT: usize = 1024;
+/// An API server that does not answer within this time has not said that nothing is wrong.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
 
-/// How many resources of a cluster may go at once: five, or a tenth.
-fn allowed(resources: usize) -> usize {
-    (resources / 10).max(5)
+/// Deletes the topics of resources that went, or holds them.
+pub(super) struct Deletions<C, W> {
+    pub(super) client: Client,
+    pub(super) controllers: Controllers,
+    pub(super) held: Held,
+    pub(super) events: Events,
+    /// How many resources of a cluster are left.
+    pub(super) count: C,
+    /// Whether one that is left names the same topic.
+    pub(super) is_wanted: W,
 }
 
-/// Deletes the topics of resources that went. `count` says how many resources of a cluster are left, `is_wanted` whether
-/// one that is left names the same topic.
-pub(super) async fn run(
-    mut gone: mpsc::Receiver<ValidTopic>,
-    controllers: Controllers,
-    count: impl Fn(&ClusterKey) -> usize,
-    is_wanted: impl Fn(&ValidTopic) -> bool,
-) {
-    while let Some(first) = gone.recv().await {
-        let deadline = Instant::now() + GATHER;
-        let mut gathered = vec![first];
-        while let Ok(Some(next)) = timeout_at(deadline, gone.recv()).await {
-            gathered.push(next);
-        }
-        for (cluster, topics) in by_cluster(gathered) {
-            let limit = allowed(count(&cluster) + topics.len());
-            if topics.len() > limit {
-                tracing::warn!(
-                    %cluster, resources = topics.len(), limit,
-                    "more Topic resources went at once than may: their topics stay, delete them with Kafka's tools if that is meant"
-                );
-                continue;
+impl<C: Fn(&ClusterKey) -> usize, W: Fn(&ValidTopic) -> bool> Deletions<C, W> {
+    pub(super) async fn run(self, mut gone: mpsc::Receiver<ValidTopic>) {
+        let mut guards = BTreeMap::<ClusterKey, Guard>::new();
+        while let Some(first) = gone.recv().await {
+            let deadline = Instant::now() + GATHER;
+            let mut gathered = vec![first];
+            while let Ok(Some(next)) = timeout_at(deadline, gone.recv()).await {
+                gathered.push(next);
             }
-            for topic in topics.into_iter().filter(|topic| !is_wanted(topic)) {
-                if let Err(error) = delete(&controllers, &topic).await {
-                    tracing::warn!(%cluster, topic = topic.name, error = %format!("{error:#}"), "the topic was not deleted and stays");
+            for (cluster, topics) in by_cluster(gathered) {
+                let guard = guards.entry(cluster.clone()).or_default();
+                if let Err(error) = self.went(&cluster, topics, guard).await {
+                    tracing::warn!(%cluster, error = %format!("{error:#}"), "topics of deleted resources stay");
                 }
             }
         }
+    }
+
+    async fn went(&self, cluster: &ClusterKey, resources: Vec<ValidTopic>, guard: &mut Guard) -> anyhow::Result<()> {
+        // The cluster may have gone with its topics.
+        let Some(view) = self.controllers.view(cluster).await else { return Ok(()) };
+        let image = view.image.ok_or_else(|| anyhow!("the controller of the cluster has committed nothing yet"))?;
+        let namespaces: BTreeSet<_> = resources.iter().map(|resource| resource.namespace.clone()).collect();
+        let going = resources.len();
+        let topic = |resource: ValidTopic| {
+            let id = image.topic(&resource.name)?.id;
+            (resource.owns(id) && !(self.is_wanted)(&resource)).then_some((id, resource.name))
+        };
+        let topics: BTreeMap<TopicId, String> = resources.into_iter().filter_map(topic).collect();
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let decided = if self.held.any(cluster) {
+            Err("others wait for a decision already".to_owned())
+        } else {
+            guard.lets_go(going, (self.count)(cluster), Instant::now())
+        };
+        let decided = match decided {
+            Ok(()) => self.nothing_larger_goes(&namespaces).await,
+            refused => refused,
+        };
+        let reason = match (decided, view.handle) {
+            (Ok(()), Some(handle)) => match delete(&handle, cluster, &topics).await {
+                Ok(()) => {
+                    self.tell(cluster, &topics).await;
+                    return Ok(());
+                }
+                Err(error) => format!("{error:#}"),
+            },
+            (Ok(()), None) => "the controller of the cluster did not decide".to_owned(),
+            (Err(reason), _) => reason,
+        };
+        tracing::warn!(%cluster, topics = topics.len(), reason, "the deletion of topics is held");
+        self.held.hold(cluster, &reason, topics);
+        self.controllers.tell_of(cluster).await;
+        Ok(())
+    }
+
+    async fn tell(&self, cluster: &ClusterKey, topics: &BTreeMap<TopicId, String>) {
+        let Some(reference) = self.controllers.reference(cluster).await else { return };
+        let names: Vec<_> = topics.values().map(String::as_str).collect();
+        let note = format!("deleted with their resources: topics {}", names.join(", "));
+        self.events.publish(&reference, vec![Notice::normal("TopicsDeleted", note)]).await;
+    }
+
+    /// Resources that go with their namespace or with their kind were not deleted each for itself.
+    async fn nothing_larger_goes(&self, namespaces: &BTreeSet<String>) -> Result<(), String> {
+        let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let name = Topic::crd_name();
+        let definition = asked("the definition of Topic", definitions.get_metadata_opt(name)).await?;
+        stays("the definition of Topic", definition.as_ref())?;
+        for namespace in namespaces {
+            let all: Api<Namespace> = Api::all(self.client.clone());
+            let what = format!("namespace {namespace}");
+            let found = asked(&what, all.get_metadata_opt(namespace)).await?;
+            stays(&what, found.as_ref())?;
+        }
+        Ok(())
+    }
+}
+
+async fn asked<T>(what: &str, call: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+    match timeout(CALL_LIMIT, call).await {
+        Ok(answer) => answer.map_err(|error| format!("whether {what} stays could not be asked: {error}")),
+        Err(_) => Err(format!("whether {what} stays could not be asked: the API server does not answer")),
+    }
+}
+
+fn stays<K>(what: &str, found: Option<&PartialObjectMeta<K>>) -> Result<(), String> {
+    match found {
+        Some(found) if found.metadata.deletion_timestamp.is_none() => Ok(()),
+        _ => Err(format!("{what} was deleted, and the Topic resources with it")),
     }
 }
 
@@ -65,28 +153,39 @@ fn by_cluster(topics: Vec<ValidTopic>) -> BTreeMap<ClusterKey, Vec<ValidTopic>> 
     by_cluster
 }
 
-async fn delete(controllers: &Controllers, topic: &ValidTopic) -> anyhow::Result<()> {
-    // The cluster may have gone with its topics.
-    let Some(view) = controllers.view(&topic.cluster).await else { return Ok(()) };
-    let image = view.image.ok_or_else(|| anyhow!("the controller of the cluster has committed nothing yet"))?;
-    let Some(id) = image.topic(&topic.name).map(|there| there.id).filter(|id| topic.owns(*id)) else { return Ok(()) };
-    let handle = view.handle.ok_or_else(|| anyhow!("the controller of the cluster does not decide"))?;
-    let request = DeleteTopics { topics: vec![TopicReference::Id(id)] };
-    let results = handle.delete_topics(request).await.context("delete the topic")?;
+/// Those that are there no more are what was wanted.
+pub(in crate::reconcilers) async fn delete(
+    handle: &ControllerHandle,
+    cluster: &ClusterKey,
+    topics: &BTreeMap<TopicId, String>,
+) -> anyhow::Result<()> {
+    let request = DeleteTopics { topics: topics.keys().map(|id| TopicReference::Id(*id)).collect() };
+    let results = handle.delete_topics(request).await.context("delete topics")?;
     for deleted in results {
-        deleted.result.context("delete the topic")?;
+        match deleted.result {
+            Ok(()) | Err(controller::TopicError::UnknownTopicId) => {}
+            Err(error) => return Err(anyhow!(error).context("delete a topic")),
+        }
+        let topic = deleted.name.map(|name| name.to_string()).unwrap_or_default();
+        tracing::info!(%cluster, topic, topic_id = %deleted.id.0, "topic deleted with its resource");
     }
-    let TopicId(id) = id;
-    tracing::info!(cluster = %topic.cluster, topic = topic.name, topic_id = %id, "topic deleted with its resource");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
-    fn few_may_go_at_once_and_a_tenth_of_many() {
-        assert_eq!([0, 5, 50, 59, 200].map(allowed), [5, 5, 5, 5, 20]);
+    fn resources_that_went_with_something_larger_take_nothing_along() {
+        let found = |metadata: serde_json::Value| -> PartialObjectMeta<Namespace> {
+            serde_json::from_value(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})).unwrap()
+        };
+        assert_eq!(stays("namespace a", Some(&found(json!({"name": "a"})))), Ok(()));
+        let going = found(json!({"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}));
+        let reason = Err("namespace a was deleted, and the Topic resources with it".to_owned());
+        assert_eq!(stays("namespace a", Some(&going)), reason);
+        assert_eq!(stays::<Namespace>("namespace a", None), reason);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::valid_topic::ValidTopic;
 use crate::reconcilers::replicas::Places;
-use controller::{ClusterImage, TopicImage, requests::NewTopic};
+use controller::{ClusterImage, PartitionImage, TopicImage, requests::NewTopic};
 use custom_resources::topic::reason;
 use model::{BrokerId, TopicId, TopicName, TopicPartition};
 
@@ -12,7 +12,7 @@ pub enum Step {
     /// It was deleted by a client, and its records are still there.
     Restore(TopicId),
     AddPartitions(i32),
-    /// All keys: what is not named is reset.
+    /// `None` is reset.
     SetConfigs(Vec<(String, Option<String>)>),
     Reassign(Vec<(TopicPartition, Vec<BrokerId>)>),
 }
@@ -57,9 +57,9 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     if topic.is_paused {
         return not(reason::PAUSED, "spec.paused: the topic is left as it is");
     }
-    if there.configs != topic.configs {
-        let configs = topic.configs.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-        return Decision::Do(Step::SetConfigs(configs.collect()));
+    let configs = config_changes(topic, there);
+    if !configs.is_empty() {
+        return Decision::Do(Step::SetConfigs(configs));
     }
     let partitions = i32::try_from(there.partitions.len()).unwrap_or(i32::MAX);
     match topic.partitions {
@@ -71,8 +71,11 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
         }
         _ => {}
     }
-    if there.partitions.iter().any(controller::PartitionImage::is_being_reassigned) {
-        return not(reason::REASSIGNING, "replicas move");
+    // Replicas that only change their places are as many as wanted, and nobody's concern.
+    if let Some(wanted) = topic.replicas
+        && there.partitions.iter().any(|partition| partition.is_being_reassigned() && changes_factor(partition, wanted))
+    {
+        return not(reason::REASSIGNING, "replicas are added or removed");
     }
     if let Some(decision) = topic.replicas.and_then(|replicas| change_replicas(there, replicas, image)) {
         return decision;
@@ -82,6 +85,15 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
         return not(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));
     }
     Decision::Good
+}
+
+/// Keys that the resource never named are not its own.
+fn config_changes(topic: &ValidTopic, there: &TopicImage) -> Vec<(String, Option<String>)> {
+    let differs = |(key, value): &(&String, &String)| there.configs.get(*key) != Some(*value);
+    let set = topic.configs.iter().filter(differs).map(|(key, value)| (key.clone(), Some(value.clone())));
+    let is_over = |key: &&String| !topic.configs.contains_key(*key) && there.configs.contains_key(*key);
+    let reset = topic.known_keys.iter().filter(is_over).map(|key| (key.clone(), None));
+    set.chain(reset).collect()
 }
 
 fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
@@ -107,15 +119,23 @@ fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     }))
 }
 
+/// Whether a partition that moves has another number of replicas than is wanted, now or afterwards.
+fn changes_factor(partition: &PartitionImage, wanted: i16) -> bool {
+    let replicas = partition.replicas.len();
+    let (now, then) = (replicas - partition.adding_replicas.len(), replicas - partition.removing_replicas.len());
+    usize::try_from(wanted).is_ok_and(|wanted| now != wanted || then != wanted)
+}
+
 /// Every partition with as many replicas as wanted: the leader and those in sync stay, others come where there is room.
 fn change_replicas(there: &TopicImage, wanted: i16, image: &ClusterImage) -> Option<Decision> {
     let wanted = usize::try_from(wanted).unwrap_or(0);
-    if there.partitions.iter().all(|partition| partition.replicas.len() == wanted) {
+    let is_right = |partition: &PartitionImage| partition.is_being_reassigned() || partition.replicas.len() == wanted;
+    if there.partitions.iter().all(is_right) {
         return None;
     }
     let mut places = Places::new(image, |_| true);
     let mut moves = Vec::new();
-    for (index, partition) in there.indexed_partitions() {
+    for (index, partition) in there.indexed_partitions().filter(|(_, partition)| !partition.is_being_reassigned()) {
         let mut replicas = partition.replicas.clone();
         // Stable: of those that are as good the order of preference stays.
         let mut kept: Vec<_> = replicas.clone();

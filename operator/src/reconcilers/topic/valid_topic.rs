@@ -16,8 +16,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidTopic {
     pub cluster: ClusterKey,
-    /// Of the resource.
+    /// Of the resource, as its name and its UID.
     pub namespace: String,
+    pub resource: String,
     pub uid: String,
     pub generation: Option<i64>,
     /// Seconds and UID: the older of two resources of one name has it.
@@ -29,6 +30,8 @@ pub struct ValidTopic {
     pub deletion: DeletionPolicy,
     pub adopts: bool,
     pub is_paused: bool,
+    /// Keys that this resource has set, as far as was reported.
+    pub known_keys: Vec<String>,
     /// The topic that was this resource's when it was last looked at.
     pub known_id: Option<TopicId>,
 }
@@ -48,7 +51,7 @@ impl ValidTopic {
         let namespace = meta.namespace.clone().ok_or(InvalidTopic::Incomplete("namespace"))?;
         let uid = meta.uid.clone().ok_or(InvalidTopic::Incomplete("uid"))?;
         let spec = &topic.spec;
-        let name = spec.topic_name.clone().unwrap_or(own_name);
+        let name = spec.topic_name.clone().unwrap_or_else(|| own_name.clone());
         topic_name::validate(&name).map_err(|error| InvalidTopic::Name(error.to_string()))?;
         let cluster = ClusterKey {
             namespace: spec.cluster_ref.namespace.clone().unwrap_or_else(|| namespace.clone()),
@@ -60,6 +63,7 @@ impl ValidTopic {
         Ok(Self {
             cluster,
             namespace,
+            resource: own_name,
             generation: meta.generation,
             age: (created, uid.clone()),
             uid,
@@ -70,6 +74,7 @@ impl ValidTopic {
             deletion: spec.deletion_policy,
             adopts: adopts.is_some_and(|value| value == "true"),
             is_paused: spec.paused,
+            known_keys: topic.status.as_ref().map(|status| status.config_keys.clone()).unwrap_or_default(),
             known_id: known_id.and_then(|id| Uuid::parse_str(id).ok()).map(TopicId),
         })
     }

@@ -45,6 +45,7 @@ async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
         updates: process.updates.clone(),
         session_timeout: Duration::from_secs(3),
         admission,
+        owners: None,
     };
     let tokens = BTreeMap::from([
         (
@@ -133,6 +134,7 @@ async fn open_doubtful_door(
         updates: process.updates.clone(),
         session_timeout: Duration::from_secs(3),
         admission: Some(Arc::new(OnlyTheFirst(doubts))),
+        owners: None,
     };
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -9,10 +9,7 @@ use crate::{
     requests::{ReassignPartitions, Reply},
     succession::{Rules, TopicRules},
 };
-use model::{
-    BrokerId, TopicPartition,
-    mistakes::{Mistake, is_made},
-};
+use model::{BrokerId, TopicPartition};
 use std::collections::BTreeSet;
 
 pub(super) fn decide(draft: &mut Draft, request: &ReassignPartitions) -> Reply {
@@ -103,13 +100,13 @@ fn isr_among(
     let eligible_leave = current.elr.iter().copied().filter(|id| !replicas.contains(id));
     let in_sync_leave = in_sync_leave.into_iter().filter(|_| !rules.are_enough(&isr, replicas));
     match eligible_leave.chain(in_sync_leave).next() {
-        Some(needed) if !is_made(Mistake::DropNeededReplicas) => Err(ReassignmentError::InvalidAssignment(format!(
+        Some(needed) => Err(ReassignmentError::InvalidAssignment(format!(
             "broker {needed} would leave, and only {} of the {} replicas that stay are sure to have every record: wait \
              until min.insync.replicas of them are in sync, or name broker {needed} in the target",
             isr.len(),
             replicas.len()
         ))),
-        Some(_) | None => Ok(isr),
+        None => Ok(isr),
     }
 }
 

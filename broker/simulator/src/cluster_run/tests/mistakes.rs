@@ -42,7 +42,6 @@ is_found! {
     isr_kept_at_registration: KeepIsrAtRegistration within 200;
     eligible_replicas_forgotten: ForgetEligible within 200;
     eligible_replicas_released_unasked: ReleaseUnasked within 400;
-    needed_replicas_dropped: DropNeededReplicas within 400;
     lost_log_trusted: TrustLostLog within 200;
     published_before_commit: PublishBeforeCommit within 50;
     role_of_an_earlier_life_taken: LeadBeforeRegistered within 200;

@@ -1,6 +1,18 @@
-use super::{super::testing::image, *};
+use super::{
+    super::testing::{self, Members},
+    *,
+};
 use crate::valid_cluster::tests::valid;
 use serde::de::DeserializeOwned;
+
+/// Of a cluster whose moves are throttled as the default says.
+fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
+    let mut image = testing::image(brokers, fenced, topics);
+    let throttle = [(REASSIGNMENT_RATE.to_owned(), "52428800".to_owned())];
+    image.broker_configs =
+        Arc::new(controller::BrokerConfigs { cluster: throttle.into(), ..controller::BrokerConfigs::default() });
+    image
+}
 
 fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>) -> Plan {
     super::plan(cluster, observed, image, false)
@@ -15,6 +27,10 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Action::Delete { resource, name } => format!("delete {} {name}", resource.kind),
         Action::Restart(pod) => format!("restart {}", pod.name),
         Action::Move(moves) => format!("move {}", moves.len()),
+        Action::Grow { claim, size } => format!("grow {claim} {}", size.0),
+        Action::Orphan { name, .. } => format!("orphan {name}"),
+        Action::Cancel(partitions) => format!("cancel {}", partitions.len()),
+        Action::Throttle(rate) => format!("throttle {rate:?}"),
         Action::Forget(id) => format!("forget {id}"),
     };
     plan.actions.iter().map(told).collect()
@@ -154,6 +170,73 @@ fn brokers_of_an_older_revision_restart_only_when_all_objects_are_as_wanted() {
     observed.config_maps.clear();
     let planned = kinds(&plan(&cluster, &observed, Some(&image)));
     assert_eq!(planned, ["apply ConfigMap events-broker-config"]);
+}
+
+#[test]
+fn moves_are_throttled_as_the_spec_says() {
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let throttled = |rebalance: &str| {
+        let cluster = valid(&format!("{{storage: {{size: 1Gi}}, rebalance: {rebalance}}}"));
+        let observed = converged(&cluster, &image);
+        kinds(&plan(&cluster, &observed, Some(&image)))
+    };
+    assert!(throttled("{}").is_empty());
+    assert_eq!(throttled("{throttleBytesPerSecond: 1000}"), ["throttle Some(\"1000\")"]);
+    assert_eq!(throttled("{throttleBytesPerSecond: 0}"), ["throttle None"]);
+}
+
+#[test]
+fn set_grows_once_it_is_reported_which_brokers_are_new() {
+    let mut cluster = valid("{replicas: 3, storage: {size: 1Gi}}");
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let observed = converged(&cluster, &image);
+    cluster.spec.replicas = 4;
+    let first = plan(&cluster, &observed, Some(&image));
+    assert!(first.actions.is_empty());
+    cluster.known_filling = first.scale.progress.unwrap().onto;
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["apply StatefulSet events"]);
+}
+
+fn claim(broker: i32, size: &str) -> Arc<PersistentVolumeClaim> {
+    let yaml = format!(
+        "{{metadata: {{name: data-events-{broker}}}, spec: {{storageClassName: fast, resources: {{requests: {{storage: {size}}}}}}}}}"
+    );
+    Arc::new(serde_yaml::from_str(&yaml).unwrap())
+}
+
+#[test]
+fn larger_volumes_are_asked_for_and_then_the_set_is_made_again_without_a_restart() {
+    let (small, image) = (valid(SPEC), image(3, &[], &[&[(ALL, ALL)]]));
+    let mut observed = converged(&small, &image);
+    observed.claims = (0..3).map(|id| claim(id, "1Gi")).collect();
+    let large = valid("{storage: {size: 2Gi}, resources: {requests: {cpu: 1000m}}}");
+    let refused = plan(&large, &observed, Some(&image));
+    assert!(refused.actions.is_empty(), "its class was not asked");
+    observed.classes.insert("fast".to_owned(), true);
+    let grow = ["grow data-events-0 2Gi", "grow data-events-1 2Gi", "grow data-events-2 2Gi"];
+    assert_eq!(kinds(&plan(&large, &observed, Some(&image))), grow);
+    observed.claims = (0..3).map(|id| claim(id, "2Gi")).collect();
+    assert_eq!(kinds(&plan(&large, &observed, Some(&image))), ["orphan events"]);
+    observed.stateful_sets.clear();
+    let again = plan(&large, &observed, Some(&image));
+    assert_eq!(kinds(&again), ["apply StatefulSet events"]);
+    apply(&mut observed, &again);
+    assert!(plan(&large, &observed, Some(&image)).actions.is_empty());
+}
+
+#[test]
+fn set_that_is_made_again_has_the_pods_that_are_to_be_drained() {
+    let image = image(4, &[], &[&[(&[3, 0, 1], &[3, 0, 1])]]);
+    let mut observed = converged(&valid("{replicas: 4, storage: {size: 1Gi}}"), &image);
+    observed.stateful_sets.clear();
+    let planned = plan(&valid("{replicas: 3, storage: {size: 1Gi}}"), &observed, Some(&image));
+    let replicas = planned.actions.iter().find_map(|action| match action {
+        Action::Apply { resource, body, .. } if resource.kind == "StatefulSet" => {
+            Some(body["spec"]["replicas"].clone())
+        }
+        _ => None,
+    });
+    assert_eq!(replicas, Some(4.into()));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 use super::*;
-use crate::reconcilers::cluster::testing::image;
+use crate::{reconcilers::cluster::testing::image, valid_cluster::ClusterKey};
 use control_plane::{Commit, CommitError, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{Settings, Tombstone};
 use model::MetadataVersion;
 use std::sync::{Arc, Mutex};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle};
 
 fn asking(annotation: &str) -> Cluster {
     let spec = serde_json::json!({ "storage": { "size": "1Gi" } });
@@ -33,7 +33,17 @@ fn request_is_pending_until_it_is_answered() {
 #[test]
 fn request_that_cannot_be_read_is_refused_once() {
     let long = undelete(&"x".repeat(65), TOPIC);
-    let table = ["", "{}", "[1]", "{\"id\": \"a\", \"undelete\": \"orders\"}", "{\"id\": \"a\", \"reboot\": 1}", &long];
+    let two = r#"{"id": "a", "undelete": "00000000-0000-0000-0000-000000000007", "heldDeletions": "Keep"}"#;
+    let table = [
+        "",
+        "{}",
+        "[1]",
+        "{\"id\": \"a\"}",
+        two,
+        "{\"id\": \"a\", \"undelete\": \"orders\"}",
+        "{\"id\": \"a\", \"reboot\": 1}",
+        &long,
+    ];
     for text in table {
         let cluster = asking(text);
         let Some(Pending::Answer(answer)) = pending(&cluster, None) else { panic!("{text} is no request") };
@@ -69,14 +79,34 @@ impl Publisher for Nobody {
     async fn publish(&mut self, _: Published) {}
 }
 
-/// Whoever decides on an image, until the sender is dropped.
-async fn deciding(
-    committed: &Committed,
-) -> (ControllerHandle, oneshot::Sender<()>, tokio::task::JoinHandle<Committed>) {
+struct Deciding {
+    handle: ControllerHandle,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Committed>,
+}
+
+async fn deciding(committed: &Committed) -> Deciding {
     let settings = Settings { deletion_undo_window: controller::DELETION_UNDO_WINDOW, ..Settings::default() };
     let (host, handle) = Host::start(committed.clone(), Nobody, settings).await.unwrap();
     let (stop, stopped) = oneshot::channel();
-    (handle, stop, tokio::spawn(host.run(stopped)))
+    Deciding { handle, stop, running: tokio::spawn(host.run(stopped)) }
+}
+
+async fn end(Deciding { handle, stop, running }: Deciding) {
+    drop(stop);
+    drop(handle);
+    running.await.unwrap();
+}
+
+async fn answered(
+    cluster: &Cluster,
+    before: Option<&ClusterStatus>,
+    controller: Option<&ControllerHandle>,
+    image: &ClusterImage,
+) -> Option<RequestStatus> {
+    let held = Held::new(vec![]);
+    let key = ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() };
+    Answering { cluster: &key, controller, image: Some(image), held: &held }.answer(cluster, before).await
 }
 
 #[tokio::test]
@@ -84,8 +114,10 @@ async fn broker_is_fenced_once_and_a_lost_answer_is_given_again() {
     let mut before = image(3, &[], &[&[(&[0, 1, 2], &[0, 1, 2])], &[(&[2], &[2])]]);
     before.features.insert(controller::features::BROKER_HOLDS.to_owned(), 1);
     let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
-    let (handle, stop, running) = deciding(&committed).await;
-    let ask = async |text: &str| answer(&asking(text), None, Some(&handle), None).await.unwrap();
+    let deciding = deciding(&committed).await;
+    let handle = deciding.handle.clone();
+    let nothing = image(0, &[], &[]);
+    let ask = async |text: &str| answered(&asking(text), None, Some(&handle), &nothing).await.unwrap();
 
     let would = ask(r#"{"id":"a","fence":0,"dryRun":true}"#).await;
     assert_eq!(would.outcome, RequestOutcome::Done);
@@ -100,8 +132,8 @@ async fn broker_is_fenced_once_and_a_lost_answer_is_given_again() {
     assert_eq!(ask(r#"{"id":"d","unfence":0}"#).await.outcome, RequestOutcome::Done);
     assert!(committed.image().holds.is_empty());
 
-    drop((stop, handle));
-    running.await.unwrap();
+    drop(handle);
+    end(deciding).await;
 }
 
 #[tokio::test]
@@ -112,28 +144,55 @@ async fn deleted_topic_is_there_again_and_nothing_is_done_twice() {
     let tombstone = Tombstone { topic: Arc::clone(&topic), deleted_at: MetadataVersion(0) };
     before.tombstones = Arc::new([(topic.id, tombstone)].into());
     let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
-    let (handle, stop, running) = deciding(&committed).await;
+    let deciding = deciding(&committed).await;
+    let handle = deciding.handle.clone();
 
     let asked = asking(&undelete("a", topic.id));
     let image = committed.image();
-    let nobody_decides = answer(&asked, None, None, Some(&image)).await;
+    let nobody_decides = answered(&asked, None, None, &image).await;
     assert_eq!(nobody_decides, None);
-    let first = answer(&asked, None, Some(&handle), Some(&image)).await.unwrap();
+    let first = answered(&asked, None, Some(&handle), &image).await.unwrap();
     assert_eq!(first, status("a", RequestOutcome::Done, "topic topic-0 is there again".to_owned()));
     assert!(committed.image().topic("topic-0").is_some());
 
     let reported = ClusterStatus { request: Some(first), ..ClusterStatus::default() };
     let image = committed.image();
-    assert_eq!(answer(&asked, Some(&reported), Some(&handle), Some(&image)).await, None);
-    let after_a_lost_answer = answer(&asked, None, Some(&handle), Some(&image)).await.unwrap();
+    assert_eq!(answered(&asked, Some(&reported), Some(&handle), &image).await, None);
+    let after_a_lost_answer = answered(&asked, None, Some(&handle), &image).await.unwrap();
     assert_eq!(
         (after_a_lost_answer.outcome, &*after_a_lost_answer.message),
         (RequestOutcome::Done, "topic topic-0 is there")
     );
-    let unknown = answer(&asking(&undelete("b", TOPIC)), None, Some(&handle), Some(&image)).await.unwrap();
+    let unknown = answered(&asking(&undelete("b", TOPIC)), None, Some(&handle), &image).await.unwrap();
     assert_eq!((unknown.id.as_str(), unknown.outcome), ("b", RequestOutcome::Refused));
 
-    drop(stop);
     drop(handle);
-    running.await.unwrap();
+    end(deciding).await;
+}
+
+#[tokio::test]
+async fn held_topics_go_or_stay_as_a_person_says() {
+    let key = ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() };
+    let before = image(1, &[], &[&[(&[0], &[0])], &[(&[0], &[0])], &[(&[0], &[0])]]);
+    let held_topics: Vec<_> = before.topics.iter().take(2).map(|topic| (topic.id, topic.name.to_string())).collect();
+    let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
+    let deciding = deciding(&committed).await;
+    let asks = |decision, id: &str| {
+        let request = Request { id: id.to_owned(), ask: Ask::HeldDeletions(decision), dry_run: false };
+        asking(&serde_json::to_string(&request).unwrap())
+    };
+    for (decision, left) in [(HeldDecision::Keep, 3), (HeldDecision::Delete, 1)] {
+        let held = Held::new(vec![]);
+        held.hold(&key, "too many", held_topics.clone());
+        let image = committed.image();
+        let answering =
+            Answering { cluster: &key, controller: Some(&deciding.handle), image: Some(&image), held: &held };
+        let answer = answering.answer(&asks(decision, "a"), None).await.unwrap();
+        assert_eq!(answer.outcome, RequestOutcome::Done, "{answer:?}");
+        assert_eq!(committed.image().topics.len(), left, "{decision:?}");
+        assert!(!held.any(&key));
+        let nothing = answering.answer(&asks(decision, "b"), None).await.unwrap();
+        assert_eq!((nothing.outcome, &*nothing.message), (RequestOutcome::Refused, "no topic is held"));
+    }
+    end(deciding).await;
 }

@@ -6,7 +6,7 @@ use super::{
 const ALL: &[i32] = &[0, 1, 2];
 
 fn decide_on(pods: &[BrokerPod], image: &ClusterImage) -> Roll {
-    decide(UpdateType::RollingUpdate, "new", pods, 3, Some(image))
+    decide(UpdateType::RollingUpdate, "new", &BTreeSet::new(), pods, 3, Some(image))
 }
 
 fn restarted(roll: &Roll) -> Option<i32> {
@@ -108,8 +108,17 @@ fn topics_that_cannot_lose_a_replica_do_not_stop_a_roll() {
 #[test]
 fn nothing_restarts_without_a_controller_or_against_the_strategy() {
     let pods = [pod(0, "old", true)];
-    let waits = decide(UpdateType::RollingUpdate, "new", &pods, 1, None);
+    let waits = decide(UpdateType::RollingUpdate, "new", &BTreeSet::new(), &pods, 1, None);
     assert_eq!(reason(waits), "the controller of the cluster to decide");
-    let left = decide(UpdateType::OnDelete, "new", &pods, 1, Some(&image(1, &[], &[])));
+    let left = decide(UpdateType::OnDelete, "new", &BTreeSet::new(), &pods, 1, Some(&image(1, &[], &[])));
     assert_eq!(left, Roll::LeftToOthers { outdated: 1 });
+}
+
+#[test]
+fn broker_restarts_for_another_reason_by_the_same_rules() {
+    let pods = [pod(0, "new", true), pod(1, "new", true), pod(2, "new", true)];
+    let restart = BTreeSet::from([BrokerId(1)]);
+    let roll = |image: &ClusterImage| decide(UpdateType::RollingUpdate, "new", &restart, &pods, 3, Some(image));
+    assert_eq!(restarted(&roll(&image(3, &[], &[&[(ALL, ALL)]]))), Some(1));
+    assert_eq!(reason(roll(&image(3, &[], &[&[(ALL, &[1, 2])]]))), "1 replicas to be in sync");
 }

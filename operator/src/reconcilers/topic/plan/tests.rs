@@ -62,13 +62,19 @@ fn partitions_rise_and_never_fall() {
 }
 
 #[test]
-fn keys_that_are_not_wanted_are_reset() {
+fn keys_that_the_resource_named_before_are_reset_and_those_of_others_stay() {
     let mut there = image(3, &[], &[&[(ALL, ALL)]]);
     let mut changed = TopicImage::clone(there.topic("topic-0").unwrap());
-    changed.configs.insert("retention.ms".to_owned(), "1".to_owned());
+    for key in ["retention.ms", "max.message.bytes"] {
+        changed.configs.insert(key.to_owned(), "1".to_owned());
+    }
     there.topics = Arc::new(vec![Arc::new(changed)].into());
-    let Step::SetConfigs(configs) = step(decide(&owned("{config: {segment.ms: 5}}", &there), &there)) else { panic!() };
-    assert_eq!(configs, [("segment.ms".to_owned(), Some("5".to_owned()))]);
+    let mut own = owned("{config: {segment.ms: 5}}", &there);
+    own.known_keys = vec!["retention.ms".to_owned(), "segment.bytes".to_owned()];
+    let Step::SetConfigs(configs) = step(decide(&own, &there)) else { panic!() };
+    assert_eq!(configs, [("segment.ms".to_owned(), Some("5".to_owned())), ("retention.ms".to_owned(), None)]);
+    let silent = owned("{}", &there);
+    assert!(matches!(decide(&silent, &there), Decision::Good), "what others set is theirs");
 }
 
 #[test]
@@ -89,6 +95,22 @@ fn fewer_replicas_leave_the_leader_and_more_go_to_other_racks() {
     let two = image(4, &[], &[&[(&[0, 1], &[0, 1])]]);
     assert_eq!(moves(3, &two), [[0, 1, 2]]);
     assert_eq!(reason(decide(&owned("{replicas: 5}", &two), &two)), reason::NOT_ENOUGH_BROKERS);
+}
+
+#[test]
+fn topic_whose_replicas_change_places_is_as_wanted() {
+    let mut moving = image(4, &[], &[&[(&[3, 1, 2, 0], ALL), (ALL, ALL)]]);
+    let mut topic = TopicImage::clone(moving.topic("topic-0").unwrap());
+    topic.partitions[0].adding_replicas = vec![model::BrokerId(3)];
+    topic.partitions[0].removing_replicas = vec![model::BrokerId(0)];
+    moving.topics = Arc::new(vec![Arc::new(topic.clone())].into());
+    for spec in ["{replicas: 3}", "{}"] {
+        assert!(matches!(decide(&owned(spec, &moving), &moving), Decision::Good), "{spec}");
+    }
+    topic.partitions[0].removing_replicas.clear();
+    moving.topics = Arc::new(vec![Arc::new(topic)].into());
+    assert_eq!(reason(decide(&owned("{replicas: 4}", &moving), &moving)), reason::REASSIGNING, "it is not there yet");
+    assert_eq!(reason(decide(&owned("{replicas: 3}", &moving), &moving)), reason::REASSIGNING, "nor is it right");
 }
 
 #[test]

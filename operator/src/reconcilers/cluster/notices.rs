@@ -1,0 +1,168 @@
+//! What happened to a cluster, for people: the difference of what was reported before and what is reported now. A cluster of
+//! which there is nothing new to report has no events, and an operator that takes over does not tell anything twice.
+
+use super::{brokers::BrokerPod, roll::Roll};
+use crate::events::Notice;
+use custom_resources::{
+    ClusterStatus,
+    cluster_status::{BrokerState, BrokerStatus, condition, reason},
+    request::RequestOutcome,
+};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
+
+/// What a reconciliation did about a broker's pod. Not part of a status, so not known from a difference.
+#[derive(Debug, Clone, Copy)]
+pub struct Did<'a> {
+    pub namespace: &'a str,
+    pub roll: Option<&'a Roll>,
+    pub pods: &'a [BrokerPod],
+}
+
+pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'_>) -> Vec<Notice> {
+    let nothing = ClusterStatus::default();
+    let before = before.unwrap_or(&nothing);
+    let mut notices = Vec::new();
+    notices.extend(of_controller(before, after));
+    notices.extend(of_spec(before, after));
+    notices.extend(of_roll(before, after));
+    if let Some(Roll::Restart { pod, .. }) = did.roll {
+        let note = format!("broker {} restarts so that it runs what the spec says", pod.broker);
+        notices.push(Notice::normal("BrokerRestarting", note).about(reference(did.namespace, &pod.name)));
+    }
+    notices.extend(after.brokers.iter().filter_map(|broker| of_broker(before, broker, did)));
+    notices.extend(of_scale_up(before, after));
+    notices.extend(of_deletions(before, after));
+    notices.extend(of_request(before, after));
+    notices
+}
+
+fn find<'a>(status: &'a ClusterStatus, type_: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// The condition, where it has another reason than before.
+fn turned<'a>(before: &'a ClusterStatus, after: &'a ClusterStatus, type_: &str) -> Option<(&'a str, &'a Condition)> {
+    let now = find(after, type_)?;
+    let was = find(before, type_).map_or("", |condition| condition.reason.as_str());
+    (was != now.reason).then_some((was, now))
+}
+
+fn of_controller(before: &ClusterStatus, after: &ClusterStatus) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if let Some((was, now)) = turned(before, after, condition::READY) {
+        if now.reason == reason::RECOVERING {
+            notices.push(Notice::warning("MetadataLost", now.message.clone()));
+        } else if was == reason::RECOVERING && now.reason != reason::NO_CONTROLLER {
+            notices.push(Notice::normal("MetadataRebuilt", "the metadata is what the brokers knew"));
+        }
+    }
+    if let (Some(was), Some(now)) = (&before.controller, &after.controller)
+        && was.epoch != now.epoch
+    {
+        let note = format!("{} decides for the cluster, controller epoch {}", now.holder, now.epoch);
+        notices.push(Notice::normal("ControllerChanged", note));
+    }
+    notices
+}
+
+fn of_spec(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let (was, now) = turned(before, after, condition::RECONCILED)?;
+    let message = now.message.clone();
+    Some(match now.reason.as_str() {
+        reason::INVALID_SPEC => Notice::warning("InvalidSpec", message),
+        reason::FAILED => Notice::warning("ReconcileFailed", message),
+        reason::SCALE_DOWN_HELD => Notice::normal("ScaleDownHeld", message),
+        reason::PAUSED => Notice::normal("Paused", message),
+        reason::VOLUMES_CANNOT_CHANGE => Notice::warning("VolumesCannotChange", message),
+        reason::VOLUMES_GROW => Notice::normal("VolumesGrow", message),
+        reason::AS_EXPECTED if was == reason::PAUSED => Notice::normal("Resumed", "objects are kept as the spec says"),
+        reason::AS_EXPECTED if was == reason::SCALE_DOWN_HELD => {
+            Notice::normal("ScaleDownEnded", format!("{} brokers", after.replicas))
+        }
+        reason::AS_EXPECTED if !was.is_empty() => Notice::normal("Reconciled", "objects are as the spec says"),
+        _ => return None,
+    })
+}
+
+fn of_roll(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let (was, now) = turned(before, after, condition::UP_TO_DATE)?;
+    let message = now.message.clone();
+    Some(match now.reason.as_str() {
+        reason::ROLL_BLOCKED => Notice::warning("RollBlocked", message),
+        reason::ROLLING if was == reason::ROLL_BLOCKED => Notice::normal("RollResumed", message),
+        reason::ROLLING => Notice::normal("RollStarted", message),
+        reason::PODS_OUTDATED => Notice::normal("PodsOutdated", message),
+        reason::AS_EXPECTED if !was.is_empty() => {
+            Notice::normal("RollCompleted", "every broker runs what the spec says")
+        }
+        _ => return None,
+    })
+}
+
+fn of_broker(before: &ClusterStatus, now: &BrokerStatus, did: Did<'_>) -> Option<Notice> {
+    let was = before.brokers.iter().find(|broker| broker.id == now.id).map(|broker| broker.state);
+    if was == Some(now.state) {
+        return None;
+    }
+    let id = now.id;
+    let notice = match (was, now.state) {
+        (Some(BrokerState::Ready | BrokerState::ShuttingDown), BrokerState::Fenced) => {
+            Notice::warning("BrokerFenced", format!("broker {id} is not heard: others lead what it led"))
+        }
+        (_, BrokerState::Unschedulable) => {
+            let pod = did.pods.iter().find(|pod| pod.broker.0 == id);
+            let why = pod.and_then(|pod| pod.unschedulable.as_deref()).unwrap_or_default();
+            Notice::warning("BrokerUnschedulable", format!("there is no node for broker {id}: {why}"))
+        }
+        // A broker that is new is fenced for a moment, too.
+        (was, BrokerState::Ready) if was != Some(BrokerState::ShuttingDown) => {
+            Notice::normal("BrokerReady", format!("broker {id} serves"))
+        }
+        _ => return None,
+    };
+    Some(notice.about(reference(did.namespace, &now.pod_name)))
+}
+
+fn of_scale_up(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let onto = |status: &ClusterStatus| status.scaling.as_ref().map(|scaling| scaling.onto.clone()).unwrap_or_default();
+    let (was, now) = (onto(before), onto(after));
+    if was.is_empty() && !now.is_empty() {
+        Some(Notice::normal("ScaleUpStarted", format!("replicas move onto brokers {now:?}")))
+    } else if !was.is_empty() && now.is_empty() {
+        Some(Notice::normal("ScaleUpEnded", format!("no more replicas move onto brokers {was:?}")))
+    } else {
+        None
+    }
+}
+
+fn of_deletions(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    match (find(before, condition::DELETION_HELD), find(after, condition::DELETION_HELD)) {
+        (None, Some(now)) => Some(Notice::warning("DeletionHeld", now.message.clone())),
+        (Some(was), Some(now)) if was.message != now.message => {
+            Some(Notice::warning("DeletionHeld", now.message.clone()))
+        }
+        (Some(_), None) => Some(Notice::normal("DeletionDecided", "no topic waits for a decision any more")),
+        _ => None,
+    }
+}
+
+fn of_request(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let answer = after.request.as_ref().filter(|answer| before.request.as_ref() != Some(answer))?;
+    Some(match answer.outcome {
+        RequestOutcome::Done => Notice::normal("RequestDone", answer.message.clone()),
+        RequestOutcome::Refused => Notice::warning("RequestRefused", answer.message.clone()),
+    })
+}
+
+fn reference(namespace: &str, pod: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(namespace.to_owned()),
+        name: Some(pod.to_owned()),
+        ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Topics whose resource was deleted and that stay until a person says that this was meant, or not. They are reported in the
+//! status of their Cluster, from where an operator that takes over knows of them; a status that is lost only leaves them be.
+
+use super::{ownership::owner, valid_topic::ValidTopic};
+use crate::valid_cluster::ClusterKey;
+use controller::ClusterImage;
+use custom_resources::{
+    Topic,
+    cluster_status::{HeldDeletions, HeldTopic, MOST_HELD_TOPICS},
+};
+use kube::runtime::reflector::Store;
+use model::TopicId;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use uuid::Uuid;
+
+/// Of all clusters of this operator. Cheap to clone.
+#[derive(Clone)]
+pub struct Held(Arc<Inner>);
+
+struct Inner {
+    topics: Arc<[Store<Topic>]>,
+    by_cluster: Mutex<BTreeMap<ClusterKey, OfCluster>>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+/// What is held of one cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfCluster {
+    /// Why the last of them were.
+    pub reason: String,
+    pub topics: BTreeMap<TopicId, String>,
+    /// What the operator before reported is among them.
+    is_restored: bool,
+}
+
+impl Held {
+    pub fn new(topics: Vec<Store<Topic>>) -> Self {
+        Self(Arc::new(Inner { topics: topics.into(), by_cluster: Mutex::default() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ClusterKey, OfCluster>> {
+        self.0.by_cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(in crate::reconcilers) fn hold(
+        &self,
+        cluster: &ClusterKey,
+        reason: &str,
+        topics: impl IntoIterator<Item = (TopicId, String)>,
+    ) {
+        let mut all = self.lock();
+        let held = all.entry(cluster.clone()).or_default();
+        reason.clone_into(&mut held.reason);
+        held.topics.extend(topics);
+    }
+
+    pub(super) fn is_held(&self, cluster: &ClusterKey, id: TopicId) -> bool {
+        self.lock().get(cluster).is_some_and(|held| held.topics.contains_key(&id))
+    }
+
+    /// Whether any are: while they wait for a person, others do too.
+    pub(in crate::reconcilers) fn any(&self, cluster: &ClusterKey) -> bool {
+        self.lock().get(cluster).is_some_and(|held| !held.topics.is_empty())
+    }
+
+    /// What is held now. `reported`: by the operator before, which counts where this one knows of nothing yet.
+    pub fn of(&self, cluster: &ClusterKey, reported: Option<&HeldDeletions>, image: &ClusterImage) -> OfCluster {
+        let mut all = self.lock();
+        let held = all.entry(cluster.clone()).or_default();
+        if !std::mem::replace(&mut held.is_restored, true)
+            && let Some(reported) = reported
+        {
+            held.restore(reported);
+        }
+        if held.topics.is_empty() {
+            return OfCluster::default();
+        }
+        let resources = self.resources(cluster);
+        held.topics.retain(|id, _| is_still_held(image, *id, &resources));
+        held.clone()
+    }
+
+    /// A person has decided.
+    pub fn forget(&self, cluster: &ClusterKey) {
+        self.lock().insert(cluster.clone(), OfCluster { is_restored: true, ..OfCluster::default() });
+    }
+
+    fn resources(&self, cluster: &ClusterKey) -> Vec<ValidTopic> {
+        let all = self.0.topics.iter().flat_map(Store::state);
+        all.filter_map(|topic| ValidTopic::new(&topic).ok()).filter(|topic| topic.cluster == *cluster).collect()
+    }
+}
+
+/// Until the topic is gone, or another resource has it.
+fn is_still_held(image: &ClusterImage, id: TopicId, resources: &[ValidTopic]) -> bool {
+    image.topic_by_id(id).is_some_and(|there| owner(there, resources, |_| true).is_none())
+}
+
+impl OfCluster {
+    fn restore(&mut self, reported: &HeldDeletions) {
+        let topic = |topic: &HeldTopic| Some((TopicId(Uuid::parse_str(&topic.id).ok()?), topic.name.clone()));
+        self.topics.extend(reported.list.iter().filter_map(topic));
+        if self.reason.is_empty() {
+            self.reason.clone_from(&reported.reason);
+        }
+    }
+
+    /// `None`: there are none.
+    pub fn report(&self) -> Option<HeldDeletions> {
+        let topic = |(id, name): (&TopicId, &String)| HeldTopic { id: id.0.to_string(), name: name.clone() };
+        let topics = i32::try_from(self.topics.len()).unwrap_or(i32::MAX);
+        let list = self.topics.iter().take(MOST_HELD_TOPICS).map(topic).collect();
+        (topics > 0).then(|| HeldDeletions { reason: self.reason.clone(), topics, list })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+use super::*;
+use crate::reconcilers::{cluster::testing::image, topic::valid_topic::tests::topic};
+use kube::runtime::reflector;
+
+fn key() -> ClusterKey {
+    ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() }
+}
+
+fn two_topics() -> (ClusterImage, Vec<(TopicId, String)>) {
+    let image = image(3, &[], &[&[(&[0], &[0])], &[(&[0], &[0])]]);
+    let both = image.topics.iter().map(|topic| (topic.id, topic.name.to_string())).collect();
+    (image, both)
+}
+
+#[test]
+fn what_is_held_survives_the_operator_by_the_status() {
+    let (image, both) = two_topics();
+    let held = Held::new(vec![]);
+    assert!(!held.any(&key()) && held.of(&key(), None, &image).report().is_none());
+    held.hold(&key(), "6 of 6", both.clone());
+    let report = held.of(&key(), None, &image).report().unwrap();
+    assert_eq!((report.topics, report.reason.as_str()), (2, "6 of 6"));
+
+    let next = Held::new(vec![]);
+    assert_eq!(next.of(&key(), Some(&report), &image).report(), Some(report.clone()));
+    assert!(next.any(&key()) && next.is_held(&key(), both[0].0));
+    let busy = Held::new(vec![]);
+    busy.hold(&key(), "more", [both[0].clone()]);
+    assert_eq!(busy.of(&key(), Some(&report), &image).topics.len(), 2, "though another was held before it was asked");
+    next.forget(&key());
+    assert_eq!(next.of(&key(), Some(&report), &image).report(), None, "what a person decided is not known again");
+}
+
+#[test]
+fn topic_is_held_until_it_is_gone_or_a_resource_has_it() {
+    let (mut image, both) = two_topics();
+    let there = image.topic_by_id(both[0].0).unwrap().clone();
+    assert!(is_still_held(&image, there.id, &[]));
+    let named = ValidTopic { name: there.name.to_string(), ..topic("{}") };
+    assert!(is_still_held(&image, there.id, std::slice::from_ref(&named)), "it has not taken it over yet");
+    let having = ValidTopic { known_id: Some(there.id), ..named };
+    assert!(!is_still_held(&image, there.id, &[having]));
+
+    let held = Held::new(vec![reflector::store().0]);
+    held.hold(&key(), "", both.clone());
+    let left = image.topic_by_id(both[1].0).unwrap().clone();
+    image.topics = Arc::new(vec![left].into());
+    assert_eq!(held.of(&key(), None, &image).topics.into_keys().collect::<Vec<_>>(), [both[1].0]);
+}
+
+#[test]
+fn status_names_as_many_as_it_has_room_for() {
+    let id = |number: usize| TopicId(Uuid::from_u128(number as u128));
+    let topics = (0..MOST_HELD_TOPICS + 7).map(|number| (id(number), "t".to_owned())).collect();
+    let report = OfCluster { topics, ..OfCluster::default() }.report().unwrap();
+    assert_eq!((report.topics, report.list.len()), (i32::try_from(MOST_HELD_TOPICS).unwrap() + 7, MOST_HELD_TOPICS));
+}
