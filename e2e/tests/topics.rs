@@ -73,8 +73,6 @@ async fn many_are_held(place: &Place) -> anyhow::Result<()> {
     place.api::<Topic>().delete_collection(&DeleteParams::background(), &of_group).await.context("delete many")?;
     let held = |cluster: &Cluster| cluster.status.as_ref().and_then(|status| status.held_deletions.clone());
     until(place, "events", "all are held", |cluster| held(cluster).is_some_and(|held| held.topics == 8)).await?;
-    let events = place.api::<Event>().list(&ListParams::default()).await?.items;
-    ensure!(events.iter().any(|event| event.reason.as_deref() == Some("DeletionHeld")), "no event tells it");
     let request = json!({ "id": "held", "heldDeletions": "Delete" }).to_string();
     let patch = json!({ "metadata": { "annotations": { "weir.dev/request": request } } });
     place.api::<Cluster>().patch("events", &PatchParams::default(), &Patch::Merge(patch)).await?;
@@ -83,6 +81,9 @@ async fn many_are_held(place: &Place) -> anyhow::Result<()> {
         answer.is_some_and(|answer| answer.outcome == RequestOutcome::Done) && held(cluster).is_none()
     };
     until(place, "events", "they are deleted", is_done).await?;
+    // Written once the status was; by now the one after it is.
+    let events = place.api::<Event>().list(&ListParams::default()).await?.items;
+    ensure!(events.iter().any(|event| event.reason.as_deref() == Some("DeletionHeld")), "no event tells it");
     let left = run(place, &["topic", "list", "held-.*", "--bootstrap-server", BOOTSTRAP]).await?;
     ensure!(!left.contains("held-"), "they are still there: {left}");
     Ok(())

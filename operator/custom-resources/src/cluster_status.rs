@@ -193,7 +193,7 @@ pub struct ScalingStatus {
     /// Brokers that go once they hold nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "set"))]
-    pub off: Vec<i32>,
+    pub draining: Vec<i32>,
     /// Replicas that have yet to move.
     pub replicas_remaining: i32,
 }

@@ -62,3 +62,14 @@ fn samples_are_what_the_types_read() {
     let topic: Topic = serde_yaml::from_str(include_str!("../../../crds/samples/topic.yaml")).unwrap();
     assert_eq!(topic.spec.config["retention.ms"], ConfigValue::Number(604_800_000));
 }
+
+/// Those who read the definitions as YAML 1.1, as kubectl and helm do, take these for booleans and the field is gone.
+#[test]
+fn no_field_is_a_boolean_of_yaml() {
+    for (kind, schema) in schemas() {
+        visit(&schema, &kind, &mut |path, _| {
+            let name = path.rsplit('.').next().unwrap_or_default().trim_end_matches("[]").to_lowercase();
+            assert!(!["on", "off", "yes", "no", "y", "n", "true", "false"].contains(&&*name), "{path}");
+        });
+    }
+}

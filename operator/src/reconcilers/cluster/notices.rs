@@ -105,12 +105,15 @@ fn of_broker(before: &ClusterStatus, now: &BrokerStatus, did: Did<'_>) -> Option
         return None;
     }
     let id = now.id;
+    let pod = did.pods.iter().find(|pod| pod.broker.0 == id);
+    let stopped = || Notice::normal("BrokerStopped", format!("broker {id} has stopped: others lead what it led"));
     let notice = match (was, now.state) {
-        (Some(BrokerState::Ready | BrokerState::ShuttingDown), BrokerState::Fenced) => {
+        (Some(BrokerState::ShuttingDown), BrokerState::Fenced) => stopped(),
+        (Some(BrokerState::Ready), BrokerState::Fenced) if pod.is_some_and(|pod| pod.is_going) => stopped(),
+        (Some(BrokerState::Ready), BrokerState::Fenced) => {
             Notice::warning("BrokerFenced", format!("broker {id} is not heard: others lead what it led"))
         }
         (_, BrokerState::Unschedulable) => {
-            let pod = did.pods.iter().find(|pod| pod.broker.0 == id);
             let why = pod.and_then(|pod| pod.unschedulable.as_deref()).unwrap_or_default();
             Notice::warning("BrokerUnschedulable", format!("there is no node for broker {id}: {why}"))
         }

@@ -101,8 +101,8 @@ fn drain(image: &ClusterImage, spec: &Wanted, replicas: i32, remaining: usize) -
         return Scale { replicas, held: Some(held), cancels, ..Scale::default() };
     }
     let held = Some(format!("{remaining} replicas to move off the brokers that are to go"));
-    let off = image.brokers.keys().map(|id| id.0).filter(|id| *id >= wanted).collect();
-    let progress = ScalingStatus { off, replicas_remaining: count(remaining), ..ScalingStatus::default() };
+    let draining = image.brokers.keys().map(|id| id.0).filter(|id| *id >= wanted).collect();
+    let progress = ScalingStatus { draining, replicas_remaining: count(remaining), ..ScalingStatus::default() };
     let moves = moves(image, spec);
     Scale { replicas, held, moves, cancels, progress: Some(progress), ..Scale::default() }
 }

@@ -35,7 +35,7 @@ impl fmt::Debug for Held {
 /// What is held of one cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OfCluster {
-    /// Why the last of them were.
+    /// Why the first of them were.
     pub reason: String,
     pub topics: BTreeMap<TopicId, String>,
     /// What the operator before reported is among them.
@@ -59,7 +59,9 @@ impl Held {
     ) {
         let mut all = self.lock();
         let held = all.entry(cluster.clone()).or_default();
-        reason.clone_into(&mut held.reason);
+        if held.topics.is_empty() {
+            reason.clone_into(&mut held.reason);
+        }
         held.topics.extend(topics);
     }
 

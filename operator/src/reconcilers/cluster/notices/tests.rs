@@ -55,7 +55,7 @@ fn brokers_are_told_by_their_pods() {
     use BrokerState::{Fenced, Pending, Ready, ShuttingDown, Unschedulable};
     let table = [
         (Ready, Fenced, Some("BrokerFenced")),
-        (ShuttingDown, Fenced, Some("BrokerFenced")),
+        (ShuttingDown, Fenced, Some("BrokerStopped")),
         (Fenced, Ready, Some("BrokerReady")),
         (Pending, Ready, Some("BrokerReady")),
         (Pending, Unschedulable, Some("BrokerUnschedulable")),
@@ -65,6 +65,9 @@ fn brokers_are_told_by_their_pods() {
     for (was, now, reason) in table {
         assert_eq!(told(&broker(1, was), &broker(1, now)), Vec::from_iter(reason), "{was:?} {now:?}");
     }
+    let going = [BrokerPod { is_going: true, ..pod(1, "new", true) }];
+    let did = Did { namespace: "shop", roll: None, pods: &going };
+    assert_eq!(notices(Some(&broker(1, Ready)), &broker(1, Fenced), did)[0].reason, "BrokerStopped", "its pod goes");
     let pods = [BrokerPod { unschedulable: Some("0/3 nodes".to_owned()), ..pod(1, "new", false) }];
     let did = Did { namespace: "shop", roll: None, pods: &pods };
     let told = notices(Some(&broker(1, Pending)), &broker(1, Unschedulable), did).remove(0);

@@ -38,7 +38,7 @@ fn brokers_that_were_added_get_their_share_and_then_are_new_no_more() {
     let reported = Wanted { filling: vec![3], ..spec(4) };
     let scale = super::decide(&reported, Some(4), Some(&before));
     assert_eq!(numbers(&scale), [[3, 1], [3, 1]]);
-    let told = ScalingStatus { onto: vec![3], off: vec![], replicas_remaining: 2 };
+    let told = ScalingStatus { onto: vec![3], draining: vec![], replicas_remaining: 2 };
     assert_eq!(scale.progress, Some(told));
     let none = super::decide(&Wanted { moves_at_once: 0, ..reported.clone() }, Some(4), Some(&before));
     assert!(none.moves.is_empty() && none.progress.is_some());
@@ -68,7 +68,7 @@ fn broker_goes_once_nothing_is_on_it() {
     let scale = decide(3, Some(4), Some(&full));
     assert_eq!(scale.replicas, 4);
     assert_eq!(scale.held.as_deref(), Some("1 replicas to move off the brokers that are to go"));
-    assert_eq!(scale.progress, Some(ScalingStatus { onto: vec![], off: vec![3], replicas_remaining: 1 }));
+    assert_eq!(scale.progress, Some(ScalingStatus { onto: vec![], draining: vec![3], replicas_remaining: 1 }));
     assert_eq!(numbers(&scale), [[2, 0, 1]]);
     let empty = image(4, &[], &[&[(&[2, 0, 1], &[2, 0, 1])]]);
     assert_eq!(decide(3, Some(4), Some(&empty)), Scale { replicas: 3, ..Scale::default() });

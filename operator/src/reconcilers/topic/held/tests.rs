@@ -17,7 +17,8 @@ fn what_is_held_survives_the_operator_by_the_status() {
     let (image, both) = two_topics();
     let held = Held::new(vec![]);
     assert!(!held.any(&key()) && held.of(&key(), None, &image).report().is_none());
-    held.hold(&key(), "6 of 6", both.clone());
+    held.hold(&key(), "6 of 6", [both[0].clone()]);
+    held.hold(&key(), "others wait", [both[1].clone()]);
     let report = held.of(&key(), None, &image).report().unwrap();
     assert_eq!((report.topics, report.reason.as_str()), (2, "6 of 6"));
 
