@@ -5,6 +5,8 @@
 //! The seed decides faults, delays and crashes. Branches of `select!` that are ready at once tokio chooses itself, so a seed that
 //! fails may have to be run a few times.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test end it by a panic, as the test itself does")]
+
 mod api_server;
 
 use api_server::{ApiServer, CLUSTER, NAMESPACE};
