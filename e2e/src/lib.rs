@@ -22,7 +22,7 @@ pub use brokers::{BROKERS, Life, pod_name, restarts, until_several_are_down};
 pub use clients::{consume, produce, refused, run};
 pub use load::{Acknowledged, Gaps, Load, clients};
 pub use nodes::Nodes;
-pub use operator::{AtWork, writes};
+pub use operator::AtWork;
 pub use scenario::{
     BOOTSTRAP, CLUSTER, GIVES_UP_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
     leader_of_most, topic, until_topic, until_whole,

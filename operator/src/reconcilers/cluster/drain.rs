@@ -81,6 +81,8 @@ mod tests {
     use super::{super::testing::image, *};
     use controller::Hold;
 
+    const MOVES_AT_ONCE: usize = 20;
+
     fn with_drained(mut image: ClusterImage, id: i32) -> ClusterImage {
         image.holds.insert(BrokerId(id), Hold { fenced: false, drained: true });
         image

@@ -13,7 +13,15 @@ fn with(type_: &'static str, reason: &'static str) -> ClusterStatus {
 }
 
 fn broker(id: i32, state: BrokerState) -> ClusterStatus {
-    let broker = BrokerStatus { id, pod_name: format!("events-{id}"), node: None, rack: None, state };
+    let broker = BrokerStatus {
+        id,
+        pod_name: format!("events-{id}"),
+        node: None,
+        rack: None,
+        state,
+        drained: false,
+        fenced_by_hand: false,
+    };
     ClusterStatus { brokers: vec![broker], ..ClusterStatus::default() }
 }
 
