@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
 use e2e::{
     Acknowledged, AtWork, BOOTSTRAP, CLUSTER, LIMIT, Nodes, Place, SESSION_TIMEOUT_MS, Stage, consume, produce, topic,
-    until_gone, until_topic, until_whole,
+    until_gone, until_so, until_topic, until_whole,
 };
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
 use kube::{
@@ -78,6 +78,9 @@ async fn comes_back_with_its_records(place: &Place, records: &[String]) -> anyho
     place.apply::<Cluster>(CLUSTER).await?;
     let after = id(&until_whole(place, 3).await?);
     ensure!(before == after, "the cluster is another: {before:?}, now {after:?}");
+    // The Service is another one. Its address and its endpoints reach names and nodes a little later: clients come again.
+    let is_found = || async { consume(place, BOOTSTRAP, "orders").await.is_ok() };
+    until_so("clients inside find it again", is_found).await?;
     are_there(place, records).await.context("after the cluster was deleted and applied again")
 }
 
