@@ -196,7 +196,7 @@ impl Brokers {
                 let process = self.processes.get(&id.0);
                 process.is_some_and(|process| matches!(process.state, State::Running(_)) && !process.is_silent)
             };
-            let joins = |id: &&BrokerId| !partition.isr.contains(id) && image.is_usable(**id) && runs(*id);
+            let joins = |id: &&BrokerId| !partition.isr.contains(id) && image.is_usable(**id) && runs(id);
             let joining: Vec<_> = partition.replicas.iter().filter(joins).copied().collect();
             if joining.is_empty() || !runs(&leader.id) {
                 continue;
