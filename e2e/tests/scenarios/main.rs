@@ -24,6 +24,7 @@ mod pods_deleted;
 mod roll;
 mod scaling;
 mod smoke;
+mod topics;
 mod volume_lost;
 
 use anyhow::Context as _;
@@ -79,6 +80,7 @@ fn all() -> Vec<Scenario> {
         objects scaling,
         objects metadata,
         objects hostile_objects,
+        objects topics,
         nodes node_silent,
         nodes node_gone,
         objects chart,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic, request::RequestOutcome};
-use e2e::{BOOTSTRAP, LIMIT, Place, begin, in_own_namespace, is_true, refused, run, until};
+use e2e::{Acknowledged, BOOTSTRAP, LIMIT, Place, Stage, is_true, refused, run as client, until, until_topic};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::events::v1::Event;
 use kube::{
@@ -60,9 +60,9 @@ async fn is_the_resources(place: &Place) -> anyhow::Result<()> {
         ensure!(told.contains(&owner), "{asked:?} does not name {owner}: {told}");
     }
     let free: &[&str] = &["topic", "alter", "orders", "--config", "max.message.bytes=2000000"];
-    run(place, &[free, to].concat()).await?;
+    client(place, &[free, to].concat()).await?;
     let describe: &[&str] = &["topic", "describe", "orders"];
-    let shown = run(place, &[describe, to].concat()).await?;
+    let shown = client(place, &[describe, to].concat()).await?;
     ensure!(shown.contains("max.message.bytes"), "it was not changed, or put back: {shown}");
     Ok(())
 }
@@ -84,23 +84,19 @@ async fn many_are_held(place: &Place) -> anyhow::Result<()> {
     // Written once the status was; by now the one after it is.
     let events = place.api::<Event>().list(&ListParams::default()).await?.items;
     ensure!(events.iter().any(|event| event.reason.as_deref() == Some("DeletionHeld")), "no event tells it");
-    let left = run(place, &["topic", "list", "held-.*", "--bootstrap-server", BOOTSTRAP]).await?;
+    let left = client(place, &["topic", "list", "held-.*", "--bootstrap-server", BOOTSTRAP]).await?;
     ensure!(!left.contains("held-"), "they are still there: {left}");
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "a figure that people compare")]
-async fn scenario(place: Place) -> anyhow::Result<()> {
-    let history = begin(&place).await?;
+pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
+    let stage = Stage::begin(place.clone()).await?;
+    place.apply::<Topic>(&e2e::topic("orders", 6)).await?;
+    until_topic(&place, "orders", 6).await?;
     is_the_resources(&place).await.context("a topic is its resource's")?;
     many_are_held(&place).await.context("many deletions")?;
     let began = Instant::now();
     make(&place, "many", MANY).await.context("make very many")?;
     eprintln!("{MANY} topics ready after {:.1} s", began.elapsed().as_secs_f64());
-    history.check(&place).await
-}
-
-#[tokio::test]
-async fn topics_are_as_their_resources_say() -> anyhow::Result<()> {
-    in_own_namespace("topics", scenario).await
+    stage.end().await
 }
