@@ -18,7 +18,7 @@ mod tests;
 
 use brokers::Brokers;
 use controller::requests::{ReassignPartitions, Reply, Request};
-use custom_resources::Cluster;
+use custom_resources::{Cluster, ClusterStatus};
 use kubernetes::{CLUSTER, Kubernetes};
 use model::BrokerId;
 use operator::{
@@ -209,7 +209,10 @@ impl World {
     fn plan(&mut self) -> Plan {
         let valid = valid(&self.cluster);
         self.brokers.set(settings::of(&valid));
-        plan(&valid, &self.kubernetes.seen(), Some(self.brokers.image()), false)
+        let plan = plan(&valid, &self.kubernetes.seen(), Some(self.brokers.image()), false);
+        // As it is reported: which brokers are new is known from there.
+        self.cluster.status = Some(ClusterStatus { scaling: plan.scale.progress.clone(), ..ClusterStatus::default() });
+        plan
     }
 
     fn act(&mut self, action: &Action) -> Result<bool, String> {

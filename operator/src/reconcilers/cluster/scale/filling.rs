@@ -28,7 +28,8 @@ pub(super) fn decide(image: &ClusterImage, brokers: i32, onto: &[BrokerId], most
     let mut hopeless = BTreeSet::new();
     let mut moves = Vec::new();
     while moves.len() < most {
-        let candidates = onto.iter().copied().filter(|id| image.is_usable(*id) && !hopeless.contains(id));
+        let may_take = |id: &BrokerId| image.is_usable(*id) && !image.hold(*id).drained;
+        let candidates = onto.iter().copied().filter(|id| may_take(id) && !hopeless.contains(id));
         let neediest = candidates.max_by_key(|id| state.missing(*id)).filter(|id| state.missing(*id) > 0);
         let Some(taker) = neediest else { break };
         match state.give(taker, onto) {
