@@ -62,9 +62,10 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
     } else if grows {
         onto.extend((current..wanted).filter(|id| !spec.filling.contains(id)));
         if (current..wanted).any(|id| !spec.filling.contains(&id)) {
-            // First it is reported that they are new.
+            // First it is reported that they are new. What was seen of the set may be old: pods that serve, or hold replicas, stay.
             let progress = Some(ScalingStatus { onto, ..ScalingStatus::default() });
-            return Scale { replicas: current, progress, ..Scale::default() };
+            let replicas = image.map_or(current, |image| current.max(there(image, wanted)));
+            return Scale { replicas, progress, ..Scale::default() };
         }
     }
     let filling = (!onto.is_empty()).then(|| ScalingStatus { onto: onto.clone(), ..ScalingStatus::default() });
@@ -77,7 +78,8 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
     let remaining: usize = all().map(|partition| partition.replicas.iter().filter(|id| id.0 >= wanted).count()).sum();
     // Also after the pod went: a topic may have been placed there in the last moment.
     if remaining > 0 {
-        return Scale { forgotten, ..drain(image, spec, current.max(wanted), remaining) };
+        let replicas = current.max(wanted).max(there(image, i32::MAX));
+        return Scale { forgotten, ..drain(image, spec, replicas, remaining) };
     }
     let Some(filling) = filling else { return Scale { replicas: wanted, forgotten, ..Scale::default() } };
     let new: Vec<_> = onto.iter().copied().map(BrokerId).collect();
@@ -105,6 +107,14 @@ fn drain(image: &ClusterImage, spec: &Wanted, replicas: i32, remaining: usize) -
     let progress = ScalingStatus { draining, replicas_remaining: count(remaining), ..ScalingStatus::default() };
     let moves = moves(image, spec);
     Scale { replicas, held, moves, cancels, progress: Some(progress), ..Scale::default() }
+}
+
+/// Pods up to the last one below `end` that serves or has a replica.
+fn there(image: &ClusterImage, end: i32) -> i32 {
+    let partitions = image.topics.iter().flat_map(|topic| &topic.partitions);
+    let holding = partitions.flat_map(|partition| &partition.replicas).map(|id| id.0);
+    let serving = image.usable_brokers().map(|broker| broker.id.0);
+    holding.chain(serving).filter(|id| *id < end).max().map_or(0, |last| last + 1)
 }
 
 fn count(number: usize) -> i32 {

@@ -31,6 +31,15 @@ fn more_brokers_are_reported_as_new_before_they_are_there() {
     assert_eq!(left, Scale { replicas: 5, ..Scale::default() });
 }
 
+/// A set that was scaled up a moment ago, as it was seen before.
+#[test]
+fn pod_with_a_replica_stays_whatever_was_seen_of_the_set() {
+    let image = image(4, &[], &[&[(&[0, 3], &[0, 3])]]);
+    let first = super::decide(&Wanted { filling: vec![3], ..spec(5) }, Some(3), Some(&image));
+    assert_eq!((first.replicas, onto(&first)), (4, &[3, 4][..]));
+    assert_eq!(decide(3, Some(3), Some(&image)).replicas, 4, "it is to be emptied first");
+}
+
 #[test]
 fn brokers_that_were_added_get_their_share_and_then_are_new_no_more() {
     // Broker 3 shares a rack with broker 0.
