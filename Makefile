@@ -55,7 +55,7 @@ test-operator: ## tests of the operator that need an API server: the one of the 
 	$(CARGO) test --package operator --features api-server-tests
 
 .PHONY: ci
-ci: format clippy layers deny check-generated test e2e-smoke ## exactly what CI runs
+ci: format clippy layers deny check-generated test ## exactly what CI runs
 
 .PHONY: format
 format: ## fail if a file is not formatted
