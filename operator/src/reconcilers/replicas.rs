@@ -1,6 +1,6 @@
 //! On which broker a replica of an existing partition goes when one is added or replaced.
 
-use controller::ClusterImage;
+use controller::{ClusterImage, PartitionImage};
 use model::BrokerId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,5 +34,21 @@ impl<'a> Places<'a> {
         let chosen = *chosen;
         *self.load.entry(chosen).or_default() += 1;
         Some(chosen)
+    }
+
+    /// The replicas with each that leaves replaced in its place, which keeps who is preferred.
+    pub(super) fn without(
+        &mut self,
+        partition: &PartitionImage,
+        leaves: impl Fn(BrokerId) -> bool,
+    ) -> Option<Vec<BrokerId>> {
+        let mut replicas = partition.replicas.clone();
+        for place in 0..replicas.len() {
+            if leaves(replicas[place]) {
+                let others: Vec<_> = replicas.iter().copied().filter(|id| !leaves(*id)).collect();
+                replicas[place] = self.take(&others)?;
+            }
+        }
+        Some(replicas)
     }
 }

@@ -21,8 +21,8 @@ use control_plane::{ControllerHandle, handle::Results};
 use controller::{
     ControllerError, TopicError,
     requests::{
-        AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, CreatePartitions, CreateTopics,
-        IncrementalChange, IncrementalKind, MorePartitions, ReassignPartitions, TopicReference,
+        AlterConfigs, ConfigResource, CreatePartitions, CreateTopics, MorePartitions, ReassignPartitions,
+        TopicReference,
     },
 };
 use custom_resources::{Topic, topic::reason};
@@ -298,17 +298,7 @@ async fn take(handle: &ControllerHandle, topic: &ValidTopic, step: Step) -> Resu
             all(handle.create_partitions(request).await, of_topic)
         }
         Step::SetConfigs(changes) => {
-            let change = |(name, value): (String, Option<String>)| IncrementalChange {
-                name,
-                kind: if value.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
-                value,
-                list_default: None,
-            };
-            let resource = AlterConfigResource {
-                resource: ConfigResource::Topic(name),
-                operation: AlterOperation::Incremental(changes.into_iter().map(change).collect()),
-            };
-            let request = AlterConfigs { resources: vec![resource], validate_only: false };
+            let request = AlterConfigs::of(ConfigResource::Topic(name), changes);
             all(handle.alter_configs(request).await, |error| (reason::INVALID_CONFIG, error.to_string()))
         }
         Step::Reassign(moves) => {

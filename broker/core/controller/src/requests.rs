@@ -246,6 +246,20 @@ pub struct AlterConfigs {
     pub validate_only: bool,
 }
 
+impl AlterConfigs {
+    /// Each of these keys gets its value, without one its default; all others stay as they are.
+    pub fn of(resource: ConfigResource, values: impl IntoIterator<Item = (String, Option<String>)>) -> Self {
+        let change = |(name, value): (String, Option<String>)| IncrementalChange {
+            name,
+            kind: if value.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
+            value,
+            list_default: None,
+        };
+        let operation = AlterOperation::Incremental(values.into_iter().map(change).collect());
+        Self { resources: vec![AlterConfigResource { resource, operation }], validate_only: false }
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AlterConfigResource {
     pub resource: ConfigResource,

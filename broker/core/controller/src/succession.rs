@@ -85,7 +85,7 @@ impl TopicRules<'_> {
     }
 
     fn remembers(&self) -> bool {
-        self.floor.is_some()
+        self.rules.remember()
     }
 
     /// Something may be committed with these members alone.

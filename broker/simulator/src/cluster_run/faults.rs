@@ -15,10 +15,7 @@ use super::{
 use crate::random::Random;
 use controller::{
     Event, RequestId,
-    requests::{
-        AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind,
-        ReassignPartitions, Request,
-    },
+    requests::{AlterConfigs, ConfigResource, ReassignPartitions, Request},
 };
 use model::{BrokerId, TopicName, TopicPartition};
 use partition_log::Crash;
@@ -153,16 +150,9 @@ impl World {
     }
 
     pub(super) fn set_minimum(&mut self, place: Place, minimum: usize) {
-        let change = IncrementalChange {
-            name: MINIMUM.to_owned(),
-            kind: IncrementalKind::Set,
-            value: Some(minimum.to_string()),
-            list_default: None,
-        };
         let resource = ConfigResource::Topic(TopicName::from(place.topic()));
-        let operation = AlterOperation::Incremental(vec![change]);
-        let resources = vec![AlterConfigResource { resource, operation }];
-        let request = Request::AlterConfigs(AlterConfigs { resources, validate_only: false });
+        let altered = AlterConfigs::of(resource, [(MINIMUM.to_owned(), Some(minimum.to_string()))]);
+        let request = Request::AlterConfigs(altered);
         self.controller_handles(self.newest_controller, Event::Request { id: RequestId(u64::MAX), request });
     }
 

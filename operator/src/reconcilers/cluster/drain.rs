@@ -4,8 +4,9 @@
 //! Nothing is remembered here: what is still there is what is left to do. So a take-over, or a replica that somebody places
 //! there by hand, changes nothing.
 
+use super::scale;
 use crate::reconcilers::replicas::Places;
-use controller::{ClusterImage, PartitionImage};
+use controller::ClusterImage;
 use model::{BrokerId, TopicPartition};
 
 /// What a drain is to do next, and what is said of it.
@@ -31,8 +32,7 @@ pub fn decide(staying: i32, others: usize, at_once: usize, image: Option<&Cluste
         return Drain::default();
     }
     let mut places = Places::new(image, |id| id.0 < staying);
-    let mut moving =
-        others + image.topics.iter().flat_map(|t| &t.partitions).filter(|p| p.is_being_reassigned()).count();
+    let mut moving = others + scale::moving(image);
     let mut moves = Vec::new();
     let mut without_place = 0;
     for topic in image.topics.iter() {
@@ -41,7 +41,7 @@ pub fn decide(staying: i32, others: usize, at_once: usize, image: Option<&Cluste
             if !leaves || partition.is_being_reassigned() || moving >= at_once {
                 continue;
             }
-            match without(partition, is_drained, &mut places) {
+            match places.without(partition, is_drained) {
                 Some(replicas) => {
                     moves.push((TopicPartition { topic: topic.name.clone(), partition: index }, replicas));
                     moving += 1;
@@ -58,22 +58,6 @@ pub fn decide(staying: i32, others: usize, at_once: usize, image: Option<&Cluste
         ));
     }
     Drain { moves, held: Some(held) }
-}
-
-/// The replicas with each drained one replaced in its place, which keeps who is preferred.
-fn without(
-    partition: &PartitionImage,
-    is_drained: impl Fn(BrokerId) -> bool,
-    places: &mut Places<'_>,
-) -> Option<Vec<BrokerId>> {
-    let mut replicas = partition.replicas.clone();
-    for place in 0..replicas.len() {
-        if is_drained(replicas[place]) {
-            let others: Vec<_> = replicas.iter().copied().filter(|id| !is_drained(*id)).collect();
-            replicas[place] = places.take(&others)?;
-        }
-    }
-    Some(replicas)
 }
 
 #[cfg(test)]

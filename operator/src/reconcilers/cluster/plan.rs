@@ -15,7 +15,7 @@ use crate::{
 use controller::{
     ClusterImage,
     replication_throttle::REASSIGNMENT_RATE,
-    requests::{AlterConfigResource, AlterConfigs, AlterOperation, ConfigResource, IncrementalChange, IncrementalKind},
+    requests::{AlterConfigs, ConfigResource},
 };
 use k8s_openapi::{
     api::{
@@ -100,7 +100,8 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         // A set that is being made again has as many as it had.
         pods.iter().map(|pod| pod.broker.0 + 1).max().filter(|pods| *pods > cluster.spec.replicas)
     });
-    let scale = scale::decide(&Wanted::by(cluster), current, image);
+    let asked = Wanted::by(cluster);
+    let scale = scale::decide(&asked, current, image);
     let seen = Seen { claims: &observed.claims, classes: &observed.classes, now: observed.now };
     let volumes = volumes::decide(cluster, set.map(|set| &**set), &pods, scale.replicas, seen);
     let wanted = as_it_may_be(cluster, scale.replicas, &volumes);
@@ -145,8 +146,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     if !scale.moves.is_empty() {
         actions.push(Action::Move(scale.moves.clone()));
     }
-    let at_once = usize::try_from(cluster.spec.rebalance.max_concurrent_moves).unwrap_or(usize::MAX);
-    let drain = drain::decide(cluster.spec.replicas, scale.moves.len(), at_once, image);
+    let drain = drain::decide(asked.replicas, scale.moves.len(), asked.moves_at_once, image);
     if !drain.moves.is_empty() {
         actions.push(Action::Move(drain.moves.clone()));
     }
@@ -164,15 +164,7 @@ fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {
 /// What the controller is asked for [`Action::Throttle`].
 #[must_use]
 pub fn throttling(rate: Option<String>) -> AlterConfigs {
-    let change = IncrementalChange {
-        name: REASSIGNMENT_RATE.to_owned(),
-        kind: if rate.is_some() { IncrementalKind::Set } else { IncrementalKind::Delete },
-        value: rate,
-        list_default: None,
-    };
-    let operation = AlterOperation::Incremental(vec![change]);
-    let resources = vec![AlterConfigResource { resource: ConfigResource::Broker(None), operation }];
-    AlterConfigs { resources, validate_only: false }
+    AlterConfigs::of(ConfigResource::Broker(None), [(REASSIGNMENT_RATE.to_owned(), rate)])
 }
 
 /// With the pods that there are to be until those that are to go may, and the template of claims that cannot be changed.

@@ -121,7 +121,7 @@ fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn moving(image: &ClusterImage) -> usize {
+pub(super) fn moving(image: &ClusterImage) -> usize {
     image.topics.iter().flat_map(|topic| &topic.partitions).filter(|p| p.is_being_reassigned()).count()
 }
 
@@ -160,25 +160,13 @@ fn moves(image: &ClusterImage, spec: &Wanted) -> Vec<(TopicPartition, Vec<Broker
             if moving >= spec.moves_at_once {
                 return moves;
             }
-            if let Some(replicas) = without_leaving(partition, wanted, &mut places) {
+            if let Some(replicas) = places.without(partition, |id| id.0 >= wanted) {
                 moves.push((TopicPartition { topic: topic.name.clone(), partition: index }, replicas));
                 moving += 1;
             }
         }
     }
     moves
-}
-
-/// The replicas with each leaving one replaced in its place, which keeps who is preferred.
-fn without_leaving(partition: &PartitionImage, wanted: i32, places: &mut Places<'_>) -> Option<Vec<BrokerId>> {
-    let mut replicas = partition.replicas.clone();
-    for place in 0..replicas.len() {
-        if replicas[place].0 >= wanted {
-            let others: Vec<_> = replicas.iter().copied().filter(|id| id.0 < wanted).collect();
-            replicas[place] = places.take(&others)?;
-        }
-    }
-    Some(replicas)
 }
 
 #[cfg(test)]
