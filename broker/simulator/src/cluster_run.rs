@@ -258,7 +258,7 @@ impl World {
         if let Some(id) = (1..=self.setup.brokers).find(|id| self.brokers.get(id).is_none_or(|node| node.is_to_stop)) {
             return format!("broker {id} is away");
         }
-        if let Some((id, _)) = self.remains.iter().find(|(_, remains)| remains.is_damaged) {
+        if let Some((id, _)) = self.remains.iter().find(|(_, remains)| !remains.damaged.is_empty()) {
             return format!("the disk of broker {id} is damaged");
         }
         let mut states = Place::all(self.setup.partitions).filter_map(|place| Some((place, place.state_in(image)?)));

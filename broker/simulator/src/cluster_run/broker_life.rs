@@ -22,8 +22,8 @@ pub(super) struct Remains {
     /// The process dies in the middle of one of the next changes of its disk.
     pub(super) is_doomed: bool,
     pub(super) is_full: bool,
-    /// Bits were flipped; the disk is replaced when others have everything.
-    pub(super) is_damaged: bool,
+    /// Where bits were flipped; the disk is replaced when others have everything.
+    pub(super) damaged: BTreeSet<Place>,
     /// A write takes up to this long; 0 on a good disk.
     pub(super) slow_by_ms: u64,
     /// What the shell last wrote into its manifest; older than the logs.

@@ -213,12 +213,16 @@ impl World {
 
     /// Every other loss is known to the controller, and somebody else has every record.
     fn may_lose(&self, broker: i32) -> bool {
-        let is_whole = |id: &BrokerId| self.remains.get(&id.0).is_some_and(|remains| !remains.is_damaged);
-        let is_held = |holders: &BTreeSet<BrokerId>| holders.iter().any(|id| id.0 != broker && is_whole(id));
+        let has_whole = |id: &BrokerId, place: &Place| {
+            self.remains.get(&id.0).is_some_and(|remains| !remains.damaged.contains(place))
+        };
+        let is_held = |(place, holders): (&Place, &BTreeSet<BrokerId>)| {
+            holders.iter().any(|id| id.0 != broker && has_whole(id, place))
+        };
         let mut places = Place::all(self.setup.partitions);
         places.all(|place| place.minimum_in(&self.store.image) >= MIN_IN_SYNC)
             && self.losses_are_known()
-            && self.store.holders.values().all(is_held)
+            && self.store.holders.iter().all(is_held)
     }
 
     fn losses_are_known(&self) -> bool {

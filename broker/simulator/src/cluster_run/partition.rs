@@ -105,12 +105,12 @@ impl World {
         let opened = Log::open(remains.disk.clone(), &index.to_string(), index.topic_id(), config(), start, wall);
         let log = match opened {
             Ok((log, report)) => {
-                let is_known = report.corrupt.is_empty() || remains.is_damaged;
+                let is_known = report.corrupt.is_empty() || !remains.damaged.is_empty();
                 assert!(is_known, "seed {}: nobody damaged it: {report:?}", self.setup.seed);
                 log
             }
             Err(error) => {
-                let is_known = remains.is_damaged || remains.disk.is_crashed() || remains.is_full;
+                let is_known = !remains.damaged.is_empty() || remains.disk.is_crashed() || remains.is_full;
                 assert!(is_known, "seed {}: {error:?}", self.setup.seed);
                 self.trace.story(self.network.now, format_args!("broker {id} cannot open {index}: {error}"));
                 self.crash_broker(id, Crash::Process);

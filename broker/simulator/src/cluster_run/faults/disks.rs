@@ -39,14 +39,13 @@ impl World {
         let (place, file, batch, byte, bit) =
             (self.fate.draw(), self.fate.draw(), self.fate.draw(), self.fate.draw(), self.fate.below(8));
         let Some(node) = self.brokers.get(&broker).filter(|_| self.may_lose(broker)) else { return };
-        let committed: Vec<_> =
-            node.partitions.iter().map(|(place, one)| (format!("{place}/"), one.log.high_watermark())).collect();
+        let committed: Vec<_> = node.partitions.iter().map(|(place, one)| (*place, one.log.high_watermark())).collect();
         self.crash_broker(broker, Crash::Process);
-        let (Some((folder, committed)), Some(remains)) = (pick(&committed, place), self.remains.get_mut(&broker))
-        else {
+        let (Some((place, committed)), Some(remains)) = (pick(&committed, place), self.remains.get_mut(&broker)) else {
             return;
         };
-        let is_log = |path: &String| path.starts_with(folder) && path.ends_with(".log");
+        let folder = format!("{place}/");
+        let is_log = |path: &String| path.starts_with(&folder) && path.ends_with(".log");
         let logs: Vec<_> = remains.disk.paths().into_iter().filter(is_log).collect();
         let Some(path) = pick(&logs, file) else { return };
         let content = remains.disk.content(path).unwrap_or_default();
@@ -60,19 +59,19 @@ impl World {
         batches.retain(|(_, _, next)| next <= committed);
         let Some((start, end, _)) = pick(&batches, batch) else { return };
         remains.disk.flip_bits(path, start + UNCHECKED + byte % (end - start - UNCHECKED), 1 << bit);
-        remains.is_damaged = true;
+        remains.damaged.insert(*place);
         self.trace.story(self.network.now, format_args!("broker {broker}: a bit of {path} at {start} to {end}"));
     }
 
     /// A damaged disk gives way to an empty one, once others have everything.
     pub(in super::super) fn replace_damaged_disks(&mut self) {
         for broker in 1..=self.setup.brokers {
-            if self.remains.get(&broker).is_some_and(|remains| remains.is_damaged) && self.may_lose(broker) {
+            if self.remains.get(&broker).is_some_and(|remains| !remains.damaged.is_empty()) && self.may_lose(broker) {
                 self.crash_broker(broker, Crash::Machine);
                 if let Some(remains) = self.remains.get_mut(&broker) {
                     remains.disk = MemoryDisk::new();
                     remains.entries.clear();
-                    remains.is_damaged = false;
+                    remains.damaged.clear();
                 }
                 self.trace.story(self.network.now, format_args!("broker {broker} has a new disk"));
             }
