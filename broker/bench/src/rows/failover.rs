@@ -8,11 +8,15 @@ mod librdkafka;
 
 use super::{BROKERS, Case, Need, Subject};
 use crate::{
-    figures::{BACK_IN_SYNC, Figures, GAP_OF_ITS, GAP_OF_OTHERS, NEW_LEADERS, STOP_GAP},
-    systems::Cluster,
+    admin::Admin,
+    figures::{
+        BACK_IN_SYNC, FAILED, Figures, GAP_OF_ITS, GAP_OF_OTHERS, MOST_GAP_OF_ITS, MOST_NEW_LEADERS, NEW_LEADERS,
+        STOP_GAP, Spread,
+    },
+    systems::{self, Cluster, Kind},
 };
 use acknowledged::Acknowledged;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::{
     any::Any,
     collections::BTreeSet,
@@ -30,6 +34,11 @@ const KEYS: u32 = 120;
 const STEADY: Duration = Duration::from_secs(3);
 /// By then a client is back at a broker that it could not reach for seconds: librdkafka tries at least every ten.
 const RECONNECTED: Duration = Duration::from_secs(11);
+/// For percentiles. Of ours alone: Kafka takes half a minute each.
+const KILLS: usize = 20;
+/// Kafka looks every five minutes by itself whether leaders are where they are preferred.
+const HANDED_BACK: Duration = Duration::from_secs(330);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What the slowest of the clients and systems takes to write on.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,38 +46,54 @@ pub(super) fn cases() -> Vec<Case> {
     let about = |who| format!("a broker of three is killed and stopped under {who} of 1,000 records/s");
     let mut cases = vec![
         Case::new("R3/java", about("Java's producer"), BROKERS, |subject: &Subject| {
-            under(subject, |bootstrap, topic, acknowledged| {
-                Ok(Box::new(java::Writer::start(bootstrap, topic, acknowledged)?))
-            })
+            under(subject, java, kill_and_stop)
         })
         .needing(Need::KafkaJars),
     ];
     #[cfg(feature = "librdkafka")]
     cases.push(
         Case::new("R3/librdkafka", about("librdkafka's producer"), BROKERS, |subject: &Subject| {
-            under(subject, |bootstrap, topic, acknowledged| {
-                Ok(Box::new(librdkafka::Writer::start(bootstrap, topic, acknowledged)?))
-            })
+            under(subject, librdkafka, kill_and_stop)
         })
         .needing(Need::Librdkafka),
     );
     let about = "a broker of three is killed that has replicas of 1,000 partitions";
     cases.push(Case::new("R3/1000", about, BROKERS, many).needing(Need::OwnServer));
+    let about = format!("{KILLS} kills, one broker after the other, under Java's producer of 1,000 records/s");
+    let often = |subject: &Subject| under(subject, java, kill_often);
+    cases.push(Case::new("R3/often", about, &[Kind::Ours], often).needing(Need::KafkaJars));
     cases
 }
 
 /// Something that writes until it is dropped.
 type Writing = Box<dyn Any>;
+type Write = fn(&str, &str, Arc<Acknowledged>) -> Result<Writing>;
 
-fn under(subject: &Subject, write: impl FnOnce(&str, &str, Arc<Acknowledged>) -> Result<Writing>) -> Result<Figures> {
-    let mut cluster = subject.new_cluster()?;
-    let topic = "failover";
-    cluster.create_topic(topic, PARTITIONS)?;
-    let acknowledged = Arc::new(Acknowledged::default());
-    let writing = write(&cluster.bootstrap(), topic, Arc::clone(&acknowledged))?;
-    let figures = measure(&mut cluster, topic, &acknowledged);
-    drop(writing);
-    figures
+fn java(bootstrap: &str, topic: &str, acknowledged: Arc<Acknowledged>) -> Result<Writing> {
+    Ok(Box::new(java::Writer::start(bootstrap, topic, acknowledged)?))
+}
+
+#[cfg(feature = "librdkafka")]
+fn librdkafka(bootstrap: &str, topic: &str, acknowledged: Arc<Acknowledged>) -> Result<Writing> {
+    Ok(Box::new(librdkafka::Writer::start(bootstrap, topic, acknowledged)?))
+}
+
+/// On one cluster for all passes: the first one warms it up.
+fn under(subject: &Subject, write: Write, measure: fn(&mut Watched<'_>) -> Result<Figures>) -> Result<Figures> {
+    subject.with_cluster(|cluster| {
+        subject.topics_made.set(subject.topics_made.get() + 1);
+        let topic = format!("failover-{}", subject.topics_made.get());
+        cluster.create_topic(&topic, PARTITIONS)?;
+        let acknowledged = Arc::new(Acknowledged::default());
+        let writing = write(&cluster.bootstrap(), &topic, Arc::clone(&acknowledged))?;
+        acknowledged.all_written_to(PATIENCE)?;
+        thread::sleep(STEADY);
+        let mut figures = measure(&mut Watched { cluster, topic: &topic, acknowledged: &acknowledged })?;
+        figures.add(FAILED, acknowledged.failed() as f64);
+        drop(writing);
+        Admin::connect(cluster.any()?)?.delete_topic(&topic)?;
+        Ok(figures)
+    })
 }
 
 fn many(subject: &Subject) -> Result<Figures> {
@@ -93,44 +118,96 @@ fn back_in_sync(cluster: &mut Cluster, topic: &str, broker: usize) -> Result<Dur
     Ok(began.elapsed())
 }
 
-fn measure(cluster: &mut Cluster, topic: &str, acknowledged: &Acknowledged) -> Result<Figures> {
+/// A cluster, and what a producer was told by it.
+struct Watched<'a> {
+    cluster: &'a mut Cluster,
+    topic: &'a str,
+    acknowledged: &'a Acknowledged,
+}
+
+/// How long it took.
+struct Kill {
+    new_leaders: Duration,
+    gap_of_its: Option<Duration>,
+    gap_of_others: Option<Duration>,
+    back_in_sync: Duration,
+}
+
+fn kill_and_stop(watched: &mut Watched<'_>) -> Result<Figures> {
     let mut figures = Figures::default();
-    let victim = 1;
-    let asked = cluster.another(victim)?;
-    acknowledged.all_written_to(PATIENCE)?;
-    thread::sleep(STEADY);
-    let its = led_by(cluster, topic, victim)?;
-
-    acknowledged.begin();
-    cluster.kill(victim)?;
-    let new_leaders = cluster.wait(asked, topic, |leader, _| leader > 0 && leader != victim as i32)?;
-    acknowledged.all_written_to(PATIENCE)?;
-    thread::sleep(STEADY);
-    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    figures.add(NEW_LEADERS, ms(new_leaders));
-    let (of_its, of_others) = acknowledged.longest_gaps(&its);
-    figures.add(GAP_OF_ITS, of_its.map(ms));
-    figures.add(GAP_OF_OTHERS, of_others.map(ms));
-
-    figures.add(BACK_IN_SYNC, ms(back_in_sync(cluster, topic, victim)?));
-
-    let other = 2;
-    let asked = cluster.another(other)?;
+    let kill = watched.kill(1)?;
+    figures.add(NEW_LEADERS, ms(kill.new_leaders));
+    figures.add(GAP_OF_ITS, kill.gap_of_its.map(ms));
+    figures.add(GAP_OF_OTHERS, kill.gap_of_others.map(ms));
+    figures.add(BACK_IN_SYNC, ms(kill.back_in_sync));
     thread::sleep(RECONNECTED);
-    let its = led_by(cluster, topic, other)?;
-    acknowledged.begin();
-    cluster.stop(other)?;
-    acknowledged.all_written_to(PATIENCE)?;
-    thread::sleep(STEADY);
-    figures.add(STOP_GAP, acknowledged.longest_gaps(&its).0.map(ms));
-    cluster.wait(asked, topic, |leader, _| leader > 0 && leader != other as i32)?;
+    figures.add(STOP_GAP, watched.stop(2)?.map(ms));
     Ok(figures)
 }
 
-fn led_by(cluster: &Cluster, topic: &str, broker: usize) -> Result<BTreeSet<i32>> {
-    let told = Cluster::partitions(cluster.any()?, topic)?;
-    let led = (0..).zip(told).filter(|(_, (leader, _))| *leader == broker as i32).map(|(partition, _)| partition);
-    let led: BTreeSet<i32> = led.collect();
-    ensure!(!led.is_empty(), "broker {broker} leads nothing");
-    Ok(led)
+/// Each broker in turn.
+fn kill_often(watched: &mut Watched<'_>) -> Result<Figures> {
+    let kills = (0..KILLS).map(|n| watched.kill(1 + n % systems::NODES)).collect::<Result<Vec<_>>>()?;
+    let spread = |of: fn(&Kill) -> Option<Duration>| {
+        Spread::of(&kills.iter().filter_map(of).map(ms).collect::<Vec<_>>()).context("nothing was measured")
+    };
+    let (new_leaders, gap_of_its) = (spread(|kill| Some(kill.new_leaders))?, spread(|kill| kill.gap_of_its)?);
+    let (gap_of_others, back) = (spread(|kill| kill.gap_of_others)?, spread(|kill| Some(kill.back_in_sync))?);
+    let mut figures = Figures::default();
+    figures.add(NEW_LEADERS, new_leaders.median);
+    figures.add(MOST_NEW_LEADERS, new_leaders.most);
+    figures.add(GAP_OF_ITS, gap_of_its.median);
+    figures.add(MOST_GAP_OF_ITS, gap_of_its.most);
+    figures.add(GAP_OF_OTHERS, gap_of_others.median);
+    figures.add(BACK_IN_SYNC, back.median);
+    Ok(figures)
+}
+
+impl Watched<'_> {
+    /// A broker that is up again, and in sync, when this ends.
+    fn kill(&mut self, victim: usize) -> Result<Kill> {
+        let its = self.wait_until_it_leads(victim)?;
+        let asked = self.cluster.another(victim)?;
+        self.acknowledged.begin();
+        self.cluster.kill(victim)?;
+        let new_leaders = self.cluster.wait(asked, self.topic, |leader, _| leader > 0 && leader != victim as i32)?;
+        self.acknowledged.all_written_to(PATIENCE)?;
+        thread::sleep(STEADY);
+        let (gap_of_its, gap_of_others) = self.acknowledged.longest_gaps(&its);
+        let back_in_sync = back_in_sync(self.cluster, self.topic, victim)?;
+        Ok(Kill { new_leaders, gap_of_its, gap_of_others, back_in_sync })
+    }
+
+    /// In order. It is up again, and in sync, when this ends.
+    fn stop(&mut self, broker: usize) -> Result<Option<Duration>> {
+        let its = self.wait_until_it_leads(broker)?;
+        let asked = self.cluster.another(broker)?;
+        self.acknowledged.begin();
+        self.cluster.stop(broker)?;
+        self.acknowledged.all_written_to(PATIENCE)?;
+        thread::sleep(STEADY);
+        let gap = self.acknowledged.longest_gaps(&its).0;
+        self.cluster.wait(asked, self.topic, |leader, _| leader > 0 && leader != broker as i32)?;
+        back_in_sync(self.cluster, self.topic, broker)?;
+        Ok(gap)
+    }
+
+    /// What it leads; leaders are handed back some time after a broker is back.
+    fn wait_until_it_leads(&self, broker: usize) -> Result<BTreeSet<i32>> {
+        let began = Instant::now();
+        let is_its = |(partition, (leader, _)): (i32, (i32, usize))| (leader == broker as i32).then_some(partition);
+        loop {
+            let told = Cluster::partitions(self.cluster.any()?, self.topic)?;
+            let led: BTreeSet<_> = (0..).zip(told).filter_map(is_its).collect();
+            if !led.is_empty() {
+                return Ok(led);
+            }
+            ensure!(began.elapsed() < HANDED_BACK, "broker {broker} leads nothing");
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

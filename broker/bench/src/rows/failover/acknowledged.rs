@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -15,6 +16,7 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged {
     partitions: Mutex<BTreeMap<i32, Gaps>>,
+    failed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,15 @@ impl Acknowledged {
         gaps.longest = gaps.longest.max(now - gaps.last);
         gaps.last = now;
         gaps.since_begin += 1;
+    }
+
+    /// The client gave a record up.
+    pub(super) fn note_failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Gaps count from now on.

@@ -4,6 +4,7 @@ use super::{Acknowledged, KEYS, RECORDS_PER_SECOND};
 use anyhow::{Context, Result};
 use rdkafka::{
     ClientConfig, ClientContext, Message,
+    error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
 };
 use std::{
@@ -28,10 +29,17 @@ impl ProducerContext for Notes {
     type DeliveryOpaque = ();
 
     fn delivery(&self, delivered: &DeliveryResult<'_>, (): ()) {
-        if let Ok(message) = delivered {
-            self.0.note(message.partition());
+        match delivered {
+            Ok(message) => self.0.note(message.partition()),
+            // Of the end of the measurement.
+            Err((error, _)) if is_purged(error) => {}
+            Err(_) => self.0.note_failed(),
         }
     }
+}
+
+fn is_purged(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }
 
 impl Writer {
