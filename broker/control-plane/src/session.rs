@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod client;
+mod newest;
 pub mod ownership;
 pub mod recovery;
 pub mod server;

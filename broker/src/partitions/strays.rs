@@ -3,19 +3,19 @@
 //! | the folder says (`partition.metadata`) | and then |
 //! |---|---|
 //! | a topic that others hold this partition of | it was moved away, so it is removed |
-//! | a topic that the metadata does not know | it is moved aside (`…-stray`) and kept for a person to decide about |
+//! | a topic, or a partition of it, that the metadata does not know | it is moved aside (`…-stray`) and kept for a person to decide about |
 //! | nothing | it stays: somebody put it there for a topic to be made |
 
 use super::{Partitions, manifest_file::Known, opening::aside};
-use controller::ClusterImage;
-use model::{PartitionIndex, TopicName};
-use std::collections::HashMap;
+use controller::{ClusterImage, TopicImage};
+use model::PartitionIndex;
+use std::{collections::HashMap, sync::Arc};
 
 impl Partitions {
     /// Once, after the first image was applied.
     pub(super) async fn put_strays_aside(&self, known: &Known, image: &ClusterImage) {
-        let names: HashMap<String, TopicName> =
-            image.topics.iter().map(|topic| (topic.id.to_string(), topic.name.clone())).collect();
+        let topics: HashMap<String, Arc<TopicImage>> =
+            image.topics.iter().map(|topic| (topic.id.to_string(), Arc::clone(topic))).collect();
         let candidates: Vec<String> = known.folders().filter(|folder| self.is_unclaimed(folder)).cloned().collect();
         if candidates.is_empty() {
             return;
@@ -25,7 +25,7 @@ impl Partitions {
             let mut doomed = Vec::new();
             for folder in candidates {
                 let Some(id) = partition_log::stored_topic_id(&disk, &folder) else { continue };
-                let is_elsewhere = names.get(&id).is_some_and(|name| topic_of(&folder) == Some(&**name));
+                let is_elsewhere = topics.get(&id).is_some_and(|topic| is_of(topic, &folder));
                 let fate = if is_elsewhere { "delete" } else { "stray" };
                 let aside = aside(&folder, clock.random_uuid(), fate);
                 match disk.rename_folder(&folder, &aside) {
@@ -56,6 +56,8 @@ impl Partitions {
     }
 }
 
-fn topic_of(folder: &str) -> Option<&str> {
-    folder.rsplit_once('-').map(|(topic, _)| topic)
+/// Metadata that lost what was decided last may lack partitions that were added.
+fn is_of(topic: &TopicImage, folder: &str) -> bool {
+    let Some((name, index)) = folder.rsplit_once('-') else { return false };
+    name == &*topic.name && index.parse().is_ok_and(|index| topic.partition(PartitionIndex(index)).is_some())
 }

@@ -138,6 +138,7 @@ impl ControlPlaneServer {
         outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
         peer: Option<SocketAddr>,
     ) {
+        let number = self.updates.newest().next();
         let mut updates = self.updates.subscribe();
         // What there is already, too: a broker that comes back as it was changes nothing that would tell it.
         updates.mark_changed();
@@ -149,6 +150,7 @@ impl ControlPlaneServer {
                 return refuse(&outgoing, refused).await;
             }
         };
+        self.updates.newest().let_in(broker.id, number);
         tracing::info!(broker_id = %broker.id, broker_epoch = broker.epoch.0, ?peer, "broker registered");
         let mut session = Session { server: self, broker, outgoing, updates, version: None };
         let departed = session.run(&mut incoming).await;
@@ -156,8 +158,10 @@ impl ControlPlaneServer {
         // A controller that has stopped waits for nobody.
         let _ = if departed {
             server.controller.departed(broker).await
-        } else {
+        } else if server.updates.newest().is_newest(broker.id, number) {
             server.controller.disconnected(broker).await
+        } else {
+            Ok(())
         };
         tracing::info!(broker_id = %broker.id, departed, "broker's session ended");
     }

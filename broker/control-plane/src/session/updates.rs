@@ -1,6 +1,7 @@
 //! What the sessions send of the metadata: the image, and the changes of late, so that a broker that is nearly up to date
 //! gets those only.
 
+use super::newest::NewestSessions;
 use crate::{
     host::{Published, Publisher},
     wire::{Changes, Snapshot, controller_message::Kind},
@@ -17,6 +18,7 @@ const RECENT_CHANGES: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct Updates {
     reign: ReignId,
+    newest: Arc<NewestSessions>,
     sender: watch::Sender<State>,
 }
 
@@ -33,12 +35,17 @@ pub(super) struct State {
 impl Updates {
     #[expect(clippy::new_without_default, reason = "the channel is what it is about")]
     pub fn new() -> Self {
-        Self { reign: ReignId(uuid::Uuid::new_v4()), sender: watch::channel(State::default()).0 }
+        let (reign, sender) = (ReignId(uuid::Uuid::new_v4()), watch::channel(State::default()).0);
+        Self { reign, newest: Arc::default(), sender }
     }
 
     /// The controller has stopped: its sessions end, so that brokers look for another.
     pub fn close(&self) {
         self.sender.send_modify(|state| state.is_closed = true);
+    }
+
+    pub(super) fn newest(&self) -> &NewestSessions {
+        &self.newest
     }
 
     pub(super) fn reign_id(&self) -> ReignId {

@@ -302,8 +302,11 @@ impl TopicImage {
         crate::topic_name::is_internal(&self.name)
     }
 
+    /// Once what is being reassigned has come to its end: until then there are more.
     pub fn replication_factor(&self) -> usize {
-        self.partitions.first().map_or(0, |partition| partition.replicas.len())
+        self.partitions
+            .first()
+            .map_or(0, |partition| partition.replicas.len().saturating_sub(partition.removing_replicas.len()))
     }
 
     /// Every partition with its index.

@@ -11,7 +11,8 @@
 //!
 //! So what must not be given twice goes on above all that any broker knows of, by a margin: leader and partition epochs
 //! ([`EPOCHS_SKIPPED`]), producer ids ([`PRODUCER_IDS_SKIPPED`]), versions and the controller's epoch, which that of the next
-//! controller follows. A topic that only a disproved reign knows is kept: that its records go is for a person to say.
+//! controller follows. A topic, or a partition, that only a disproved reign knows is kept: that its records go is for a person
+//! to say.
 
 #[cfg(test)]
 mod tests;
@@ -104,10 +105,16 @@ pub fn begin_with_copy(copy: &ClusterImage) -> ClusterImage {
     image
 }
 
-/// Those that are not there, and whose names nobody has by now.
+/// Those that are not there, and whose names nobody has by now; of the others what was added to them.
 fn keep_topics_of(image: &mut ClusterImage, other: &ClusterImage) {
     for topic in other.topics.iter() {
         let is_known = topic_of(image, topic.id).is_some();
+        if let Some(known) = image.topic_by_id(topic.id)
+            && let Some(added) = topic.partitions.get(known.partitions.len()..).filter(|added| !added.is_empty())
+        {
+            Arc::make_mut(&mut image.topics).update(topic.id, |known| known.partitions.extend_from_slice(added));
+            continue;
+        }
         let has_name =
             |topics: &TopicsImage| topics.get(&topic.name).is_some() || topics.colliding_with(&topic.name).is_some();
         if !is_known && !has_name(&image.topics) {

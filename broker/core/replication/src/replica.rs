@@ -71,7 +71,7 @@ impl Replica {
         }
         let same_leadership = assignment.leader_epoch == self.leader_epoch;
         if assignment.leader_epoch < self.leader_epoch
-            || same_leadership && assignment.partition_epoch < self.partition_epoch
+            || same_leadership && assignment.partition_epoch < self.known_partition_epoch()
         {
             return None;
         }
@@ -100,6 +100,14 @@ impl Replica {
                 self.role = Role::Waiting;
                 None
             }
+        }
+    }
+
+    /// Of a leader whose proposal was accepted that is ahead of the metadata.
+    fn known_partition_epoch(&self) -> PartitionEpoch {
+        match &self.role {
+            Role::Leader(leader) | Role::Aside(leader) => self.partition_epoch.max(leader.assignment().partition_epoch),
+            Role::Waiting | Role::Follower(_) => self.partition_epoch,
         }
     }
 

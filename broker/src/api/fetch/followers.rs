@@ -68,7 +68,7 @@ pub(super) fn without_records(entry: &Entry, slot: u32, offsets: Offsets) -> Opt
 
 /// Lets the partitions take note of how far the follower is: that is what replication lives of.
 pub(super) async fn note_follower(set: &Mutex<FetchSet>, broker: FollowingBroker) {
-    let asked = set.lock().take_asked();
+    let asked = set.lock().take_asked(broker.epoch);
     let noted = asked
         .into_iter()
         .map(|(slot, partition, asks)| async move { (slot, partition.follower_asks(broker, asks).await) });

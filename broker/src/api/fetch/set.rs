@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
     FetchRequest,
     fetch_request::{FetchPartition, ForgottenTopic},
 };
-use model::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
+use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
 use partition_log::{Cursor, ReadError, ReadPlan};
 use std::{
     collections::HashMap,
@@ -32,6 +32,8 @@ pub(super) struct FetchSet {
     for_follower: bool,
     /// Asked by the newest request.
     asked: Vec<u32>,
+    /// The registration of the follower that its leaders were told last.
+    told_life: Option<BrokerEpoch>,
     subscribed: bool,
     /// Of the session: what the next request must carry. Set when a session begins.
     pub(super) epoch: i32,
@@ -95,6 +97,7 @@ impl FetchSet {
             waiter: Arc::new(Waiter::new(for_follower)),
             for_follower,
             asked: Vec::new(),
+            told_life: None,
             subscribed: false,
             epoch: 1,
             uses_topic_ids,
@@ -156,10 +159,14 @@ impl FetchSet {
     }
 
     /// What the newest request of a follower asks of partitions that are here; it is to be noted before it is answered. What it
-    /// does not name it asks again as before (KIP-227), which matters where the leader forgot it.
-    pub(super) fn take_asked(&mut self) -> Vec<(u32, Arc<Partition>, FollowerAsks)> {
+    /// does not name it asks again as before (KIP-227), which matters where the leader forgot it, and where the follower
+    /// registered again since: in its life of before nobody would have it in an ISR.
+    pub(super) fn take_asked(&mut self, life: BrokerEpoch) -> Vec<(u32, Arc<Partition>, FollowerAsks)> {
         self.subscribe_all();
         let mut again = self.waiter.take_forgotten();
+        if self.told_life.replace(life).is_some_and(|told| told != life) {
+            again.extend(self.indexes());
+        }
         let asked = std::mem::take(&mut self.asked);
         for slot in &asked {
             again.remove(slot);

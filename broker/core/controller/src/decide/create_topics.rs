@@ -59,6 +59,13 @@ fn create(
     if let Some(existing) = image.topics.colliding_with(&topic.name) {
         return Err(TopicError::Collides { name: topic.name.to_string(), existing: existing.to_string() });
     }
+    // Brokers know logs by their topic's id. Whoever asks chose it, and may have chosen it for a topic that was deleted since.
+    if image.topic_by_id(topic.id).is_some() || image.tombstones.contains_key(&topic.id) {
+        return Err(TopicError::InvalidRequest(format!(
+            "the id {} is that of another topic, or of a deleted one that can still be restored",
+            topic.id
+        )));
+    }
     let configs = checked_configs(&topic.configs)?;
     let replicas =
         if topic.assignments.is_empty() { placed(image, settings, topic, room)? } else { assigned(image, topic)? };

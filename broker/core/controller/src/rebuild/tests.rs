@@ -127,6 +127,22 @@ fn partitions_of_deleted_topics_are_raised_too() {
 }
 
 #[test]
+fn partitions_that_only_the_disproved_reign_added_are_kept() {
+    let grown = |id: u128, epochs: &[i32]| {
+        let mut grown = (*topic("orders", id, 0, 0)).clone();
+        grown.partitions = epochs.iter().flat_map(|epoch| topic("", id, *epoch, *epoch).partitions.clone()).collect();
+        Arc::new(grown)
+    };
+    let honest = with_topics(known(7, 1000), vec![grown(1, &[9])]);
+    let other = with_topics(known(8, 902), vec![grown(1, &[2, 5, 6])]);
+    let image = rebuild(&offers(vec![(7, Some(honest)), (8, Some(other))]), reign(8, 900, 902)).unwrap().image;
+    let partitions = &image.topic("orders").unwrap().partitions;
+    let epochs: Vec<_> = partitions.iter().map(|partition| partition.leader_epoch.0).collect();
+    assert_eq!(epochs, [1009, 1005, 1006]);
+    assert_eq!(image.topics.partition_count(), 3);
+}
+
+#[test]
 fn topic_that_only_the_disproved_reign_knows_is_kept_unless_its_name_is_taken() {
     let honest = with_topics(known(7, 1000), vec![topic("orders", 1, 0, 0), topic("my.own", 5, 0, 0)]);
     let made = vec![topic("orders", 2, 0, 0), topic("my_own", 3, 0, 0), topic("others", 4, 8, 9)];

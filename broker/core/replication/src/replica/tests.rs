@@ -54,6 +54,22 @@ fn high_watermark_is_the_lowest_log_end_of_the_in_sync_set() {
     assert_eq!(leader.high_watermark(), Offset(9));
 }
 
+/// A member that the controller has in the ISR may be elected: what it lacks is not committed, whatever older metadata says.
+#[test]
+fn metadata_that_lags_behind_an_accepted_proposal_takes_no_member_back() {
+    let mut replica = leading(&[ME, OTHER], 2, 10, 10);
+    let leader = replica.leader_mut().unwrap();
+    reached(leader, OTHER, 10);
+    reached(leader, THIRD, 10);
+    let joined = Assignment { partition_epoch: PartitionEpoch(1), ..assignment(5, &[ME, OTHER, THIRD], 2) };
+    leader.proposal_accepted(joined, NOW);
+    replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(10), NOW);
+    let leader = replica.leader_mut().unwrap();
+    assert_eq!(leader.log_end_moved(Offset(12), NOW), None);
+    assert_eq!(reached(leader, OTHER, 12), None, "the third lacks it");
+    assert_eq!(reached(leader, THIRD, 12), Some(Offset(12)));
+}
+
 #[test]
 fn high_watermark_stands_still_below_the_minimum() {
     let mut replica = leading(&[ME], 2, 10, 4);

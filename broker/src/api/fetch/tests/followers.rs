@@ -3,9 +3,14 @@ use crate::{
     api::fixture::{Fixture, fetch_request},
     partitions::{Change, Watcher as _},
 };
+use model::BrokerEpoch;
 
 fn asked(set: &mut FetchSet) -> Vec<(i32, i64)> {
-    let asked = set.take_asked();
+    asked_in(BrokerEpoch(7), set)
+}
+
+fn asked_in(life: BrokerEpoch, set: &mut FetchSet) -> Vec<(i32, i64)> {
+    let asked = set.take_asked(life);
     asked.iter().map(|(_, partition, asks)| (partition.id().partition.0, asks.log_end.0)).collect()
 }
 
@@ -26,6 +31,19 @@ async fn what_a_leader_forgot_it_is_told_again_with_the_next_request() {
     set.waiter().changed(1, Change::Forgotten);
     set.update(&broker.context(12), fetch_request("orders", &[(1, 8)]));
     assert_eq!(asked(&mut set), [(1, 8)], "once, and as it is asked now");
+}
+
+/// Its addresses changed, say: it goes on, and a leader that has nothing new would never hear in which life it caught up.
+#[tokio::test]
+async fn follower_that_registered_again_says_everything_in_its_new_life() {
+    let broker = Fixture::start().await;
+    broker.topic("orders", 2, &[]).await;
+    let mut set = FetchSet::new(true, false);
+    set.update(&broker.context(12), fetch_request("orders", &[(0, 5), (1, 7)]));
+    assert_eq!(asked(&mut set), [(0, 5), (1, 7)]);
+    set.update(&broker.context(12), fetch_request("orders", &[(1, 8)]));
+    assert_eq!(asked_in(BrokerEpoch(9), &mut set), [(1, 8), (0, 5)]);
+    assert_eq!(asked_in(BrokerEpoch(9), &mut set), []);
 }
 
 #[tokio::test]

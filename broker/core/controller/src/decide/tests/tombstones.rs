@@ -54,6 +54,20 @@ fn deleted_topic_is_gone_at_once_and_its_records_after_the_window() {
 }
 
 #[test]
+fn id_of_a_topic_that_is_there_or_can_be_restored_is_given_to_no_other() {
+    let mut cluster = cluster();
+    let deleted = delete(&mut cluster, "a");
+    let kept = cluster.image().topic("b.c").unwrap().id;
+    for id in [deleted, kept] {
+        for validate_only in [true, false] {
+            let refused = cluster.create_or_check(vec![NewTopic { id, ..topic("a", 1, 1) }], validate_only).remove(0);
+            assert!(matches!(refused, Err(TopicError::InvalidRequest(_))), "{refused:?}");
+        }
+    }
+    assert_eq!(restore(&mut cluster, named("a")), Ok(deleted));
+}
+
+#[test]
 fn without_a_window_a_deletion_is_final() {
     let mut cluster = Cluster::of(1);
     cluster.create(vec![topic("a", 1, 1)]);

@@ -55,6 +55,18 @@ fn reassignment_ends_when_every_target_is_in_sync() {
 }
 
 #[test]
+fn partitions_added_during_a_move_have_as_many_replicas_as_the_topic_is_to_have() {
+    let mut live = Live::start();
+    live.come_up(4);
+    assert_eq!(live.reassign(Some(&[4, 3, 2])), Ok(()));
+    let more = MorePartitions { name: "a".into(), count: 2, assignments: None };
+    live.ask(Request::CreatePartitions(CreatePartitions { topics: vec![more], validate_only: false }));
+    let topic = live.controller.committed().topic("a").unwrap();
+    let replicas: Vec<_> = topic.partitions.iter().map(|one| one.replicas.len()).collect();
+    assert_eq!(replicas, [4, 3]);
+}
+
+#[test]
 fn member_may_not_leave_with_a_reassignment_when_too_few_stay_in_sync() {
     let mut live = Live::half_moved();
     live.assert_refused(None);
