@@ -28,6 +28,9 @@ const MAX_PIECES: usize = 1024;
 /// Between two places that are looked at for whether an extent is cached.
 const CACHE_PROBE: usize = 256 << 10;
 
+/// The kernel cuts one request short where the device takes less at once; none that is common takes less than this.
+const READ_AHEAD_PIECE: u64 = 1 << 20;
+
 /// One data folder. Clones share the set of open files.
 #[derive(Debug, Clone)]
 pub(crate) struct FileDisk {
@@ -212,7 +215,10 @@ impl OpenFile {
 
     /// Lets the device begin to read. No harm is done where it cannot.
     pub(crate) fn will_read(&self, position: u64, length: u64) {
-        let _ = rustix::fs::fadvise(&self.file, position, std::num::NonZeroU64::new(length), Advice::WillNeed);
+        for start in (0..length).step_by(READ_AHEAD_PIECE as usize) {
+            let piece = std::num::NonZeroU64::new(READ_AHEAD_PIECE.min(length - start));
+            let _ = rustix::fs::fadvise(&self.file, position + start, piece, Advice::WillNeed);
+        }
     }
 
     /// Fills the buffer only if that needs no device: `false` says that the bytes, or some of them, are not cached.

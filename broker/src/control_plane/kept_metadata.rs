@@ -18,7 +18,7 @@ use tokio::{
 
 const FOLDER: &str = "metadata-copy";
 
-/// Changes of this time are kept together: a copy costs as much as all metadata, not as much as what changed.
+/// Changes of this time after one that was kept are kept together: a copy costs as much as all metadata, not as much as what changed.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The task that keeps it.
@@ -70,36 +70,82 @@ impl KnownMetadata for Known {
     }
 }
 
-async fn keep(folder: PathBuf, mut images: watch::Receiver<Arc<ClusterImage>>, mut stopped: oneshot::Receiver<()>) {
-    let mut kept = None;
+async fn keep(folder: PathBuf, images: watch::Receiver<Arc<ClusterImage>>, mut stopped: oneshot::Receiver<()>) {
+    let mut copy = Copy { folder, images, version: None };
     let mut is_stopping = false;
     while !is_stopping {
         tokio::select! {
-            changed = images.changed() => match changed {
-                Ok(()) => is_stopping = tokio::time::timeout(PAUSE, &mut stopped).await.is_ok(),
+            changed = copy.images.changed() => match changed {
+                // What comes after quiet is kept at once: it may be an election.
+                Ok(()) => {
+                    copy.renew().await;
+                    is_stopping = tokio::time::timeout(PAUSE, &mut stopped).await.is_ok();
+                }
                 Err(_) => return,
             },
             _ = &mut stopped => is_stopping = true,
         }
-        let image = Arc::clone(&images.borrow_and_update());
+    }
+    copy.renew().await;
+    if let Some(version) = copy.version {
+        tracing::info!(%version, folder = %copy.folder.display(), "copy of the metadata is the newest that is known");
+    }
+}
+
+struct Copy {
+    folder: PathBuf,
+    images: watch::Receiver<Arc<ClusterImage>>,
+    /// Of what is in the folder.
+    version: Option<MetadataVersion>,
+}
+
+impl Copy {
+    async fn renew(&mut self) {
+        let image = Arc::clone(&self.images.borrow_and_update());
         let version = image.metadata_version;
-        if version.0 == 0 || kept == Some(version) {
-            continue;
+        if version.0 == 0 || self.version == Some(version) {
+            return;
         }
-        let into = folder.clone();
+        let into = self.folder.clone();
         match tokio::task::spawn_blocking(move || metadata_file::write_copy(into, image)).await {
             Ok(Ok(())) => {
-                kept = Some(version);
+                self.version = Some(version);
                 tracing::debug!(%version, "copy of the metadata written");
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, folder = %folder.display(), "copy of the metadata could not be written");
+                tracing::warn!(%error, folder = %self.folder.display(), "copy of the metadata could not be written");
             }
             // The runtime ends.
-            Err(_) => return,
+            Err(_) => {}
         }
     }
-    if let Some(version) = kept {
-        tracing::info!(%version, folder = %folder.display(), "copy of the metadata is the newest that is known");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ClusterId;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_quiet_is_kept_at_once_and_the_rest_at_the_end_at_last() {
+        let image = |version| {
+            let mut image = ClusterImage::empty(ClusterId::from("kept"));
+            image.metadata_version = MetadataVersion(version);
+            Arc::new(image)
+        };
+        let data_dir = tempfile::tempdir().unwrap();
+        let (images, received) = watch::channel(image(0));
+        let known =
+            Known { metadata: MetadataCache::new(ClusterId::from("kept")), data_dir: data_dir.path().to_owned() };
+        let kept = KeptMetadata::start(data_dir.path(), received);
+        let began = tokio::time::Instant::now();
+        images.send_replace(image(1));
+        while known.kept_version() != MetadataVersion(1) {
+            tokio::task::yield_now().await;
+        }
+        images.send_replace(image(2));
+        kept.stop().await;
+        assert_eq!(known.kept_version(), MetadataVersion(2));
+        assert!(began.elapsed() < PAUSE, "nothing waited for a pause to end");
     }
 }

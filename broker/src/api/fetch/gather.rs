@@ -15,7 +15,7 @@ use std::io;
 const SEND_FROM_FILE: usize = 256 << 10;
 
 /// Bytes after an extent of old data that the device is asked for already.
-const READ_AHEAD: u64 = 4 << 20;
+const READ_AHEAD: u64 = 8 << 20;
 
 /// Records on their way out.
 #[derive(Debug)]
@@ -54,8 +54,7 @@ pub(super) async fn checked(read: &mut Read, pool: &DiskPool) -> Result<Records,
         return Ok(Records::Planned(plan));
     }
     let verified = pool.run(move || {
-        // Old data is read in order: the device works on the next extent while this one is checked and sent.
-        plan.file.will_read(plan.position + u64::from(plan.length), READ_AHEAD);
+        read_ahead(&plan);
         let mut bytes = read_whole(&plan)?;
         plan.verify(&bytes)?;
         // Only the good batches before a damaged one are left in the plan.
@@ -118,6 +117,14 @@ async fn append_extent(run: &mut Vec<u8>, plan: ReadPlan<FileDisk>, pool: &DiskP
     let bytes = pool.run(move || read_whole(&plan)).await.unwrap_or_else(|| Err(ending()))?;
     run[start..].copy_from_slice(&bytes);
     Ok(())
+}
+
+/// Old data is read in order: the device works on the next extents while this one is checked and sent.
+fn read_ahead(plan: &ReadPlan<FileDisk>) {
+    let end = plan.position + u64::from(plan.length);
+    // Who read the extent before asked for all but the last of it.
+    let asked = if plan.file.seems_cached(end, 1) { READ_AHEAD.saturating_sub(plan.length.into()) } else { 0 };
+    plan.file.will_read(end + asked, READ_AHEAD - asked);
 }
 
 fn read_whole(plan: &ReadPlan<FileDisk>) -> io::Result<Vec<u8>> {
