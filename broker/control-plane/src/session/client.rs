@@ -25,7 +25,10 @@ use reaching::{CONNECT_LIMIT, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{
+        mpsc::{self, OwnedPermit, error::TrySendError},
+        oneshot, watch,
+    },
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
@@ -251,12 +254,18 @@ impl Client {
                     self.take(message).await?;
                     continue;
                 }
-                Some(call) = self.calls.recv() => match self.ask(call) {
-                    Some(message) => message,
-                    None => continue,
-                },
+                Some((room, call)) = next_call(outgoing.clone(), &mut self.calls) => {
+                    if let Some(message) = self.ask(call) {
+                        room.send(message);
+                    }
+                    continue;
+                }
             };
-            outgoing.send(message).await.map_err(|_| SessionError::Ended)?;
+            // Without room the controller reads nothing now, perhaps because what it sends is not read: that goes on, and the
+            // next heartbeat says as much.
+            if let Err(TrySendError::Closed(_)) = outgoing.try_send(message) {
+                return Err(SessionError::Ended);
+            }
         }
     }
 
@@ -333,6 +342,15 @@ impl Client {
         };
         self.work.send(work).await.map_err(|_| SessionError::Malformed("metadata that does not fit".to_owned()))
     }
+}
+
+/// Taken only once there is room for it.
+async fn next_call(
+    outgoing: mpsc::Sender<BrokerMessage>,
+    calls: &mut mpsc::Receiver<Call>,
+) -> Option<(OwnedPermit<BrokerMessage>, Call)> {
+    let room = outgoing.reserve_owned().await.ok()?;
+    Some((room, calls.recv().await?))
 }
 
 async fn known_metadata(known: Arc<dyn KnownMetadata>) -> Result<Vec<u8>, SessionError> {

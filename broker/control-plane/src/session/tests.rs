@@ -1,6 +1,7 @@
 //! A controller and brokers over real connections on loopback.
 
 mod admission;
+mod backpressure;
 mod newest;
 mod ownership;
 mod recovery;

@@ -100,8 +100,10 @@ fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     if topic.is_paused {
         return not(reason::PAUSED, "spec.paused: the topic is not made");
     }
-    if let Some(id) = topic.known_id.filter(|id| image.tombstones.get(id).is_some_and(|t| *t.topic.name == *topic.name))
-    {
+    // It may have been deleted before its creation was noted in the status.
+    let own = [topic.known_id, Some(topic.next_id())].into_iter().flatten();
+    let deleted = |id: &TopicId| image.tombstones.get(id).is_some_and(|deleted| *deleted.topic.name == *topic.name);
+    if let Some(id) = own.filter(deleted).max_by_key(|id| image.tombstones[id].deleted_at) {
         return Decision::Do(Step::Restore(id));
     }
     let usable = image.usable_brokers().count();

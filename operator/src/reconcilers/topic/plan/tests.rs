@@ -133,3 +133,17 @@ fn topic_that_a_client_deleted_comes_back_with_its_records() {
     let Step::Create(new) = step(decide(&own, &gone)) else { panic!("is not made anew") };
     assert_ne!(new.id, topic.id, "an id is used once");
 }
+
+/// Nobody noted its creation in the status, which is lost, or was not written yet.
+#[test]
+fn topic_that_the_status_does_not_know_is_restored_and_not_made_again() {
+    let mut gone = image(3, &[], &[&[(ALL, ALL)]]);
+    let own = ValidTopic { known_id: None, ..owned("{}", &gone) };
+    let mut topic = TopicImage::clone(gone.topic("topic-0").unwrap());
+    topic.id = own.next_id();
+    let id = topic.id;
+    let tombstone = controller::Tombstone { topic: Arc::new(topic), deleted_at: gone.metadata_version };
+    gone.topics = Arc::default();
+    gone.tombstones = Arc::new([(id, tombstone)].into());
+    assert!(matches!(step(decide(&own, &gone)), Step::Restore(restored) if restored == id));
+}
