@@ -1,7 +1,7 @@
 //! The caller's side of a controller: one async call per decision.
 
 use controller::{
-    ControllerError, Event, Heartbeat,
+    ControllerError, Event, Heartbeat, Leaving,
     errors::{
         ConfigError, ElectionError, FeatureError, HoldError, IsrError, ReassignmentError, TopicError, UnregisterError,
     },
@@ -115,6 +115,11 @@ impl ControllerHandle {
     /// Others lead what a broker leads, as far as one commit goes.
     pub async fn move_leaders(&self, request: MoveLeaders) -> Result<Result<MovedLeaders, HoldError>, ControllerError> {
         call!(self, Request::MoveLeaders(request), Reply::LeadersMoved)
+    }
+
+    /// Once this returns, no image that will be published gives a replica to a broker that leaves and had none.
+    pub async fn set_leaving(&self, leaving: Leaving) -> Result<(), ControllerError> {
+        self.call(Request::SetLeaving(leaving)).await.map(drop)
     }
 
     /// Who is alive, and how each broker is doing.

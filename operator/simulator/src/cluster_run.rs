@@ -5,8 +5,7 @@
 //!
 //! 1. A roll never has two brokers down: a broker that serves is restarted only when those restarted before are back.
 //! 2. Nor is it restarted while the operator sees that another one has no pod, or one that is going or not ready.
-//! 3. There are fewer pods only once no replica is on those that go; replicas of topics that were made after the plan are not
-//!    counted, which is a window that is left.
+//! 3. There are fewer pods only once no replica is on those that go, whatever is made meanwhile.
 //! 4. When nothing fails and nothing changes any more, all is as wanted after a while: every pod is new and ready, every
 //!    partition is led and in sync, and from then on the operator writes nothing.
 
@@ -24,14 +23,15 @@ use model::BrokerId;
 use operator::{
     control_plane::settings,
     reconcilers::cluster::{
-        plan::{Action, Plan, plan, throttling},
+        plan::{Action, Observed, Plan, plan, throttling},
         roll::Roll,
+        set_size::SetSize,
     },
     valid_cluster::{Defaults, ValidCluster},
 };
 use serde_json::json;
 use simulator::random::Random;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Steps in which things fail and change.
 const TROUBLED_STEPS: u64 = 600;
@@ -70,8 +70,7 @@ struct World {
     pending: VecDeque<Action>,
     /// Brokers that a roll restarted, with the pod of before, until they are back.
     rolled: BTreeMap<i32, String>,
-    /// Topics made since the operator planned last, or since it made pods fewer and they are not gone.
-    late_topics: BTreeSet<String>,
+    set_size: SetSize,
     made_topics: u64,
     images: u64,
     restarts: u64,
@@ -97,7 +96,7 @@ impl World {
             brokers: Brokers::new(settings),
             pending: VecDeque::new(),
             rolled: BTreeMap::new(),
-            late_topics: BTreeSet::new(),
+            set_size: SetSize::read(None),
             made_topics: 0,
             images: 0,
             restarts: 0,
@@ -187,10 +186,6 @@ impl World {
     fn operate(&mut self, is_troubled: bool) -> Kept {
         let Some(action) = self.pending.pop_front() else {
             let plan = self.plan();
-            // While a pod is there that the set has no more, its broker may be given new replicas.
-            if self.kubernetes.pods.keys().all(|id| *id < self.kubernetes.replicas()) {
-                self.late_topics.clear();
-            }
             self.sees_everybody(&plan)?;
             self.pending = plan.actions.into();
             return Ok(());
@@ -198,7 +193,14 @@ impl World {
         // Refused by the API server, or done without an answer.
         let (is_refused, is_unanswered) =
             if is_troubled { (self.random.once_in(12), self.random.once_in(12)) } else { (false, false) };
+        let size = action.set_size();
+        if let Some(size) = size {
+            self.set_size.writing(size);
+        }
         let is_done = !is_refused && self.act(&action)?;
+        if let Some(size) = size.filter(|_| is_done && !is_unanswered) {
+            self.set_size.written(size);
+        }
         if is_refused || is_unanswered || !is_done {
             // The reconciliation ends with an error, and begins anew.
             self.pending.clear();
@@ -209,7 +211,9 @@ impl World {
     fn plan(&mut self) -> Plan {
         let valid = valid(&self.cluster);
         self.brokers.set(settings::of(&valid));
-        let plan = plan(&valid, &self.kubernetes.seen(), Some(self.brokers.image()), false);
+        let observed = Observed { set_size: self.set_size, ..self.kubernetes.seen() };
+        self.brokers.set_leaving(observed.leaving(&valid));
+        let plan = plan(&valid, &observed, Some(self.brokers.image()), false);
         // As it is reported: which brokers are new is known from there.
         self.cluster.status = Some(ClusterStatus { scaling: plan.scale.progress.clone(), ..ClusterStatus::default() });
         plan
@@ -309,7 +313,7 @@ impl World {
         if fewer >= current {
             return Ok(());
         }
-        for topic in self.brokers.image().topics.iter().filter(|topic| !self.late_topics.contains(&*topic.name)) {
+        for topic in self.brokers.image().topics.iter() {
             for (index, partition) in topic.indexed_partitions() {
                 if let Some(id) = partition.replicas.iter().find(|id| id.0 >= fewer && id.0 < current) {
                     return Err(format!("pod {id} is to go with a replica of {}-{index}", topic.name));
@@ -327,17 +331,16 @@ impl World {
         self.plan().actions.is_empty()
     }
 
-    /// The first partition that is not as it should be. Of what was placed on a broker in the moment in which it went nobody
-    /// promises anything but that its records are on a volume.
+    /// The first partition that is not as it should be.
     fn unhealthy(&self) -> Option<String> {
         let image = self.brokers.image();
-        let there = |id: &BrokerId| id.0 < self.cluster.spec.replicas;
-        let partitions = image.topics.iter().flat_map(|t| t.indexed_partitions().map(move |(i, p)| (t, i, p)));
-        let mut counted = partitions.filter(|(.., partition)| partition.isr.iter().any(there));
+        let mut partitions = image.topics.iter().flat_map(|t| t.indexed_partitions().map(move |(i, p)| (t, i, p)));
         let is_well = |partition: &controller::PartitionImage| {
             partition.leader.is_some() && partition.isr.len() == partition.replicas.len()
         };
-        counted.find(|(.., partition)| !is_well(partition)).map(|(topic, index, _)| format!("{}-{index}", topic.name))
+        partitions
+            .find(|(.., partition)| !is_well(partition))
+            .map(|(topic, index, _)| format!("{}-{index}", topic.name))
     }
 
     fn what_is_missing(&mut self) -> String {

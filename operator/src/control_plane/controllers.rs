@@ -5,8 +5,12 @@ use super::{
     token::TokenHash,
     topic_owners::{TopicOwners, is_allowed},
 };
-use crate::valid_cluster::{ClusterKey, ValidCluster};
+use crate::{
+    reconcilers::cluster::set_size::SetSize,
+    valid_cluster::{ClusterKey, ValidCluster},
+};
 use control_plane::session::{Directory, Found, NotAdmitted};
+use controller::Leaving;
 use custom_resources::Topic;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, runtime::reflector::Store};
@@ -49,6 +53,8 @@ struct Hosted {
     parameters: Parameters,
     token: String,
     allowed_namespaces: watch::Sender<Vec<String>>,
+    leaving: watch::Sender<Leaving>,
+    set_size: SetSize,
     view: watch::Receiver<View>,
     stop: oneshot::Sender<()>,
     host: JoinHandle<()>,
@@ -66,25 +72,32 @@ impl Controllers {
         self.0.entrance.clone()
     }
 
-    /// Has the cluster's controller run with what the spec says, and returns what is to be seen of it.
-    pub async fn ensure(&self, cluster: &ValidCluster, token: &str) -> View {
+    /// Has the cluster's controller run with what the spec says, and returns what is to be seen of it. Brokers that leave are
+    /// given no replica that the view does not show.
+    pub async fn ensure(&self, cluster: &ValidCluster, token: &str, leaving: Leaving, set_size: SetSize) -> View {
         let parameters = Parameters::of(cluster, token);
-        let replaced = {
+        let running = {
             let mut hosted = self.0.hosted.lock().await;
             match hosted.get_mut(&cluster.key) {
                 Some(running) if running.parameters == parameters => {
                     running.allowed_namespaces.send_replace(cluster.spec.allowed_namespaces.clone());
-                    return running.view.borrow().clone();
+                    // First, for a controller that starts while this one is told.
+                    running.leaving.send_replace(leaving);
+                    Ok(running.view.clone())
                 }
-                _ => hosted.remove(&cluster.key),
+                _ => Err(hosted.remove(&cluster.key)),
             }
         };
         // Without the lock: other clusters do not wait for what this one's controller commits last.
+        let replaced = match running {
+            Ok(view) => return keeping_to(leaving, view).await,
+            Err(replaced) => replaced,
+        };
         if let Some(running) = replaced {
             tracing::info!(cluster = %cluster.key, "the controller of the cluster starts again with other settings");
             running.end().await;
         }
-        let started = self.start(cluster, parameters, token);
+        let started = self.start(cluster, parameters, token, leaving, set_size);
         let view = started.view.borrow().clone();
         self.0.hosted.lock().await.insert(cluster.key.clone(), started);
         view
@@ -93,7 +106,21 @@ impl Controllers {
     /// What is to be seen of a cluster's controller; `None`: there is no such cluster here.
     pub async fn view(&self, cluster: &ClusterKey) -> Option<View> {
         let hosted = self.0.hosted.lock().await;
-        hosted.get(cluster).map(|hosted| hosted.view.borrow().clone())
+        hosted
+            .get(cluster)
+            .map(|hosted| View { leaving: Some(*hosted.leaving.borrow()), ..hosted.view.borrow().clone() })
+    }
+
+    /// What is known here of the cluster's StatefulSet.
+    pub async fn set_size(&self, cluster: &ClusterKey) -> SetSize {
+        let hosted = self.0.hosted.lock().await;
+        hosted.get(cluster).map(|hosted| hosted.set_size).unwrap_or_default()
+    }
+
+    pub async fn note_set_size(&self, cluster: &ClusterKey, note: impl FnOnce(&mut SetSize)) {
+        if let Some(hosted) = self.0.hosted.lock().await.get_mut(cluster) {
+            note(&mut hosted.set_size);
+        }
     }
 
     /// Whether resources of a namespace may name the cluster; `None`: there is no such cluster here.
@@ -132,10 +159,18 @@ impl Controllers {
         }
     }
 
-    fn start(&self, cluster: &ValidCluster, parameters: Parameters, token: &str) -> Hosted {
+    fn start(
+        &self,
+        cluster: &ValidCluster,
+        parameters: Parameters,
+        token: &str,
+        leaving: Leaving,
+        set_size: SetSize,
+    ) -> Hosted {
         let (view, seen) = watch::channel(View::default());
         let (stop, stopped) = oneshot::channel();
         let (allowed_namespaces, allowed) = watch::channel(cluster.spec.allowed_namespaces.clone());
+        let (leaving, told_leaving) = watch::channel(leaving);
         let owners = TopicOwners {
             cluster: cluster.key.clone(),
             allowed_namespaces: allowed,
@@ -148,6 +183,7 @@ impl Controllers {
             view,
             door: self.0.entrance.clone(),
             owners: Arc::new(owners),
+            leaving: told_leaving,
         };
         let teller = tell(seen.clone(), cluster.key.clone(), self.0.listeners.clone());
         let ClusterKey { namespace, name } = cluster.key.clone();
@@ -164,6 +200,8 @@ impl Controllers {
             parameters,
             token: token.to_owned(),
             allowed_namespaces,
+            leaving,
+            set_size,
             view: seen,
             stop,
             host: tokio::spawn(host.run(stopped)),
@@ -179,6 +217,16 @@ impl Hosted {
         let _ = self.host.await;
         self.teller.abort();
     }
+}
+
+/// Once the controller that decides has answered, and those that come after it know, too.
+async fn keeping_to(leaving: Leaving, view: watch::Receiver<View>) -> View {
+    let handle = view.borrow().handle.clone();
+    let is_told = match handle {
+        Some(handle) => handle.set_leaving(leaving).await.is_ok(),
+        None => false,
+    };
+    View { leaving: Some(leaving).filter(|_| is_told), ..view.borrow().clone() }
 }
 
 async fn tell(mut seen: watch::Receiver<View>, key: ClusterKey, listeners: Vec<mpsc::Sender<ClusterKey>>) {

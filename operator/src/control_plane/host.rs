@@ -20,7 +20,7 @@ use control_plane::{
     session::{ControlPlaneServer, Doubt, Found, Owners, Updates},
     store::ShardedStore,
 };
-use controller::{ClusterImage, Settings, rebuild::Reign};
+use controller::{ClusterImage, Leaving, Settings, rebuild::Reign};
 use custom_resources::cluster::{Listener, Retention};
 use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
@@ -72,6 +72,8 @@ pub struct View {
     pub problem: Option<String>,
     /// The metadata is being rebuilt from brokers, which have to be there for it.
     pub is_recovering: bool,
+    /// Who is about to go, where it is certain that the image and all that follow keep to it.
+    pub leaving: Option<Leaving>,
 }
 
 /// Brings committed images to the sessions of brokers, and to the reconcilers.
@@ -101,6 +103,8 @@ pub(super) struct ClusterHost<D> {
     pub(super) view: watch::Sender<View>,
     pub(super) door: D,
     pub(super) owners: Arc<dyn Owners>,
+    /// Who is about to go as a controller starts; one that runs is told by its handle.
+    pub(super) leaving: watch::Receiver<Leaving>,
 }
 
 impl<D: Door> ClusterHost<D> {
@@ -163,7 +167,8 @@ impl<D: Door> ClusterHost<D> {
         let start = || async {
             let publisher = Everybody { updates: updates.clone(), view: self.view.clone() };
             let (store, lost) = WatchedStore::new(ShardedStore::new(self.objects()));
-            let (host, handle) = Host::start(store, publisher, self.parameters.settings.clone()).await?;
+            let settings = Settings { leaving: *self.leaving.borrow(), ..self.parameters.settings.clone() };
+            let (host, handle) = Host::start(store, publisher, settings).await?;
             Ok((host, handle, lost))
         };
         let started = match start().await {

@@ -1,7 +1,7 @@
 //! What a Cluster's spec means for its controller.
 
 use crate::valid_cluster::ValidCluster;
-use controller::{DefaultReplication, HandBack, SessionSettings, Settings};
+use controller::{DefaultReplication, HandBack, Leaving, SessionSettings, Settings};
 use std::time::Duration;
 
 /// A broker whose connection broke and that is alive has it back within this time; one that was killed is not waited for.
@@ -29,6 +29,8 @@ pub fn of(cluster: &ValidCluster) -> Settings {
             interval: seconds(cluster, "leader.imbalance.check.interval.seconds").unwrap_or(HAND_BACK_INTERVAL),
             percentage: TOLERATED_IMBALANCE,
         }),
+        // It changes without a start of its own, and not by the spec alone.
+        leaving: Leaving::NOBODY,
     }
 }
 

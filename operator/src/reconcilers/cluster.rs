@@ -13,6 +13,7 @@ pub mod request;
 pub mod roll;
 pub mod scale;
 mod session_secret;
+pub mod set_size;
 pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
@@ -23,14 +24,14 @@ use crate::{
     events::Events,
     metrics::Metrics,
     reconcilers::topic::held::Held,
-    resources::FIELD_MANAGER,
+    resources::{FIELD_MANAGER, names},
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
 use anyhow::Context as _;
 use apply::Applier;
 use custom_resources::{Cluster, ClusterStatus};
 use futures_util::StreamExt as _;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{api::apps::v1::StatefulSet, jiff::Timestamp};
 use kube::{
     Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
@@ -46,6 +47,7 @@ use observe::{Caches, Scope, classes};
 use plan::plan;
 use request::Answering;
 use serde_json::json;
+use set_size::SetSize;
 use status::Report;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -155,10 +157,14 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     };
     let known = context.controllers.token(&valid.key).await;
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
-    let view = context.controllers.ensure(&valid, &token).await;
     let mut observed = context.caches.observe(&valid.key);
     observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
-    let mut plan = plan(&valid, &observed, view.image.as_deref(), view.is_recovering);
+    observed.set_size = set_size(&valid.key, context).await?;
+    let leaving = observed.leaving(&valid);
+    let view = context.controllers.ensure(&valid, &token, leaving, observed.set_size).await;
+    // On an image to which a replica may be added where one is to go nothing is planned.
+    let planned_on = view.image.as_deref().filter(|_| view.leaving.is_some());
+    let mut plan = plan(&valid, &observed, planned_on, view.is_recovering);
     if valid.spec.paused {
         plan.actions.clear();
     }
@@ -193,11 +199,29 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     Ok(Requeue::requeue(if is_growing { LOOK_AT_GROWTH } else { LOOK_AGAIN }))
 }
 
+/// The first time by the API server itself: the watch may be behind what another operator wrote.
+async fn set_size(key: &ClusterKey, context: &Context) -> anyhow::Result<SetSize> {
+    let known = context.controllers.set_size(key).await;
+    if known.is_known() {
+        return Ok(known);
+    }
+    let sets: Api<StatefulSet> = Api::namespaced(context.client.clone(), &key.namespace);
+    let set = sets.get_opt(&names::stateful_set(&key.name)).await.context("read the size of the set")?;
+    Ok(SetSize::read(set.and_then(|set| set.spec?.replicas)))
+}
+
 async fn apply(actions: &[plan::Action], key: &ClusterKey, context: &Context, view: &View) -> anyhow::Result<()> {
     let applier = Applier { client: &context.client, cluster: key, controller: view.handle.as_ref() };
     for action in actions {
         context.metrics.wrote("object");
+        let size = action.set_size();
+        if let Some(size) = size {
+            context.controllers.note_set_size(key, |known| known.writing(size)).await;
+        }
         applier.apply(action).await?;
+        if let Some(size) = size {
+            context.controllers.note_set_size(key, |known| known.written(size)).await;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! On which broker a replica of an existing partition goes when one is added or replaced.
 
-use controller::{ClusterImage, PartitionImage};
+use controller::{ClusterImage, Leaving, PartitionImage};
 use model::BrokerId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +12,9 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(image: &'a ClusterImage, may_take: impl Fn(BrokerId) -> bool) -> Self {
-        let usable = image.brokers_with_room().map(|broker| broker.id).filter(|id| may_take(*id));
-        let mut load: BTreeMap<BrokerId, usize> = usable.map(|id| (id, 0)).collect();
+    pub(super) fn new(image: &'a ClusterImage, leaving: Leaving) -> Self {
+        let takers = image.brokers_with_room(leaving);
+        let mut load: BTreeMap<BrokerId, usize> = takers.map(|broker| (broker.id, 0)).collect();
         for id in image.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|partition| &partition.replicas) {
             if let Some(replicas) = load.get_mut(id) {
                 *replicas += 1;

@@ -240,7 +240,7 @@ impl Reconciler {
             let is_held = image.topic(&topic.name).is_some_and(|there| self.held.is_held(&topic.cluster, there.id));
             let topic = if is_held { &ValidTopic { adopts: true, ..topic.clone() } } else { topic };
             let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts).cloned();
-            match decide(topic, &image) {
+            match decide(topic, &image, view.leaving.unwrap_or_default()) {
                 Decision::Good => return Outcome::good(there).restored(is_restored),
                 Decision::Not { reason, message } => {
                     return Outcome::refused(reason, message).with(there).restored(is_restored);

@@ -381,7 +381,7 @@ async fn decide(server: ControlPlaneServer, broker: BrokerSession, ask: Ask) -> 
 fn speaks_for_itself(request: &Request, broker: BrokerSession) -> bool {
     match request {
         // By hand: no API of Kafka's asks for it.
-        Request::RegisterBroker(_) | Request::HoldBroker(_) | Request::MoveLeaders(_) => false,
+        Request::RegisterBroker(_) | Request::HoldBroker(_) | Request::MoveLeaders(_) | Request::SetLeaving(_) => false,
         Request::BeginShutdown(session) => *session == broker,
         Request::AlterPartitions(alter) => alter.broker == broker.id,
         _ => true,

@@ -55,19 +55,21 @@ impl Draft {
             Request::RegisterBroker(request) => liveness::register(self, context, request),
             Request::BeginShutdown(session) => liveness::begin_shutdown(self, *session),
             Request::UnregisterBroker(id) => liveness::unregister(self, *id),
-            Request::HoldBroker(request) => holds::decide(self, request),
+            Request::HoldBroker(request) => holds::decide(self, settings.leaving, request),
             Request::MoveLeaders(request) => move_leaders::decide(self, request),
             Request::AlterPartitions(request) => alter_partitions::decide(self, request),
             Request::CreateTopics(request) => create_topics::decide(self, settings, request),
             Request::DeleteTopics(request) => delete_topics::decide(self, settings, request),
             Request::RestoreTopics(topics) => restore_topics::decide(self, topics),
-            Request::CreatePartitions(request) => create_partitions::decide(self, request),
+            Request::CreatePartitions(request) => create_partitions::decide(self, settings.leaving, request),
             Request::AlterConfigs(request) => configs::decide(self, request),
             Request::ElectLeaders(request) => election::decide(self, request),
-            Request::ReassignPartitions(request) => reassignment::decide(self, request),
+            Request::ReassignPartitions(request) => reassignment::decide(self, settings.leaving, request),
             Request::UpdateFeatures(request) => features::decide(self, request),
             Request::AllocateProducerIds(least) => producer_ids::decide(self, *least),
             Request::DescribeBrokers => liveness::describe(self, context),
+            // It counts since it came.
+            Request::SetLeaving(_) => Reply::LeavingSet,
         };
         self.close_change();
         reply
@@ -98,8 +100,8 @@ impl Draft {
         hand_back::decide(self, percentage);
     }
 
-    pub(crate) fn raise_internal_replication(&mut self, factor: i16) {
-        internal_replication::raise(self, factor);
+    pub(crate) fn raise_internal_replication(&mut self, settings: &Settings) {
+        internal_replication::raise(self, settings.leaving, settings.internal_replication_factor);
     }
 
     /// The time to undo these deletions is over.

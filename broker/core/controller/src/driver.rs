@@ -174,7 +174,12 @@ impl Controller {
         let mut effects = Vec::new();
         match event {
             Event::Request { id, .. } if self.is_deposed => effects.push(refused(id, &ControllerError::Deposed)),
-            Event::Request { id, request } => self.queue.push_back((id, request)),
+            Event::Request { id, request } => {
+                if let Request::SetLeaving(leaving) = &request {
+                    self.settings.leaving = *leaving;
+                }
+                self.queue.push_back((id, request));
+            }
             Event::Heard(heartbeat) => self.sessions.heard(heartbeat, now),
             Event::Disconnected(BrokerSession { id, epoch }) => self.sessions.disconnected(id, epoch, now),
             Event::Departed(BrokerSession { id, epoch }) => self.sessions.departed(id, epoch, now),
@@ -235,7 +240,7 @@ impl Controller {
             }
             draft.fence(&lost);
             draft.unfence(&context);
-            draft.raise_internal_replication(self.settings.internal_replication_factor);
+            draft.raise_internal_replication(&self.settings);
             draft.end_tombstones(&undone_no_more);
             if let Some(hand_back) = self.settings.hand_back
                 && self.hand_back_at.is_some_and(|at| now >= at)

@@ -10,7 +10,10 @@
 //! A hold is kept beside the registrations, not in them: a broker that registers again, and a controller that takes over,
 //! find it as it was. It is part of the stored format, and made only from level 1 of [`crate::features::BROKER_HOLDS`] on.
 
-use crate::image::{BrokerRegistration, ClusterImage};
+use crate::{
+    image::{BrokerRegistration, ClusterImage},
+    leaving::Leaving,
+};
 use model::BrokerId;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +42,8 @@ impl ClusterImage {
     }
 
     /// Brokers that may lead and are to be given new replicas.
-    pub fn brokers_with_room(&self) -> impl Iterator<Item = &BrokerRegistration> {
-        self.usable_brokers().filter(|broker| self.hold(broker.id) == Hold::NONE)
+    pub fn brokers_with_room(&self, leaving: Leaving) -> impl Iterator<Item = &BrokerRegistration> {
+        let has_room = |id| self.hold(id) == Hold::NONE;
+        self.staying_brokers(leaving).filter(move |broker| broker.is_usable() && has_room(broker.id))
     }
 }

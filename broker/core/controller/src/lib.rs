@@ -16,6 +16,7 @@ pub mod errors;
 pub mod features;
 pub mod holds;
 pub mod image;
+pub mod leaving;
 pub mod placement;
 pub mod rebuild;
 pub mod record;
@@ -37,6 +38,7 @@ pub use holds::Hold;
 pub use image::{
     BrokerConfigs, BrokerRegistration, ClusterImage, Endpoint, PartitionImage, Tombstone, TopicImage, TopicsImage,
 };
+pub use leaving::Leaving;
 pub use record::{ConfigChange, MetadataChange, MetadataRecord};
 pub use sessions::{BrokerCondition, Heartbeat, SessionSettings};
 pub use settings::{DELETION_UNDO_WINDOW, DefaultReplication, HandBack, Settings};

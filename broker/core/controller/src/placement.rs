@@ -3,25 +3,26 @@
 use crate::{
     holds::Hold,
     image::{BrokerRegistration, ClusterImage, PartitionImage},
+    leaving::Leaving,
 };
 use model::{BrokerId, LeaderEpoch, PartitionEpoch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Replicas of `count` new partitions: leaders spread evenly, starting with the broker that leads least, the other
 /// replicas on racks the partition does not have yet while there are any. Brokers that are to be drained, or are down, take
-/// replicas only where the others are too few, and come last. Callers have checked that `replicas` is at least 1 and at most the number of brokers,
-/// one of which is usable.
-pub fn place(image: &ClusterImage, count: usize, replicas: usize) -> Vec<Vec<BrokerId>> {
-    let is_held = |broker: &&BrokerRegistration| image.hold(broker.id) != Hold::NONE;
-    let mut ring = rack_alternating(image.brokers_with_room());
-    let mut held = rack_alternating(image.usable_brokers().filter(is_held));
+/// replicas only where the others are too few, and come last; those that leave take none. Callers have checked that `replicas`
+/// is at least 1 and at most the number of brokers that stay, one of which is usable.
+pub fn place(image: &ClusterImage, leaving: Leaving, count: usize, replicas: usize) -> Vec<Vec<BrokerId>> {
+    let is_held = |broker: &&BrokerRegistration| broker.is_usable() && image.hold(broker.id) != Hold::NONE;
+    let mut ring = rack_alternating(image.brokers_with_room(leaving));
+    let mut held = rack_alternating(image.staying_brokers(leaving).filter(is_held));
     if ring.is_empty() {
         std::mem::swap(&mut ring, &mut held);
     }
     if ring.is_empty() {
         return Vec::new();
     }
-    let absent = rack_alternating(image.brokers.values().filter(|broker| !broker.is_usable()));
+    let absent = rack_alternating(image.staying_brokers(leaving).filter(|broker| !broker.is_usable()));
     let first = least_leading(image, &ring);
     let of_partition = |partition| {
         let mut chosen = replicas_from(&ring, first + partition, replicas);

@@ -7,6 +7,7 @@ use crate::{
     },
     holds::Hold,
     image::{ConfigMap, Endpoint, PartitionImage},
+    leaving::Leaving,
     sessions::BrokerCondition,
 };
 use model::{
@@ -41,6 +42,9 @@ pub enum Request {
     AllocateProducerIds(ProducerId),
     /// How brokers are doing. Changes nothing.
     DescribeBrokers,
+    /// Brokers are to go, or not any more. Nothing is stored; what is decided after the answer keeps to it.
+    #[serde(skip)]
+    SetLeaving(Leaving),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,6 +67,8 @@ pub enum Reply {
     ProducerIds(ProducerIdBlock),
     /// Every registered broker.
     BrokersDescribed(Vec<DescribedBroker>),
+    #[serde(skip)]
+    LeavingSet,
     Refused(ControllerError),
 }
 

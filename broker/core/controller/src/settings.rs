@@ -1,6 +1,6 @@
 //! The static configuration decisions depend on.
 
-use crate::sessions::SessionSettings;
+use crate::{leaving::Leaving, sessions::SessionSettings};
 use std::time::Duration;
 
 /// [`Settings::deletion_undo_window`] of a cluster where nobody says another.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// `auto.leader.rebalance.enable`.
     pub hand_back: Option<HandBack>,
+    /// Until [`crate::requests::Request::SetLeaving`] says something else.
+    pub leaving: Leaving,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             internal_replication_factor: 3,
             sessions: SessionSettings::NEVER_LOST,
             hand_back: None,
+            leaving: Leaving::NOBODY,
         }
     }
 }
@@ -51,7 +54,7 @@ pub enum DefaultReplication {
 }
 
 impl DefaultReplication {
-    /// Where so many brokers are registered.
+    /// Where so many brokers are registered and stay.
     pub(crate) fn factor(self, brokers: usize) -> i16 {
         match self {
             Self::Exactly(factor) => factor,

@@ -2,7 +2,7 @@
 
 use super::kubernetes::SimPod;
 use controller::{
-    BrokerCondition, ClusterImage, Controller, Effect, Event, Heartbeat, RequestId, Settings,
+    BrokerCondition, ClusterImage, Controller, Effect, Event, Heartbeat, Leaving, RequestId, Settings,
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker, Reply, Request},
 };
 use model::{BrokerEpoch, BrokerId, ClusterId, Incarnation, LogLife, MonotonicTime};
@@ -32,6 +32,7 @@ pub(super) struct Process {
 #[derive(Debug)]
 pub(super) struct Brokers {
     settings: Settings,
+    leaving: Leaving,
     controller: Controller,
     image: Arc<ClusterImage>,
     pub(super) processes: BTreeMap<i32, Process>,
@@ -45,7 +46,7 @@ impl Brokers {
         let image = Arc::new(ClusterImage::empty(ClusterId::from("simulated")));
         let controller = Controller::new(settings.clone(), Arc::clone(&image), MonotonicTime::ZERO);
         let (processes, now) = (BTreeMap::new(), MonotonicTime::ZERO);
-        Self { settings, controller, image, processes, now, requests: 0, lives: 0 }
+        Self { settings, leaving: Leaving::NOBODY, controller, image, processes, now, requests: 0, lives: 0 }
     }
 
     /// What is committed.
@@ -55,7 +56,8 @@ impl Brokers {
 
     /// Another operator decides, with what the store has.
     pub(super) fn take_over(&mut self) {
-        self.controller = Controller::new(self.settings.clone(), Arc::clone(&self.image), self.now);
+        let settings = Settings { leaving: self.leaving, ..self.settings.clone() };
+        self.controller = Controller::new(settings, Arc::clone(&self.image), self.now);
         self.handle(Event::Tick);
     }
 
@@ -65,6 +67,12 @@ impl Brokers {
             self.settings = settings;
             self.take_over();
         }
+    }
+
+    /// The controller is told who is about to go.
+    pub(super) fn set_leaving(&mut self, leaving: Leaving) {
+        self.leaving = leaving;
+        self.ask(Request::SetLeaving(leaving));
     }
 
     fn handle(&mut self, event: Event) -> Vec<Reply> {

@@ -1,12 +1,15 @@
 //! What people and the world do to a cluster.
 
 use super::World;
-use controller::requests::{CreateTopics, HoldBroker, HoldChange, NewTopic, Request};
+use controller::requests::{CreatePartitions, CreateTopics, HoldBroker, HoldChange, MorePartitions, NewTopic, Request};
 use model::{BrokerId, TopicId, TopicName};
+use operator::reconcilers::cluster::set_size::SetSize;
 use uuid::Uuid;
 
 /// Topics of a run at most.
 const TOPICS: u64 = 12;
+/// Of a topic at most.
+const PARTITIONS: i32 = 8;
 
 impl World {
     fn any_broker(&mut self) -> i32 {
@@ -15,7 +18,7 @@ impl World {
 
     pub(super) fn make_topic(&mut self) {
         if self.made_topics == TOPICS {
-            return;
+            return self.add_partitions();
         }
         self.made_topics += 1;
         let name = format!("topic-{}", self.made_topics);
@@ -31,7 +34,16 @@ impl World {
         };
         // Where no broker is alive it is refused.
         self.brokers.ask(Request::CreateTopics(CreateTopics { topics: vec![topic], validate_only: false }));
-        self.late_topics.insert(name);
+    }
+
+    fn add_partitions(&mut self) {
+        let name = TopicName::from(format!("topic-{}", 1 + self.random.below(TOPICS)));
+        let Some(there) = self.brokers.image().topic(&name).map(|topic| topic.partitions.len()) else { return };
+        let count = i32::try_from(there).unwrap_or(i32::MAX).saturating_add(1);
+        if count <= PARTITIONS {
+            let topics = vec![MorePartitions { name, count, assignments: None }];
+            self.brokers.ask(Request::CreatePartitions(CreatePartitions { topics, validate_only: false }));
+        }
     }
 
     pub(super) fn fail(&mut self) {
@@ -46,6 +58,7 @@ impl World {
                 self.tell("the operator ends, another one takes over");
                 self.pending.clear();
                 self.kubernetes.list();
+                self.set_size = SetSize::read(Some(self.kubernetes.replicas()).filter(|replicas| *replicas > 0));
                 self.brokers.take_over();
             }
             3 => {

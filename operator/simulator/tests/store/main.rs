@@ -11,11 +11,15 @@ mod api_server;
 
 use api_server::{ApiServer, CLUSTER, NAMESPACE};
 use control_plane::ControllerHandle;
-use controller::requests::{CreateTopics, NewTopic, RegisterBroker};
+use controller::{
+    Leaving,
+    requests::{CreateTopics, NewTopic, RegisterBroker},
+};
 use custom_resources::Cluster;
 use model::{BrokerId, Incarnation, ProducerId, TopicId, TopicName};
 use operator::{
     control_plane::Controllers,
+    reconcilers::cluster::set_size::SetSize,
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
 use serde_json::json;
@@ -54,7 +58,7 @@ impl Operator {
         let entered = runtime.enter();
         let controllers = Controllers::new(server.client(), Vec::new(), Vec::new());
         drop(entered);
-        runtime.block_on(controllers.ensure(cluster, "token"));
+        runtime.block_on(controllers.ensure(cluster, "token", Leaving::NOBODY, SetSize::default()));
         Self { runtime, controllers }
     }
 

@@ -6,7 +6,7 @@
 
 use super::scale;
 use crate::reconcilers::replicas::Places;
-use controller::ClusterImage;
+use controller::{ClusterImage, Leaving};
 use model::{BrokerId, TopicPartition};
 
 /// What a drain is to do next, and what is said of it.
@@ -17,9 +17,9 @@ pub struct Drain {
     pub held: Option<String>,
 }
 
-/// `staying`: brokers there are to be. `others`: partitions that are about to move for another reason. `at_once`: how many may be
+/// `leaving`: brokers that are given nothing. `others`: partitions that are about to move for another reason. `at_once`: how many may be
 /// on the move.
-pub fn decide(staying: i32, others: usize, at_once: usize, image: Option<&ClusterImage>) -> Drain {
+pub fn decide(leaving: Leaving, others: usize, at_once: usize, image: Option<&ClusterImage>) -> Drain {
     let Some(image) = image else { return Drain::default() };
     let is_drained = |id: BrokerId| image.hold(id).drained;
     let drained: Vec<_> = image.holds.iter().filter(|(_, hold)| hold.drained).map(|(id, _)| *id).collect();
@@ -31,7 +31,7 @@ pub fn decide(staying: i32, others: usize, at_once: usize, image: Option<&Cluste
     if left.is_empty() {
         return Drain::default();
     }
-    let mut places = Places::new(image, |id| id.0 < staying);
+    let mut places = Places::new(image, leaving);
     let mut moving = others + scale::moving(image);
     let mut moves = Vec::new();
     let mut without_place = 0;
@@ -66,6 +66,10 @@ mod tests {
     use controller::Hold;
 
     const MOVES_AT_ONCE: usize = 20;
+
+    fn decide(staying: i32, others: usize, at_once: usize, image: Option<&ClusterImage>) -> Drain {
+        super::decide(Leaving { from: Some(BrokerId(staying)) }, others, at_once, image)
+    }
 
     fn with_drained(mut image: ClusterImage, id: i32) -> ClusterImage {
         image.holds.insert(BrokerId(id), Hold { fenced: false, drained: true });

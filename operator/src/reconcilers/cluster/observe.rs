@@ -1,6 +1,6 @@
 //! Caches of the objects of all clusters, and what of them belongs to one.
 
-use super::plan::Observed;
+use super::{plan::Observed, set_size::SetSize};
 use crate::{resources::CLUSTER_LABEL, valid_cluster::ClusterKey};
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -110,6 +110,7 @@ impl Caches {
             pods: of(&self.pods, cluster),
             claims: of(&self.claims, cluster),
             classes: BTreeMap::new(),
+            set_size: SetSize::default(),
             now: Timestamp::now(),
         }
     }

@@ -5,6 +5,7 @@ use super::{
     drain::{self, Drain},
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
+    set_size::SetSize,
     volumes::{self, Seen, Volumes},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     valid_cluster::ValidCluster,
 };
 use controller::{
-    ClusterImage,
+    ClusterImage, Leaving,
     replication_throttle::REASSIGNMENT_RATE,
     requests::{AlterConfigs, ConfigResource},
 };
@@ -44,6 +45,8 @@ pub struct Observed {
     pub claims: Vec<Arc<PersistentVolumeClaim>>,
     /// Whether a storage class lets volumes grow, where that matters.
     pub classes: BTreeMap<String, bool>,
+    /// What is known of the set besides what was seen of it.
+    pub set_size: SetSize,
     /// When this was seen.
     pub now: Timestamp,
 }
@@ -81,6 +84,30 @@ pub enum Action {
     Forget(BrokerId),
 }
 
+impl Observed {
+    /// Who may be gone before long, and is to be given nothing.
+    pub fn leaving(&self, cluster: &ValidCluster) -> Leaving {
+        let seen = self.set_of(cluster).and_then(|set| set.spec.as_ref()?.replicas);
+        self.set_size.leaving(cluster.spec.replicas, seen)
+    }
+
+    fn set_of(&self, cluster: &ValidCluster) -> Option<&Arc<StatefulSet>> {
+        self.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name))
+    }
+}
+
+impl Action {
+    /// How many pods the StatefulSet has by it.
+    pub fn set_size(&self) -> Option<i32> {
+        match self {
+            Self::Apply { resource, body, .. } if resource.kind == ApiResource::erase::<StatefulSet>(&()).kind => {
+                i32::try_from(body["spec"]["replicas"].as_i64()?).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What is done, and what the status says of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -95,12 +122,12 @@ pub struct Plan {
 /// `needs_brokers`: there is no metadata, and brokers are to bring it.
 pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>, needs_brokers: bool) -> Plan {
     let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
-    let set = observed.stateful_sets.iter().find(|set| set.metadata.name.as_ref() == Some(&cluster.key.name));
+    let set = observed.set_of(cluster);
     let current = set.and_then(|set| set.spec.as_ref()?.replicas).or_else(|| {
         // A set that is being made again has as many as it had.
         pods.iter().map(|pod| pod.broker.0 + 1).max().filter(|pods| *pods > cluster.spec.replicas)
     });
-    let asked = Wanted::by(cluster);
+    let asked = Wanted::by(cluster, observed.leaving(cluster));
     let scale = scale::decide(&asked, current, image);
     let seen = Seen { claims: &observed.claims, classes: &observed.classes, now: observed.now };
     let volumes = volumes::decide(cluster, set.map(|set| &**set), &pods, scale.replicas, seen);
@@ -113,7 +140,14 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     // Volumes without metadata look like a cluster that lost it: the metadata is first.
     if set.is_some() || image.is_some() || needs_brokers {
-        compare(&mut actions, &observed.stateful_sets, &[stateful_set::build(&wanted)], false);
+        let built = stateful_set::build(&wanted);
+        let is_there = set.is_some_and(|set| set.metadata.deletion_timestamp.is_none());
+        if is_there && observed.set_size.may_be_below(scale.replicas) {
+            // What was seen may be of before it was made smaller.
+            compare(&mut actions, &[], &[built], false);
+        } else {
+            compare(&mut actions, &observed.stateful_sets, &[built], false);
+        }
     }
     let roll = match set.map(|set| newest_revision(set)) {
         // Before what was just changed is known in its pods, nothing is old.
@@ -146,7 +180,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     if !scale.moves.is_empty() {
         actions.push(Action::Move(scale.moves.clone()));
     }
-    let drain = drain::decide(asked.replicas, scale.moves.len(), asked.moves_at_once, image);
+    let drain = drain::decide(asked.leaving, scale.moves.len(), asked.moves_at_once, image);
     if !drain.moves.is_empty() {
         actions.push(Action::Move(drain.moves.clone()));
     }

@@ -8,7 +8,7 @@
 mod filling;
 
 use crate::{reconcilers::replicas::Places, valid_cluster::ValidCluster};
-use controller::{ClusterImage, PartitionImage};
+use controller::{ClusterImage, Leaving, PartitionImage};
 use custom_resources::{cluster::OnScaleUp, cluster_status::ScalingStatus};
 use model::{BrokerId, TopicPartition};
 
@@ -32,6 +32,8 @@ pub struct Scale {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub replicas: i32,
+    /// Brokers that are given nothing: all that are not wanted, and more while their pods are not wanted for sure.
+    pub leaving: Leaving,
     pub on_scale_up: OnScaleUp,
     /// Partitions on the move at once.
     pub moves_at_once: usize,
@@ -40,10 +42,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    pub fn by(cluster: &ValidCluster) -> Self {
+    pub fn by(cluster: &ValidCluster, leaving: Leaving) -> Self {
         let rebalance = &cluster.spec.rebalance;
         Self {
             replicas: cluster.spec.replicas,
+            leaving,
             on_scale_up: rebalance.on_scale_up,
             moves_at_once: usize::try_from(rebalance.max_concurrent_moves).unwrap_or(usize::MAX),
             filling: cluster.known_filling.clone(),
@@ -76,7 +79,7 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
     let forgotten = forgotten(image, current.min(wanted));
     let all = || image.topics.iter().flat_map(|topic| &topic.partitions);
     let remaining: usize = all().map(|partition| partition.replicas.iter().filter(|id| id.0 >= wanted).count()).sum();
-    // Also after the pod went: a topic may have been placed there in the last moment.
+    // Also after the pod went: a topic whose deletion was undone may have replicas there.
     if remaining > 0 {
         let replicas = current.max(wanted).max(there(image, i32::MAX));
         return Scale { forgotten, ..drain(image, spec, replicas, remaining) };
@@ -84,7 +87,7 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
     let Some(filling) = filling else { return Scale { replicas: wanted, forgotten, ..Scale::default() } };
     let new: Vec<_> = onto.iter().copied().map(BrokerId).collect();
     let filling::Filling { moves, remaining } =
-        filling::decide(image, wanted, &new, spec.moves_at_once.saturating_sub(moving(image)));
+        filling::decide(image, spec, &new, spec.moves_at_once.saturating_sub(moving(image)));
     let progress = (remaining > 0).then(|| ScalingStatus { replicas_remaining: count(remaining), ..filling });
     Scale { replicas: wanted, moves, forgotten, progress, ..Scale::default() }
 }
@@ -148,7 +151,7 @@ fn forgotten(image: &ClusterImage, brokers: i32) -> Vec<BrokerId> {
 
 fn moves(image: &ClusterImage, spec: &Wanted) -> Vec<(TopicPartition, Vec<BrokerId>)> {
     let wanted = spec.replicas;
-    let mut places = Places::new(image, |id| id.0 < wanted);
+    let mut places = Places::new(image, spec.leaving);
     let mut moving = moving(image);
     let mut moves = Vec::new();
     for topic in image.topics.iter() {

@@ -2,7 +2,7 @@
 
 use super::valid_topic::ValidTopic;
 use crate::reconcilers::replicas::Places;
-use controller::{ClusterImage, PartitionImage, TopicImage, requests::NewTopic};
+use controller::{ClusterImage, Leaving, PartitionImage, TopicImage, requests::NewTopic};
 use custom_resources::topic::reason;
 use model::{BrokerId, TopicId, TopicName, TopicPartition};
 
@@ -44,8 +44,9 @@ fn not(reason: &'static str, message: impl Into<String>) -> Decision {
     Decision::Not { reason, message: message.into() }
 }
 
-pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
-    let Some(there) = image.topic(&topic.name) else { return missing(topic, image) };
+/// `leaving`: brokers that are to be given nothing.
+pub fn decide(topic: &ValidTopic, image: &ClusterImage, leaving: Leaving) -> Decision {
+    let Some(there) = image.topic(&topic.name) else { return missing(topic, image, leaving) };
     if !topic.owns(there.id) && !topic.adopts {
         let message = format!(
             "topic {} exists and is not this resource's: annotate the resource with {}=true to take it over",
@@ -77,7 +78,7 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     {
         return not(reason::REASSIGNING, "replicas are added or removed");
     }
-    if let Some(decision) = topic.replicas.and_then(|replicas| change_replicas(there, replicas, image)) {
+    if let Some(decision) = topic.replicas.and_then(|replicas| change_replicas(there, replicas, image, leaving)) {
         return decision;
     }
     let offline = there.partitions.iter().filter(|partition| partition.leader.is_none()).count();
@@ -96,7 +97,7 @@ fn config_changes(topic: &ValidTopic, there: &TopicImage) -> Vec<(String, Option
     set.chain(reset).collect()
 }
 
-fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
+fn missing(topic: &ValidTopic, image: &ClusterImage, leaving: Leaving) -> Decision {
     if topic.is_paused {
         return not(reason::PAUSED, "spec.paused: the topic is not made");
     }
@@ -106,9 +107,9 @@ fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     if let Some(id) = own.filter(deleted).max_by_key(|id| image.tombstones[id].deleted_at) {
         return Decision::Do(Step::Restore(id));
     }
-    let usable = image.usable_brokers().count();
+    let usable = staying(image, leaving);
     if let Some(replicas) = topic.replicas.filter(|replicas| usize::try_from(*replicas).is_ok_and(|r| r > usable)) {
-        let message = format!("{replicas} replicas are wanted, {usable} brokers serve");
+        let message = format!("{replicas} replicas are wanted, {usable} brokers serve and stay");
         return not(reason::NOT_ENOUGH_BROKERS, message);
     }
     Decision::Do(Step::Create(NewTopic {
@@ -121,6 +122,10 @@ fn missing(topic: &ValidTopic, image: &ClusterImage) -> Decision {
     }))
 }
 
+fn staying(image: &ClusterImage, leaving: Leaving) -> usize {
+    image.staying_brokers(leaving).filter(|broker| broker.is_usable()).count()
+}
+
 /// Whether a partition that moves has another number of replicas than is wanted, now or afterwards.
 fn changes_factor(partition: &PartitionImage, wanted: i16) -> bool {
     let replicas = partition.replicas.len();
@@ -129,13 +134,13 @@ fn changes_factor(partition: &PartitionImage, wanted: i16) -> bool {
 }
 
 /// Every partition with as many replicas as wanted: the leader and those in sync stay, others come where there is room.
-fn change_replicas(there: &TopicImage, wanted: i16, image: &ClusterImage) -> Option<Decision> {
+fn change_replicas(there: &TopicImage, wanted: i16, image: &ClusterImage, leaving: Leaving) -> Option<Decision> {
     let wanted = usize::try_from(wanted).unwrap_or(0);
     let is_right = |partition: &PartitionImage| partition.is_being_reassigned() || partition.replicas.len() == wanted;
     if there.partitions.iter().all(is_right) {
         return None;
     }
-    let mut places = Places::new(image, |_| true);
+    let mut places = Places::new(image, leaving);
     let mut moves = Vec::new();
     for (index, partition) in there.indexed_partitions().filter(|(_, partition)| !partition.is_being_reassigned()) {
         let mut replicas = partition.replicas.clone();
@@ -146,8 +151,8 @@ fn change_replicas(there: &TopicImage, wanted: i16, image: &ClusterImage) -> Opt
         replicas.retain(|id| kept.contains(id));
         while replicas.len() < wanted {
             let Some(chosen) = places.take(&replicas) else {
-                let usable = image.usable_brokers().count();
-                let message = format!("{wanted} replicas are wanted, {usable} brokers serve");
+                let usable = staying(image, leaving);
+                let message = format!("{wanted} replicas are wanted, {usable} brokers serve and stay");
                 return Some(not(reason::NOT_ENOUGH_BROKERS, message));
             };
             replicas.push(chosen);

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     errors::TopicError,
+    leaving::Leaving,
     placement,
     record::MetadataRecord,
     requests::{CreatePartitions, MorePartitions, Reply},
@@ -13,7 +14,7 @@ use crate::{
 use model::TopicName;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn decide(draft: &mut Draft, request: &CreatePartitions) -> Reply {
+pub(super) fn decide(draft: &mut Draft, leaving: Leaving, request: &CreatePartitions) -> Reply {
     let mut times_named = BTreeMap::<&TopicName, usize>::new();
     for topic in &request.topics {
         *times_named.entry(&topic.name).or_default() += 1;
@@ -26,7 +27,7 @@ pub(super) fn decide(draft: &mut Draft, request: &CreatePartitions) -> Reply {
             let result = if times_named.get(&topic.name).is_some_and(|times| *times > 1) {
                 Err(TopicError::InvalidRequest("duplicate topic name".to_owned()))
             } else {
-                grow(draft, topic, &mut room)
+                grow(draft, leaving, topic, &mut room)
             };
             (topic.name.clone(), result)
         })
@@ -34,7 +35,7 @@ pub(super) fn decide(draft: &mut Draft, request: &CreatePartitions) -> Reply {
     }))
 }
 
-fn grow(draft: &mut Draft, request: &MorePartitions, room: &mut usize) -> Result<(), TopicError> {
+fn grow(draft: &mut Draft, leaving: Leaving, request: &MorePartitions, room: &mut usize) -> Result<(), TopicError> {
     let image = draft.image();
     let topic = image.topic(&request.name).ok_or(TopicError::UnknownTopic)?;
     let id = topic.id;
@@ -57,7 +58,7 @@ fn grow(draft: &mut Draft, request: &MorePartitions, room: &mut usize) -> Result
     let replicas = match &request.assignments {
         None => {
             let factor = i16::try_from(replication_factor).unwrap_or(i16::MAX);
-            placement::place(image, added, replicas_for_factor(image, factor)?)
+            placement::place(image, leaving, added, replicas_for_factor(image, leaving, factor)?)
         }
         Some(assignments) if assignments.len() != added => {
             return Err(TopicError::InvalidReplicaAssignment(format!(
@@ -67,7 +68,7 @@ fn grow(draft: &mut Draft, request: &MorePartitions, room: &mut usize) -> Result
         }
         Some(assignments) => {
             for replicas in assignments {
-                check_assignment(image, replicas, Some(replication_factor))?;
+                check_assignment(image, leaving, replicas, Some(replication_factor))?;
             }
             assignments.clone()
         }

@@ -3,7 +3,8 @@
 use super::Draft;
 use crate::{
     errors::TopicError,
-    image::{ClusterImage, ConfigMap, PartitionImage},
+    image::{BrokerRegistration, ClusterImage, ConfigMap, PartitionImage},
+    leaving::Leaving,
     placement,
     record::{ConfigChange, MetadataRecord},
     requests::{CreateTopics, CreatedTopic, NewTopic, Reply},
@@ -67,8 +68,11 @@ fn create(
         )));
     }
     let configs = checked_configs(&topic.configs)?;
-    let replicas =
-        if topic.assignments.is_empty() { placed(image, settings, topic, room)? } else { assigned(image, topic)? };
+    let replicas = if topic.assignments.is_empty() {
+        placed(image, settings, topic, room)?
+    } else {
+        assigned(image, settings.leaving, topic)?
+    };
     *room = room.checked_sub(replicas.len()).ok_or_else(too_many_partitions)?;
     let created = CreatedTopic {
         id: topic.id,
@@ -106,7 +110,7 @@ fn placed(
     room: &mut usize,
 ) -> Result<Vec<Vec<BrokerId>>, TopicError> {
     let replication_factor = match topic.replication_factor {
-        -1 => settings.default_replication.factor(image.brokers.len()),
+        -1 => settings.default_replication.factor(image.staying_brokers(settings.leaving).count()),
         factor => factor,
     };
     let partitions = match topic.partitions {
@@ -123,25 +127,27 @@ fn placed(
             "the number of partitions must be larger than 0, or -1 to use the default".to_owned(),
         ));
     }
-    let replicas = replicas_for_factor(image, replication_factor)?;
+    let replicas = replicas_for_factor(image, settings.leaving, replication_factor)?;
     let partitions = usize::try_from(partitions).unwrap_or(0);
     if partitions > *room {
         return Err(too_many_partitions());
     }
-    Ok(placement::place(image, partitions, replicas))
+    Ok(placement::place(image, settings.leaving, partitions, replicas))
 }
 
 /// The number of replicas, if there are brokers for as many. Those that are down for a moment count, as with Kafka: a broker
 /// that restarts keeps nobody from creating topics.
-pub(super) fn replicas_for_factor(image: &ClusterImage, factor: i16) -> Result<usize, TopicError> {
-    let brokers = image.brokers.len();
+pub(super) fn replicas_for_factor(image: &ClusterImage, leaving: Leaving, factor: i16) -> Result<usize, TopicError> {
+    let brokers = image.staying_brokers(leaving).count();
+    let can_lead = || image.staying_brokers(leaving).any(BrokerRegistration::is_usable);
     match usize::try_from(factor) {
-        Ok(replicas) if replicas >= 1 && replicas <= brokers && image.usable_brokers().next().is_some() => Ok(replicas),
+        Ok(replicas) if replicas >= 1 && replicas <= brokers && can_lead() => Ok(replicas),
         Ok(replicas) if replicas >= 1 && replicas <= brokers => {
             Err(TopicError::InvalidReplicationFactor("no broker is alive that could lead".to_owned()))
         }
         _ => Err(TopicError::InvalidReplicationFactor(format!(
-            "the replication factor is {factor}, but only {brokers} broker(s) are registered"
+            "the replication factor is {factor}, but only {brokers} broker(s) are registered{}",
+            if brokers < image.brokers.len() { " and stay" } else { "" }
         ))),
     }
 }
@@ -150,7 +156,7 @@ fn too_many_partitions() -> TopicError {
     TopicError::InvalidPartitions(format!("one request may create {MAX_PARTITIONS_PER_REQUEST} partitions at most"))
 }
 
-fn assigned(image: &ClusterImage, topic: &NewTopic) -> Result<Vec<Vec<BrokerId>>, TopicError> {
+fn assigned(image: &ClusterImage, leaving: Leaving, topic: &NewTopic) -> Result<Vec<Vec<BrokerId>>, TopicError> {
     if topic.replication_factor != -1 {
         return Err(TopicError::InvalidRequest(
             "an explicit assignment and a replication factor exclude each other".to_owned(),
@@ -163,7 +169,7 @@ fn assigned(image: &ClusterImage, topic: &NewTopic) -> Result<Vec<Vec<BrokerId>>
     }
     let mut by_index = BTreeMap::<PartitionIndex, &Vec<BrokerId>>::new();
     for (index, replicas) in &topic.assignments {
-        check_assignment(image, replicas, topic.assignments.first().map(|(_, first)| first.len()))?;
+        check_assignment(image, leaving, replicas, topic.assignments.first().map(|(_, first)| first.len()))?;
         if by_index.insert(*index, replicas).is_some() {
             return Err(TopicError::InvalidReplicaAssignment(format!("partition {index} is assigned more than once")));
         }
@@ -176,9 +182,10 @@ fn assigned(image: &ClusterImage, topic: &NewTopic) -> Result<Vec<Vec<BrokerId>>
     Ok(by_index.into_values().cloned().collect())
 }
 
-/// Known brokers, each once, as many as `expected`; and one of them can lead.
+/// Known brokers that stay, each once, as many as `expected`; and one of them can lead.
 pub(super) fn check_assignment(
     image: &ClusterImage,
+    leaving: Leaving,
     replicas: &[BrokerId],
     expected: Option<usize>,
 ) -> Result<(), TopicError> {
@@ -188,6 +195,9 @@ pub(super) fn check_assignment(
     }
     if let Some(unknown) = replicas.iter().find(|id| !image.brokers.contains_key(id)) {
         return refuse(format!("broker {unknown} of the assignment is not registered"));
+    }
+    if let Some(going) = replicas.iter().find(|id| leaving.includes(**id)) {
+        return refuse(format!("broker {going} of the assignment is about to go"));
     }
     if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
         return refuse("an assignment names a broker twice".to_owned());

@@ -6,16 +6,17 @@ use crate::{
     features::BROKER_HOLDS,
     holds::Hold,
     image::{ClusterImage, PartitionImage, TopicImage},
+    leaving::Leaving,
     record::MetadataRecord,
     requests::{HeldBroker, HoldBroker, HoldChange, Reply},
 };
 use model::{BrokerId, PartitionIndex};
 
-pub(super) fn decide(draft: &mut Draft, request: &HoldBroker) -> Reply {
-    Reply::BrokerHeld(draft.attempt(request.validate_only, |draft| change(draft, request)))
+pub(super) fn decide(draft: &mut Draft, leaving: Leaving, request: &HoldBroker) -> Reply {
+    Reply::BrokerHeld(draft.attempt(request.validate_only, |draft| change(draft, leaving, request)))
 }
 
-fn change(draft: &mut Draft, request: &HoldBroker) -> Result<HeldBroker, HoldError> {
+fn change(draft: &mut Draft, leaving: Leaving, request: &HoldBroker) -> Result<HeldBroker, HoldError> {
     let id = request.id;
     let image = draft.image();
     let broker = image.brokers.get(&id).ok_or(HoldError::UnknownBroker(id.0))?;
@@ -35,7 +36,7 @@ fn change(draft: &mut Draft, request: &HoldBroker) -> Result<HeldBroker, HoldErr
         return Err(HoldError::FeatureOff);
     }
     if request.change == HoldChange::Drain {
-        check_room(image, id)?;
+        check_room(image, leaving, id)?;
     }
     let fences = hold.fenced && !broker.fenced;
     let mut records = vec![MetadataRecord::BrokerHeld { id, hold }];
@@ -55,8 +56,9 @@ fn change(draft: &mut Draft, request: &HoldBroker) -> Result<HeldBroker, HoldErr
 }
 
 /// Everything that the broker has must find a place elsewhere. Brokers that are down for a moment count.
-fn check_room(image: &ClusterImage, id: BrokerId) -> Result<(), HoldError> {
-    let brokers = image.brokers.keys().filter(|other| **other != id && image.hold(**other) == Hold::NONE).count();
+fn check_room(image: &ClusterImage, leaving: Leaving, id: BrokerId) -> Result<(), HoldError> {
+    let takes = |other: &BrokerId| *other != id && !leaving.includes(*other) && image.hold(*other) == Hold::NONE;
+    let brokers = image.brokers.keys().filter(|other| takes(other)).count();
     match image.topics.iter().find(|topic| topic.replication_factor() > brokers) {
         Some(topic) => Err(HoldError::TooFewBrokers {
             topic: topic.name.to_string(),

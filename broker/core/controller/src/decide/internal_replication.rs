@@ -4,6 +4,7 @@
 use super::{Draft, reassignment};
 use crate::{
     image::{ClusterImage, PartitionImage, TopicImage},
+    leaving::Leaving,
     record::MetadataRecord,
     topic_name::INTERNAL_TOPICS,
 };
@@ -11,10 +12,11 @@ use model::{BrokerId, PartitionIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to `factor` replicas, as far as there are brokers.
-pub(super) fn raise(draft: &mut Draft, factor: i16) {
+pub(super) fn raise(draft: &mut Draft, leaving: Leaving, factor: i16) {
     for name in INTERNAL_TOPICS {
         let image = draft.image();
-        let Some((topic, factor)) = image.topic(name).and_then(|topic| Some((topic, due(image, topic, factor)?)))
+        let Some((topic, factor)) =
+            image.topic(name).and_then(|topic| Some((topic, due(image, leaving, topic, factor)?)))
         else {
             continue;
         };
@@ -23,7 +25,8 @@ pub(super) fn raise(draft: &mut Draft, factor: i16) {
             let state = reassignment::begun(image, topic, topic.partition(partition)?, &target).ok()?;
             Some(MetadataRecord::PartitionChanged { id, partition, state })
         };
-        let records: Vec<_> = targets(image, topic, usize::from(factor.unsigned_abs())).filter_map(begun).collect();
+        let records: Vec<_> =
+            targets(image, leaving, topic, usize::from(factor.unsigned_abs())).filter_map(begun).collect();
         records.into_iter().for_each(|record| draft.add(record));
         draft.add(MetadataRecord::InternalReplicationRaised { id, factor });
         draft.close_change();
@@ -31,7 +34,7 @@ pub(super) fn raise(draft: &mut Draft, factor: i16) {
 }
 
 /// The factor that the topic is to have and never was given.
-fn due(image: &ClusterImage, topic: &TopicImage, factor: i16) -> Option<i16> {
+fn due(image: &ClusterImage, leaving: Leaving, topic: &TopicImage, factor: i16) -> Option<i16> {
     let has_less = |factor: i16| {
         let replicas = usize::from(factor.unsigned_abs());
         topic.partitions.iter().any(|partition| partition.replicas.len() < replicas)
@@ -39,7 +42,7 @@ fn due(image: &ClusterImage, topic: &TopicImage, factor: i16) -> Option<i16> {
     if topic.raised_to >= factor || !has_less(factor) {
         return None;
     }
-    let usable = i16::try_from(image.brokers_with_room().count()).unwrap_or(i16::MAX);
+    let usable = i16::try_from(image.brokers_with_room(leaving).count()).unwrap_or(i16::MAX);
     let factor = factor.min(usable);
     let is_moving = topic.partitions.iter().any(PartitionImage::is_being_reassigned);
     (factor > topic.raised_to && has_less(factor) && !is_moving).then_some(factor)
@@ -48,10 +51,11 @@ fn due(image: &ClusterImage, topic: &TopicImage, factor: i16) -> Option<i16> {
 /// Present replicas, then those brokers that hold least of the topic, other racks first.
 fn targets(
     image: &ClusterImage,
+    leaving: Leaving,
     topic: &TopicImage,
     factor: usize,
 ) -> impl Iterator<Item = (PartitionIndex, Vec<BrokerId>)> {
-    let mut held: BTreeMap<BrokerId, usize> = image.brokers_with_room().map(|broker| (broker.id, 0)).collect();
+    let mut held: BTreeMap<BrokerId, usize> = image.brokers_with_room(leaving).map(|broker| (broker.id, 0)).collect();
     for id in topic.partitions.iter().flat_map(|partition| &partition.replicas) {
         held.entry(*id).and_modify(|count| *count += 1);
     }

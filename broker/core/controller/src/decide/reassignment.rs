@@ -5,6 +5,7 @@ use super::Draft;
 use crate::{
     errors::ReassignmentError,
     image::{ClusterImage, PartitionImage, TopicImage},
+    leaving::Leaving,
     record::MetadataRecord,
     requests::{ReassignPartitions, Reply},
     succession::{Rules, TopicRules},
@@ -12,10 +13,10 @@ use crate::{
 use model::{BrokerId, TopicPartition};
 use std::collections::BTreeSet;
 
-pub(super) fn decide(draft: &mut Draft, request: &ReassignPartitions) -> Reply {
+pub(super) fn decide(draft: &mut Draft, leaving: Leaving, request: &ReassignPartitions) -> Reply {
     let results = request.partitions.iter().map(|(partition, target)| {
         let result = match target {
-            Some(target) => reassign(draft, partition, target, request.allow_replication_factor_change),
+            Some(target) => reassign(draft, leaving, partition, target, request.allow_replication_factor_change),
             None => cancel(draft, partition),
         };
         (partition.clone(), result)
@@ -36,6 +37,7 @@ fn find<'a>(
 /// that point is now.
 fn reassign(
     draft: &mut Draft,
+    leaving: Leaving,
     partition: &TopicPartition,
     target: &[BrokerId],
     allow_replication_factor_change: bool,
@@ -43,6 +45,10 @@ fn reassign(
     let (topic, current) = find(draft, partition)?;
     check_target(draft, target)?;
     let settled = settled_replicas(current);
+    if let Some(going) = target.iter().find(|id| leaving.includes(**id) && !settled.contains(id)) {
+        let reason = format!("broker {going} of the target is about to go, and has no replica of the partition");
+        return Err(ReassignmentError::InvalidAssignment(reason));
+    }
     if !allow_replication_factor_change && target.len() != settled.len() {
         return Err(ReassignmentError::InvalidReplicationFactor(format!(
             "the partition has {} replica(s), the target {}",

@@ -3,6 +3,7 @@
 mod configs;
 mod elections;
 mod internal_replication;
+mod leaving;
 mod lifecycle;
 mod replay;
 mod tombstones;

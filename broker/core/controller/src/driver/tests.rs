@@ -86,6 +86,33 @@ fn requests_made_during_a_commit_share_the_next_one() {
 }
 
 #[test]
+fn brokers_leave_once_what_was_decided_before_is_published() {
+    let mut controller = controller();
+    only_commit(ask(&mut controller, 1, create("a", 1)));
+    let leaving = crate::Leaving { from: Some(BrokerId(1)) };
+    assert!(ask(&mut controller, 2, Request::SetLeaving(leaving)).is_empty(), "a may be placed there");
+    assert!(ask(&mut controller, 3, create("b", 2)).is_empty());
+    let effects = controller.handle(Event::Committed, NOW);
+    assert!(matches!(&effects[0], Effect::Publish { image, .. } if image.topic("a").is_some()));
+    assert!(created(&effects[1]).1.is_ok());
+    assert!(matches!(effects[2], Effect::Reply { id: RequestId(2), reply: Reply::LeavingSet }));
+    assert!(matches!(created(&effects[3]), (3, Err(TopicError::InvalidReplicationFactor(_)))));
+    assert_eq!(effects.len(), 4);
+}
+
+#[test]
+fn what_is_decided_again_keeps_to_who_leaves_now() {
+    let mut controller = controller();
+    only_commit(ask(&mut controller, 1, create("a", 1)));
+    let leaving = crate::Leaving { from: Some(BrokerId(1)) };
+    assert!(ask(&mut controller, 2, Request::SetLeaving(leaving)).is_empty());
+    let image = Arc::new(ClusterImage::clone(controller.committed()));
+    let effects = controller.handle(Event::Conflict { image }, NOW);
+    let refused = |effect: &Effect| matches!(effect, Effect::Reply { id: RequestId(1), reply: Reply::TopicsCreated(results) } if results[0].1.is_err());
+    assert!(effects.iter().any(refused), "{effects:?}");
+}
+
+#[test]
 fn a_refusal_that_rests_on_an_uncommitted_change_waits_for_it() {
     let mut controller = controller();
     only_commit(ask(&mut controller, 1, create("a", 1)));

@@ -249,3 +249,16 @@ fn pods_stay_as_many_as_they_are_until_their_replicas_moved() {
     let drained = image(4, &[], &[&[(&[2, 0, 1], &[2, 0, 1])]]);
     assert_eq!(kinds(&plan(&cluster, &observed, Some(&drained))), ["apply StatefulSet events"]);
 }
+
+/// It was made smaller, which the watch has not brought or nobody answered.
+#[test]
+fn set_that_may_be_smaller_than_it_was_seen_is_written_again() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[&[(ALL, ALL)]]));
+    let mut observed = converged(&cluster, &image);
+    observed.set_size.writing(2);
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["apply StatefulSet events"]);
+    assert!(observed.leaving(&cluster).includes(BrokerId(2)));
+    observed.set_size.written(3);
+    assert!(plan(&cluster, &observed, Some(&image)).actions.is_empty());
+    assert!(!observed.leaving(&cluster).includes(BrokerId(2)));
+}

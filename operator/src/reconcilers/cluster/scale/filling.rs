@@ -9,6 +9,7 @@
 //! that leaves, so preferred leaders spread, too. A partition stays on as many racks as it was, which may leave a new broker
 //! below its share.
 
+use super::Wanted;
 use controller::{ClusterImage, PartitionImage};
 use model::{BrokerId, PartitionIndex, TopicName, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,14 +22,14 @@ pub(super) struct Filling {
 }
 
 /// `onto`: the brokers that were added. `most`: how many partitions may begin to move.
-pub(super) fn decide(image: &ClusterImage, brokers: i32, onto: &[BrokerId], most: usize) -> Filling {
-    let mut state = State::new(image, brokers);
+pub(super) fn decide(image: &ClusterImage, spec: &Wanted, onto: &[BrokerId], most: usize) -> Filling {
+    let mut state = State::new(image, spec.replicas);
     let missing: usize = onto.iter().map(|id| state.missing(*id)).sum();
     let arriving = state.arriving(onto);
     let mut hopeless = BTreeSet::new();
     let mut moves = Vec::new();
     while moves.len() < most {
-        let may_take = |id: &BrokerId| image.is_usable(*id) && !image.hold(*id).drained;
+        let may_take = |id: &BrokerId| !spec.leaving.includes(*id) && image.is_usable(*id) && !image.hold(*id).drained;
         let candidates = onto.iter().copied().filter(|id| may_take(id) && !hopeless.contains(id));
         let neediest = candidates.max_by_key(|id| state.missing(*id)).filter(|id| state.missing(*id) > 0);
         let Some(taker) = neediest else { break };
@@ -134,10 +135,17 @@ fn staying(partition: &PartitionImage) -> impl Iterator<Item = BrokerId> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::super::testing::{Members, image},
+        super::{
+            super::testing::{Members, image},
+            tests::spec,
+        },
         *,
     };
     use std::sync::Arc;
+
+    fn decide(image: &ClusterImage, brokers: i32, onto: &[BrokerId], most: usize) -> Filling {
+        super::decide(image, &spec(brokers), onto, most)
+    }
 
     const NEW: [BrokerId; 1] = [BrokerId(3)];
     const ALONE: Members<'static> = (&[0], &[0]);
@@ -207,6 +215,9 @@ mod tests {
     fn broker_that_does_not_serve_yet_is_waited_for() {
         let starting = image(4, &[3], &[&[OLD; 4]]);
         assert_eq!(decide(&starting, 4, &NEW, 100), Filling { moves: vec![], remaining: 3 });
+        let unsure = Wanted { leaving: spec(3).leaving, ..spec(4) };
+        let there = image(4, &[], &[&[OLD; 4]]);
+        assert_eq!(super::decide(&there, &unsure, &NEW, 100), Filling { moves: vec![], remaining: 3 });
         let idle = image(4, &[3], &[]);
         assert_eq!(decide(&idle, 4, &NEW, 100), Filling::default(), "there is nothing to take");
     }

@@ -3,8 +3,14 @@ use std::sync::Arc;
 
 const MOVES_AT_ONCE: usize = 20;
 
-fn spec(replicas: i32) -> Wanted {
-    Wanted { replicas, on_scale_up: OnScaleUp::Move, moves_at_once: MOVES_AT_ONCE, filling: Vec::new() }
+pub(super) fn spec(replicas: i32) -> Wanted {
+    Wanted {
+        replicas,
+        leaving: Leaving { from: Some(BrokerId(replicas)) },
+        on_scale_up: OnScaleUp::Move,
+        moves_at_once: MOVES_AT_ONCE,
+        filling: Vec::new(),
+    }
 }
 
 fn decide(replicas: i32, current: Option<i32>, image: Option<&ClusterImage>) -> Scale {

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 const ALL: &[i32] = &[0, 1, 2];
 
+fn decide(topic: &ValidTopic, image: &ClusterImage) -> Decision {
+    super::decide(topic, image, Leaving::NOBODY)
+}
+
 /// `topic-0` of an image, as its own.
 fn owned(spec: &str, image: &ClusterImage) -> ValidTopic {
     let id = image.topic("topic-0").map(|topic| topic.id);
@@ -95,6 +99,17 @@ fn fewer_replicas_leave_the_leader_and_more_go_to_other_racks() {
     let two = image(4, &[], &[&[(&[0, 1], &[0, 1])]]);
     assert_eq!(moves(3, &two), [[0, 1, 2]]);
     assert_eq!(reason(decide(&owned("{replicas: 5}", &two), &two)), reason::NOT_ENOUGH_BROKERS);
+}
+
+#[test]
+fn brokers_that_leave_are_given_nothing() {
+    let four = image(4, &[], &[&[(&[0, 1], &[0, 1])]]);
+    let leaving = Leaving { from: Some(model::BrokerId(3)) };
+    let Step::Reassign(moves) = step(super::decide(&owned("{replicas: 3}", &four), &four, leaving)) else { panic!() };
+    assert_eq!(moves[0].1, [0, 1, 2].map(model::BrokerId));
+    assert_eq!(reason(super::decide(&owned("{replicas: 4}", &four), &four, leaving)), reason::NOT_ENOUGH_BROKERS);
+    let new = ValidTopic { name: "topic-1".to_owned(), ..topic("{replicas: 4}") };
+    assert_eq!(reason(super::decide(&new, &four, leaving)), reason::NOT_ENOUGH_BROKERS);
 }
 
 #[test]
