@@ -21,7 +21,7 @@ use controller::{
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch, MetadataVersion};
-use reaching::{CONNECT_LIMIT, connect, read_token};
+use reaching::{CONNECT_LIMIT, answer, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -226,7 +226,7 @@ impl Client {
         let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
         let mut call = tonic::Request::new(ReceiverStream::new(messages));
         show_token(&mut call, token.as_deref());
-        let mut incoming = client.session(call).await?.into_inner();
+        let mut incoming = answer(controller, client.session(call)).await?;
         let session_timeout = self.registered(&mut incoming).await?;
         self.is_registered = true;
         self.state.send_replace(SessionState { lost_at: None, timeout: session_timeout });

@@ -18,7 +18,8 @@ use controller::{
 use model::{BrokerId, ClusterId, ControllerEpoch, Incarnation, MetadataVersion, TopicId, TopicName};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpListener,
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
     task::JoinHandle,
 };
@@ -244,6 +245,36 @@ async fn brokers_come_back_to_a_controller_that_took_over() {
     until(&mut seen, "the new controller's epoch", |image| image.controller_epoch > epoch && usable(image, 1)).await;
     assert!(first.handle().create_topics(topic("after")).await.unwrap()[0].1.is_ok());
     assert_eq!(controller.handle.create_topics(topic("after")).await.unwrap().len(), 1);
+}
+
+/// One address of several processes, the first of which stands still: its kernel takes the connection, and nobody reads from it.
+async fn behind_one_that_stands_still(controller: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let _silent = listener.accept().await.unwrap();
+        loop {
+            let (mut taken, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut onward = TcpStream::connect(controller).await.unwrap();
+                // It ends with either side.
+                let _ = copy_bidirectional(&mut taken, &mut onward).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn who_takes_a_connection_and_does_not_answer_is_left_for_another() {
+    let controller = ControllerProcess::new().await;
+    let within = Duration::from_secs(4);
+    let asked = behind_one_that_stands_still(controller.address).await;
+    let told = tokio::time::timeout(within, describe(&asked.to_string(), None)).await;
+    assert_eq!(told.unwrap().unwrap(), ClusterId::from(CLUSTER));
+    let joined = behind_one_that_stands_still(controller.address).await;
+    let (_session, mut seen) = tokio::time::timeout(within, broker(joined, 1)).await.unwrap();
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
 }
 
 #[tokio::test]

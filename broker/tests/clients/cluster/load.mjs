@@ -7,6 +7,12 @@ const [bootstrap, topic] = process.argv.slice(2, 4)
 const [keys, perSecond] = process.argv.slice(4, 6).map(Number)
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: 10000, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
 const producer = kafka.producer({ maxInFlightRequests: 1, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
+// kafkajs closes connections to brokers that metadata names no more, also one that it is about to write to. What it throws then is none
+// of its own errors, so it does not try again. Of what was not sent nothing is told.
+const send = messages => producer.send({ topic, acks: -1, messages }).catch(error => {
+  if (error.message !== 'Broker not connected') throw error
+  return send(messages)
+})
 let ending = false
 process.stdin.resume()
 process.stdin.on('end', () => { ending = true })
@@ -16,7 +22,7 @@ while (!ending) {
   const first = number
   const messages = Array.from({ length: keys }, (_, key) => ({ key: String(key), value: String(first + key), partition: key }))
   number += keys
-  const told = await producer.send({ topic, acks: -1, messages })
+  const told = await send(messages)
   for (const { partition, baseOffset } of told) console.log(`ack ${first + partition} ${partition} ${baseOffset}`)
   await pause(1000 * keys / perSecond)
 }

@@ -4,15 +4,19 @@ use super::{super::admission::show_token, FIRST_RETRY, LONGEST_RETRY, LONGEST_RE
 use crate::wire::{DescribeRequest, control_plane_client::ControlPlaneClient};
 use model::ClusterId;
 use std::{path::PathBuf, time::Duration};
-use tokio::time::{Instant, sleep};
-use tonic::transport::{Channel, Endpoint};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{
+    Response, Status,
+    transport::{Channel, Endpoint},
+};
 
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// An address of a process that is gone may not answer at all; the next connection may go to another.
+/// An address of a process that is gone may not answer at all, and for one that stands still its kernel takes connections, but nobody
+/// answers the call. A controller begins its answer before it decides anything. The next connection may go to another process.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// A controller that says nothing at all for this long, on top of the interval between questions, is not there.
 const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// The image of a million partitions is smaller.
 const LARGEST_MESSAGE: usize = 512 << 20;
 
@@ -28,8 +32,10 @@ pub enum SessionError {
     Address(String),
     #[error("no controller answers at {address}: {reason}")]
     Unreachable { address: String, reason: String },
+    #[error("{0} takes the connection and does not answer")]
+    Silent(String),
     #[error(transparent)]
-    Call(#[from] tonic::Status),
+    Call(#[from] Status),
     #[error("the controller refuses this broker: {0}")]
     Refused(String),
     #[error("the controller does not take this broker now: {0}")]
@@ -43,9 +49,12 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// Whoever answered says that it does not decide.
+    /// Whoever was reached is not the one that decides.
     pub(super) fn is_another(&self) -> bool {
-        matches!(self, Self::Call(status) if status.code() == tonic::Code::Unavailable)
+        match self {
+            Self::Call(status) => status.code() == tonic::Code::Unavailable,
+            other => matches!(other, Self::Silent(_)),
+        }
     }
 
     /// Time does not mend it.
@@ -79,8 +88,18 @@ async fn describe_once(address: &str, token: Option<&TokenFile>) -> Result<Clust
     let token = read_token(token).await?;
     let mut call = tonic::Request::new(DescribeRequest {});
     show_token(&mut call, token.as_deref());
-    let response = connect(address).await?.describe(call).await?;
-    Ok(ClusterId::from(response.into_inner().cluster_id))
+    let mut client = connect(address).await?;
+    Ok(ClusterId::from(answer(address, client.describe(call)).await?.cluster_id))
+}
+
+pub(super) async fn answer<T>(
+    address: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, SessionError> {
+    match timeout(ANSWER_LIMIT, call).await {
+        Ok(answer) => Ok(answer?.into_inner()),
+        Err(_) => Err(SessionError::Silent(address.to_owned())),
+    }
 }
 
 pub(super) async fn read_token(file: Option<&TokenFile>) -> Result<Option<String>, SessionError> {
