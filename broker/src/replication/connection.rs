@@ -33,7 +33,8 @@ impl Connection {
         Ok(Self { stream, correlation_id: 0, client_id: StrBytes::from_string(client_id), outgoing: BytesMut::new() })
     }
 
-    pub(super) async fn send(&mut self, request: &FetchRequest) -> io::Result<()> {
+    /// A peer that is gone without a word takes what its window has room for, and then nothing.
+    pub(super) async fn send(&mut self, request: &FetchRequest, limit: Duration) -> io::Result<()> {
         self.correlation_id = self.correlation_id.wrapping_add(1);
         let header = RequestHeader::default()
             .with_request_api_key(ApiKey::Fetch as i16)
@@ -46,7 +47,7 @@ impl Connection {
         request.encode(&mut self.outgoing, VERSION).map_err(malformed)?;
         let length = i32::try_from(self.outgoing.len() - 4).map_err(malformed)?;
         self.outgoing[..4].copy_from_slice(&length.to_be_bytes());
-        self.stream.write_all(&self.outgoing).await
+        timeout(limit, self.stream.write_all(&self.outgoing)).await?
     }
 
     /// Waits until the response to what was sent last begins to come in; answers its length.
@@ -74,4 +75,24 @@ impl Connection {
 
 fn malformed(error: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+    use tokio::net::TcpListener;
+
+    /// It names many partitions, and the leader's node went down just after the connection was there.
+    #[tokio::test]
+    async fn request_that_nobody_takes_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut connection = Connection::open("127.0.0.1", port, "follower-1".to_owned()).await.unwrap();
+        let (_peer, _) = listener.accept().await.unwrap();
+        let partitions = vec![FetchPartition::default(); 500_000];
+        let request = FetchRequest::default().with_topics(vec![FetchTopic::default().with_partitions(partitions)]);
+        let sent = timeout(Duration::from_secs(20), connection.send(&request, Duration::from_millis(100))).await;
+        assert_eq!(sent.expect("is given up").unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
 }

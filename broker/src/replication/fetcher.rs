@@ -245,9 +245,9 @@ impl Fetcher {
             partition_max_bytes: replication.fetch_max_bytes,
         };
         let wait = Duration::from_millis(replication.fetch_wait_max_ms).min(self.until_due());
-        connection.send(&request(self.own_life(), news, wait, limits)).await?;
-        let patience = PATIENCE + PATIENCE_PER_THOUSAND * u32::try_from(self.followed.len() / 1000).unwrap_or(u32::MAX);
         let limit = wait + Duration::from_millis(replication.socket_timeout_ms);
+        connection.send(&request(self.own_life(), news, wait, limits), limit).await?;
+        let patience = PATIENCE + PATIENCE_PER_THOUSAND * u32::try_from(self.followed.len() / 1000).unwrap_or(u32::MAX);
         let length = tokio::select! {
             biased;
             length = timeout(limit, connection.answered()) => length.map_err(|_| Over::NoAnswer)??,
