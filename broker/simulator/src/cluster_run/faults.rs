@@ -5,6 +5,7 @@ mod schemes;
 
 use super::{
     World,
+    broker_life::Remains,
     controller_node::Step,
     message::Node,
     network::{Slow, Weather, What},
@@ -211,12 +212,20 @@ impl World {
         }
     }
 
-    /// Every other loss is known to the controller, and somebody else has every record.
+    /// Every other loss is known to the controller, and somebody else has every record, on a disk without any damage: of two
+    /// damaged ones each might lead what only the other one can read.
     fn may_lose(&self, broker: i32) -> bool {
-        let has_whole = |id: &BrokerId, place: &Place| {
-            self.remains.get(&id.0).is_some_and(|remains| !remains.damaged.contains(place))
-        };
-        let is_held = |(place, holders): (&Place, &BTreeSet<BrokerId>)| {
+        self.others_hold(broker, |remains, _| remains.damaged.is_empty())
+    }
+
+    /// As [`Self::may_lose`], where a partition may have moved away from whoever was without damage.
+    fn may_replace(&self, broker: i32) -> bool {
+        self.others_hold(broker, |remains, place| !remains.damaged.contains(place))
+    }
+
+    fn others_hold(&self, broker: i32, is_whole: fn(&Remains, &Place) -> bool) -> bool {
+        let has_whole = |id: &BrokerId, place| self.remains.get(&id.0).is_some_and(|remains| is_whole(remains, place));
+        let is_held = |(place, holders): (_, &BTreeSet<BrokerId>)| {
             holders.iter().any(|id| id.0 != broker && has_whole(id, place))
         };
         let mut places = Place::all(self.setup.partitions);

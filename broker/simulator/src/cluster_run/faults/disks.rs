@@ -66,7 +66,8 @@ impl World {
     /// A damaged disk gives way to an empty one, once others have everything.
     pub(in super::super) fn replace_damaged_disks(&mut self) {
         for broker in 1..=self.setup.brokers {
-            if self.remains.get(&broker).is_some_and(|remains| !remains.damaged.is_empty()) && self.may_lose(broker) {
+            if self.remains.get(&broker).is_some_and(|remains| !remains.damaged.is_empty()) && self.may_replace(broker)
+            {
                 self.crash_broker(broker, Crash::Machine);
                 if let Some(remains) = self.remains.get_mut(&broker) {
                     remains.disk = MemoryDisk::new();
