@@ -21,6 +21,7 @@ mod place;
 pub mod plan;
 mod records;
 pub mod shrink;
+mod stepping_aside;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -139,7 +139,12 @@ impl World {
             }
             _ => return,
         };
+        let epoch = own.filter(|_| matches!(event, Event::Heard(_)));
         self.controller_handles(index, event);
+        if let Some(epoch) = epoch {
+            let holds = Message::InSession(epoch);
+            self.network.send(Node::Controller(index), from, holds, &mut self.random);
+        }
         // As the session does: whoever is heard and lags gets the newest image.
         self.push_metadata(index, broker);
     }

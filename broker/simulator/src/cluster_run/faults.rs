@@ -100,6 +100,7 @@ impl World {
             Fault::ElectAfterAnOldJoining => self.elect_after_an_old_joining(),
             Fault::ElectWhoWasToLeave => self.elect_who_was_to_leave(),
             Fault::KillTheLeaderOfACutBackLog => self.kill_the_leader_of_a_cut_back_log(),
+            Fault::IsolateALeader => self.isolate_a_leader(),
             Fault::Heal => self.mend_all(),
         }
     }
