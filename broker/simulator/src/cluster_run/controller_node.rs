@@ -5,6 +5,7 @@ use super::{
     message::{Message, Node},
     network::Timer,
     place::Place,
+    store::Ailment,
 };
 use controller::{
     Controller, Effect, Event, Heartbeat, RequestId, SessionSettings, Settings,
@@ -216,7 +217,7 @@ impl World {
 
     fn commit_ends(&mut self, index: usize) {
         let Some(commit) = self.controllers.get_mut(&index).and_then(|node| node.committing.take()) else { return };
-        let fails_once_in = self.store.ailment.fails_once_in;
+        let Ailment { fails_once_in, lies_once_in, .. } = self.store.ailment;
         let event = if fails_once_in > 0 && self.random.once_in(fails_once_in) {
             Event::CommitFailed { reason: "the store is not reached".to_owned() }
         } else if self.commit(index, &commit) {
@@ -226,7 +227,12 @@ impl World {
             if let Some(node) = self.controllers.get_mut(&index).filter(|node| node.controller.epoch().is_none()) {
                 node.found = commit.expected;
             }
-            Event::Committed
+            if lies_once_in > 0 && self.random.once_in(lies_once_in) {
+                self.trace.story(self.network.now, format_args!("controller {index} is told that it failed"));
+                Event::CommitFailed { reason: "the store did not answer".to_owned() }
+            } else {
+                Event::Committed
+            }
         } else {
             Event::Conflict { image: self.store.image.clone() }
         };

@@ -65,7 +65,9 @@ impl World {
             Fault::SecondController => self.start_a_second_controller(),
             Fault::BadStore => {
                 let fails_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
-                self.store.ailment = Ailment { fails_once_in, slow_by_ms: 1 + self.fate.below(4000) };
+                let slow_by_ms = 1 + self.fate.below(4000);
+                let lies_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
+                self.store.ailment = Ailment { fails_once_in, slow_by_ms, lies_once_in };
             }
             Fault::RollBackStore => self.roll_back_the_store(),
             Fault::StopBroker => {

@@ -15,6 +15,8 @@ pub(super) struct Ailment {
     pub(super) fails_once_in: u64,
     /// A commit takes up to so much longer.
     pub(super) slow_by_ms: u64,
+    /// What is committed is told as an error; 0: never.
+    pub(super) lies_once_in: u64,
 }
 
 #[derive(Debug)]
