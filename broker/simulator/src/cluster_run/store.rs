@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use controller::{ClusterImage, MetadataChange, TopicImage, driver::Commit};
-use model::{BrokerId, ClusterId};
+use model::{BrokerId, ClusterId, PartitionEpoch};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -31,6 +31,8 @@ pub(super) struct Store {
     /// Who has every committed record, by the rules alone: members of the ISR, and those that left one without which nothing
     /// was committed since, but for those that lost their log.
     pub(super) holders: BTreeMap<Place, BTreeSet<BrokerId>>,
+    /// Every ISR there ever was.
+    isrs: BTreeMap<(Place, PartitionEpoch), Vec<BrokerId>>,
 }
 
 impl Store {
@@ -42,6 +44,7 @@ impl Store {
             parted_from: None,
             commits: 0,
             holders: BTreeMap::new(),
+            isrs: BTreeMap::new(),
         }
     }
 
@@ -63,7 +66,7 @@ impl Store {
         for change in &commit.changes {
             let mut after = ClusterImage::clone(&self.image);
             after.apply(change).expect("replayed before");
-            self.follow_holders(&after);
+            self.follow(&after);
             self.image = Arc::new(after);
         }
         self.image = replayed;
@@ -90,7 +93,11 @@ impl Store {
         is_newest
     }
 
-    fn follow_holders(&mut self, after: &ClusterImage) {
+    pub(super) fn isr(&self, place: Place, epoch: PartitionEpoch) -> Option<&Vec<BrokerId>> {
+        self.isrs.get(&(place, epoch))
+    }
+
+    fn follow(&mut self, after: &ClusterImage) {
         let life = |image: &ClusterImage, id| image.brokers.get(id).and_then(|broker| broker.log_life);
         let lost: Vec<_> = after.brokers.keys().filter(|id| life(after, id) != life(&self.image, id)).collect();
         let of_topic = |topic: &Arc<TopicImage>| {
@@ -98,6 +105,8 @@ impl Store {
             states.collect::<Vec<_>>()
         };
         for (place, state) in after.topics.iter().flat_map(of_topic) {
+            let isr = self.isrs.entry((place, state.partition_epoch)).or_insert_with(|| state.isr.clone());
+            assert_eq!(*isr, state.isr, "two ISRs of {place} in one partition epoch");
             let holders = self.holders.entry(place).or_default();
             if state.leader.is_some() && state.elr.is_empty() && state.isr.len() >= place.minimum_in(after) {
                 holders.clear();
