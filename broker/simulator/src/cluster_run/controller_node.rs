@@ -8,7 +8,7 @@ use super::{
     store::Ailment,
 };
 use controller::{
-    Controller, Effect, Event, Heartbeat, RequestId, SessionSettings, Settings,
+    Controller, Effect, Event, HandBack, Heartbeat, RequestId, SessionSettings, Settings,
     driver::Commit,
     requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
@@ -23,6 +23,7 @@ use std::{
 
 pub(super) const SESSION: SessionSettings =
     SessionSettings { timeout: Duration::from_secs(3), reconnect_grace: Duration::from_millis(200) };
+pub(super) const HAND_BACK: HandBack = HandBack { interval: Duration::from_secs(20), percentage: 10 };
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn settings() -> Settings {
@@ -31,7 +32,7 @@ pub(super) fn settings() -> Settings {
         default_replication: controller::DefaultReplication::Exactly(3),
         delete_topic_enable: true,
         sessions: SESSION,
-        hand_back: Some(controller::HandBack { interval: Duration::from_secs(20), percentage: 10 }),
+        hand_back: Some(HAND_BACK),
         ..Settings::default()
     }
 }
@@ -47,6 +48,12 @@ pub(super) struct ControllerNode {
     requests: u64,
     /// What the store held before its first commit, as far as it knows.
     found: MetadataVersion,
+}
+
+impl ControllerNode {
+    pub(super) fn has_taken_over(&self) -> bool {
+        self.controller.epoch().is_some()
+    }
 }
 
 /// Where a controller may die.
