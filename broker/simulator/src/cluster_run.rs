@@ -21,6 +21,7 @@ mod place;
 pub mod plan;
 mod records;
 pub mod shrink;
+mod stepping_aside;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use controller::{
     Event, RequestId,
     requests::{CreateTopics, NewTopic, Request},
 };
-use controller_node::{ControllerNode, Step};
+use controller_node::{ControllerNode, HAND_BACK, Step};
 use history::History;
 use member::Member;
 use message::Node;
@@ -52,6 +53,9 @@ use trace::{Detail, Trace};
 
 /// After the faults everything must be in sync, and every record answered, within this time.
 const HEALING_LIMIT: Duration = Duration::from_secs(60);
+
+/// Then nothing is decided any more for so long.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// How a run is made.
 #[derive(Debug, Clone)]
@@ -217,8 +221,7 @@ impl World {
             ));
             return;
         }
-        // Followers learn the last high watermark one fetch later.
-        self.pass(Duration::from_secs(1));
+        self.keep_quiet();
         for partition in Place::all(self.setup.partitions) {
             for node in self.brokers.values() {
                 let Some(replica) = node.partitions.get(&partition) else { continue };
@@ -229,6 +232,30 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Leaders come back where they belong, and from then on the metadata stays as it is. Followers learn the last high
+    /// watermark meanwhile.
+    fn keep_quiet(&mut self) {
+        let limit = self.network.now + HAND_BACK.interval + Duration::from_secs(5);
+        while !self.is_handed_back() && self.network.now < limit {
+            self.pass(Duration::from_millis(500));
+        }
+        let before = self.store.image.clone();
+        self.pass(QUIET);
+        let after = &self.store.image;
+        if !self.is_handed_back() || !self.is_at_rest() {
+            let says = format!("not at rest, though it was: {}", self.unrest());
+            self.history.broken.push(says);
+        } else if after.metadata_version != before.metadata_version {
+            let says = format!("not quiet: {} came after {}", after.metadata_version.0, before.metadata_version.0);
+            self.history.broken.push(says);
+        }
+    }
+
+    fn is_handed_back(&self) -> bool {
+        let mut states = Place::all(self.setup.partitions).filter_map(|place| place.state_in(&self.store.image));
+        states.all(|state| state.leader.is_some() && state.leader.as_ref() == state.replicas.first())
     }
 
     fn restore_minimums(&mut self) {
@@ -250,6 +277,9 @@ impl World {
     }
 
     fn unrest_of_cluster(&self) -> String {
+        if !self.controllers.get(&self.newest_controller).is_some_and(ControllerNode::has_taken_over) {
+            return "no controller has taken over".to_owned();
+        }
         let image = &self.store.image;
         let fenced: Vec<BrokerId> = image.brokers.values().filter(|one| one.fenced).map(|one| one.id).collect();
         if !fenced.is_empty() {

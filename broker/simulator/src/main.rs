@@ -140,11 +140,7 @@ fn tell(seed: u64) {
     let Some(report) = shrink(&Setup::of_seed(seed)) else {
         return say(&mut out, "it does not break again\n");
     };
-    say(&mut out, "the story, with the faults that are left:\n");
-    report.story.iter().for_each(|line| say(&mut out, &format!("{line}\n")));
-    say(&mut out, "the faults that are left:\n");
-    report.plan.iter().for_each(|planned| say(&mut out, &format!("  {planned}\n")));
-    say(&mut out, &format!("seed {seed}:\n  {}\n", report.broken.join("\n  ")));
+    say(&mut out, &format!("{report}\nthat was seed {seed}\n"));
 }
 
 /// Nobody is left to be told when the output is closed.

@@ -142,6 +142,7 @@ pub(super) fn election(error: &ElectionError) -> i16 {
         ElectionError::NotNeeded => Code::ElectionNotNeeded.code(),
         ElectionError::PreferredLeaderNotAvailable => Code::PreferredLeaderNotAvailable.code(),
         ElectionError::EligibleLeadersNotAvailable => Code::EligibleLeadersNotAvailable.code(),
+        ElectionError::NotNamed => Code::InvalidRequest.code(),
     }
 }
 

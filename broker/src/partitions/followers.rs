@@ -95,7 +95,7 @@ impl Partitions {
         self.host.clock.now().since(*self.host.heard.lock())
     }
 
-    /// Leaves all leaderships of which other in-sync replicas may take over, to come back to with [`Partitions::resume`].
+    /// Leaves all leaderships that may be left, to come back to with [`Partitions::resume`].
     pub(crate) async fn step_aside(&self) -> Vec<Arc<Partition>> {
         let mut aside = Vec::new();
         for partition in self.all().into_iter().filter(|partition| partition.leads()) {
@@ -192,10 +192,9 @@ impl Partition {
     }
 
     fn step_aside(self: &Arc<Self>, writer: &mut Writer) -> bool {
-        if !writer.replica.leader().is_ok_and(|leader| leader.assignment().in_sync.len() > 1) {
+        if !writer.replica.step_aside() {
             return false;
         }
-        writer.replica.step_aside();
         self.set_leader(None, self.leader_epoch());
         writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
         self.watchers.tell(Change::State);

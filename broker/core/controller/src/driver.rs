@@ -61,7 +61,7 @@ pub enum Event {
     Conflict {
         image: Arc<ClusterImage>,
     },
-    /// The store holds nothing of the last commit.
+    /// The store holds nothing of the last commit, as far as is known. Where it does after all the next commit conflicts.
     CommitFailed {
         reason: String,
     },

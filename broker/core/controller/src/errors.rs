@@ -63,6 +63,8 @@ pub enum ElectionError {
     PreferredLeaderNotAvailable,
     #[error("no replica may lead")]
     EligibleLeadersNotAvailable,
+    #[error("an unclean election may lose records: name the partition to have it, each by itself")]
+    NotNamed,
 }
 
 /// Moving replicas.

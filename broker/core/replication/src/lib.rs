@@ -3,7 +3,7 @@
 //!
 //! It is: the rules that turn "my log ends here" and "these brokers are in sync" into a high watermark, that refuse
 //! requests of another leader epoch or appends that too few replicas would hold, that propose who joins and leaves the ISR,
-//! and that cut a follower's log back where it differs from its leader's.
+//! that cut a follower's log back where it differs from its leader's, and that say when leaders which hear nobody step aside.
 //! It is not: the log itself, a fetcher, or the choice of leaders and in-sync replicas; the controller decides those and
 //! tells this core through [`Assignment`].
 //!
@@ -15,7 +15,9 @@
 mod assignment;
 mod divergence;
 mod follower;
+mod isolation;
 mod leader;
+mod nearest;
 mod own_log;
 mod replica;
 mod serving;
@@ -23,6 +25,8 @@ mod serving;
 pub use assignment::Assignment;
 pub use divergence::divergence;
 pub use follower::{FetchAnswer, Follower, FollowerStep, NextFetch, OwnLog};
+pub use isolation::{Isolation, IsolationStep, Silence};
 pub use leader::{AFTER_REFUSAL, FollowerFetch, FollowerLog, Leader, NotEnoughReplicas, Proposal, ProposalRefused};
+pub use nearest::AskedLeader;
 pub use replica::{NotServed, Replica, check_epoch};
 pub use serving::{FollowerRequest, NoRecords};

@@ -129,12 +129,19 @@ impl Replica {
         }
     }
 
-    /// Serves nobody until it is assigned again. That may be the same leadership: nobody else can have it.
-    pub fn step_aside(&mut self) {
-        self.role = match std::mem::replace(&mut self.role, Role::Waiting) {
-            Role::Leader(leader) => Role::Aside(leader),
-            other => other,
-        };
+    /// A leader of whose leadership other in-sync replicas may take over serves nobody until it is assigned again. That may be
+    /// the same leadership: nobody else can have it. `false`: nothing changes.
+    pub fn step_aside(&mut self) -> bool {
+        match std::mem::replace(&mut self.role, Role::Waiting) {
+            Role::Leader(leader) if leader.assignment().in_sync.len() > 1 => {
+                self.role = Role::Aside(leader);
+                true
+            }
+            other => {
+                self.role = other;
+                false
+            }
+        }
     }
 
     /// A proposal may have been answered meanwhile, and nobody listened.

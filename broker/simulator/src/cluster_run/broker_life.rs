@@ -6,6 +6,7 @@ use super::{
     message::{Message, Node},
     network::Timer,
     place::Place,
+    stepping_aside::Silence,
 };
 use controller::requests::BrokerSession;
 use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion};
@@ -83,6 +84,7 @@ impl World {
             partitions: BTreeMap::new(),
             altering: None,
             is_to_stop: false,
+            silence: Silence::since(self.network.clock(Node::Broker(id))),
         };
         self.trace.story(self.network.now, format_args!("broker {id} starts, {:?}", remains.log_life));
         self.brokers.insert(id, node);

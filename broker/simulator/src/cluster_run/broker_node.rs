@@ -6,6 +6,7 @@ use super::{
     network::Timer,
     partition::SimulatedPartition,
     place::{MIN_IN_SYNC, Place},
+    stepping_aside::Silence,
 };
 use controller::{
     BrokerCondition, ClusterImage, Heartbeat, IsrError,
@@ -35,6 +36,7 @@ pub(super) struct BrokerNode {
     pub(super) altering: Option<(MonotonicTime, Vec<IsrProposal>)>,
     /// Somebody wants it to stop, once others lead what it leads.
     pub(super) is_to_stop: bool,
+    pub(super) silence: Silence,
 }
 
 impl BrokerNode {
@@ -100,6 +102,7 @@ impl World {
         if let Some(session) = stops {
             self.network.send(Node::Broker(id), controller, Message::BeginShutdown(session), &mut self.random);
         }
+        self.look_for_isolation(id);
         self.end_waits(id);
         self.check_followers(id);
         self.propose(id);
@@ -149,6 +152,7 @@ impl World {
                     node.epoch = node.epoch.max(Some(epoch));
                 }
             }
+            Message::InSession(epoch) => self.heard_controller(id, epoch),
             Message::Metadata(image) => self.take_metadata(id, &image),
             Message::MayStop { epoch } => self.may_stop(id, epoch),
             Message::Altered { request, results } => self.altered(id, &request, results),
@@ -294,7 +298,7 @@ fn refusal(error: IsrError) -> Option<ProposalRefused> {
     }
 }
 
-fn assignment(state: &controller::PartitionImage, min_in_sync: usize) -> Assignment {
+pub(super) fn assignment(state: &controller::PartitionImage, min_in_sync: usize) -> Assignment {
     Assignment {
         leader: state.leader,
         leader_epoch: state.leader_epoch,

@@ -5,9 +5,10 @@ use super::{
     message::{Message, Node},
     network::Timer,
     place::Place,
+    store::Ailment,
 };
 use controller::{
-    Controller, Effect, Event, Heartbeat, RequestId, SessionSettings, Settings,
+    Controller, Effect, Event, HandBack, Heartbeat, RequestId, SessionSettings, Settings,
     driver::Commit,
     requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
@@ -22,6 +23,7 @@ use std::{
 
 pub(super) const SESSION: SessionSettings =
     SessionSettings { timeout: Duration::from_secs(3), reconnect_grace: Duration::from_millis(200) };
+pub(super) const HAND_BACK: HandBack = HandBack { interval: Duration::from_secs(20), percentage: 10 };
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn settings() -> Settings {
@@ -30,7 +32,7 @@ pub(super) fn settings() -> Settings {
         default_replication: controller::DefaultReplication::Exactly(3),
         delete_topic_enable: true,
         sessions: SESSION,
-        hand_back: Some(controller::HandBack { interval: Duration::from_secs(20), percentage: 10 }),
+        hand_back: Some(HAND_BACK),
         ..Settings::default()
     }
 }
@@ -46,6 +48,12 @@ pub(super) struct ControllerNode {
     requests: u64,
     /// What the store held before its first commit, as far as it knows.
     found: MetadataVersion,
+}
+
+impl ControllerNode {
+    pub(super) fn has_taken_over(&self) -> bool {
+        self.controller.epoch().is_some()
+    }
 }
 
 /// Where a controller may die.
@@ -139,7 +147,12 @@ impl World {
             }
             _ => return,
         };
+        let epoch = own.filter(|_| matches!(event, Event::Heard(_)));
         self.controller_handles(index, event);
+        if let Some(epoch) = epoch {
+            let holds = Message::InSession(epoch);
+            self.network.send(Node::Controller(index), from, holds, &mut self.random);
+        }
         // As the session does: whoever is heard and lags gets the newest image.
         self.push_metadata(index, broker);
     }
@@ -211,7 +224,7 @@ impl World {
 
     fn commit_ends(&mut self, index: usize) {
         let Some(commit) = self.controllers.get_mut(&index).and_then(|node| node.committing.take()) else { return };
-        let fails_once_in = self.store.ailment.fails_once_in;
+        let Ailment { fails_once_in, lies_once_in, .. } = self.store.ailment;
         let event = if fails_once_in > 0 && self.random.once_in(fails_once_in) {
             Event::CommitFailed { reason: "the store is not reached".to_owned() }
         } else if self.commit(index, &commit) {
@@ -221,7 +234,12 @@ impl World {
             if let Some(node) = self.controllers.get_mut(&index).filter(|node| node.controller.epoch().is_none()) {
                 node.found = commit.expected;
             }
-            Event::Committed
+            if lies_once_in > 0 && self.random.once_in(lies_once_in) {
+                self.trace.story(self.network.now, format_args!("controller {index} is told that it failed"));
+                Event::CommitFailed { reason: "the store did not answer".to_owned() }
+            } else {
+                Event::Committed
+            }
         } else {
             Event::Conflict { image: self.store.image.clone() }
         };

@@ -66,7 +66,9 @@ impl World {
             Fault::SecondController => self.start_a_second_controller(),
             Fault::BadStore => {
                 let fails_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
-                self.store.ailment = Ailment { fails_once_in, slow_by_ms: 1 + self.fate.below(4000) };
+                let slow_by_ms = 1 + self.fate.below(4000);
+                let lies_once_in = if self.fate.once_in(2) { 1 + self.fate.below(10) } else { 0 };
+                self.store.ailment = Ailment { fails_once_in, slow_by_ms, lies_once_in };
             }
             Fault::RollBackStore => self.roll_back_the_store(),
             Fault::StopBroker => {
@@ -101,6 +103,7 @@ impl World {
             Fault::ElectAfterAnOldJoining => self.elect_after_an_old_joining(),
             Fault::ElectWhoWasToLeave => self.elect_who_was_to_leave(),
             Fault::KillTheLeaderOfACutBackLog => self.kill_the_leader_of_a_cut_back_log(),
+            Fault::IsolateALeader => self.isolate_a_leader(),
             Fault::Heal => self.mend_all(),
         }
     }

@@ -63,6 +63,7 @@ impl World {
         broker_epoch: BrokerEpoch,
         asked: NextFetch,
     ) {
+        self.heard_follower(id);
         if let Some((answer, bytes)) = self.answer_follower(id, index, from, broker_epoch, asked) {
             self.send_fetched(id, index, from, asked, answer, bytes);
         }

@@ -56,6 +56,19 @@ impl History {
         self.check(enough_in_sync, || format!("broker {by} committed in partition {partition} with too few in sync"));
     }
 
+    /// What a leader takes for its ISR is what was committed as that.
+    pub(super) fn leads_with(
+        &mut self,
+        partition: Place,
+        by: BrokerId,
+        isr: &[BrokerId],
+        committed: Option<&Vec<BrokerId>>,
+    ) {
+        self.check(committed.is_some_and(|committed| committed == isr), || {
+            format!("broker {by} leads partition {partition} with the ISR {isr:?}, committed is {committed:?}")
+        });
+    }
+
     /// The leader's high watermark passed these records.
     pub(super) fn committed(&mut self, partition: Place, by: BrokerId, epoch: LeaderEpoch, records: &[(Offset, u64)]) {
         for (offset, number) in records {

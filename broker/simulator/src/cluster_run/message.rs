@@ -47,6 +47,8 @@ pub(super) enum Message {
     MayStop {
         epoch: BrokerEpoch,
     },
+    /// What the transport tells the broker: the controller of this epoch is there.
+    InSession(ControllerEpoch),
     Metadata(Arc<ClusterImage>),
     Altered {
         request: AlterPartitions,

@@ -154,6 +154,8 @@ impl World {
             return;
         };
         let (high_watermark, epoch) = (leader.high_watermark(), leader.leader_epoch());
+        let Assignment { partition_epoch, in_sync, .. } = leader.assignment();
+        self.history.leads_with(index, BrokerId(id), in_sync, self.store.isr(index, *partition_epoch));
         let enough_in_sync = leader.check_min_in_sync().is_ok();
         partition.log.high_watermark_advanced(high_watermark);
         if high_watermark > partition.announced {

@@ -59,6 +59,7 @@ pub enum Fault {
     ElectAfterAnOldJoining,
     ElectWhoWasToLeave,
     KillTheLeaderOfACutBackLog,
+    IsolateALeader,
     /// Links, weather, disks and the store are as they should be.
     Heal,
 }
@@ -97,6 +98,7 @@ const ODDS: &[(Fault, u64)] = &[
     (Fault::ElectAfterAnOldJoining, 1),
     (Fault::ElectWhoWasToLeave, 1),
     (Fault::KillTheLeaderOfACutBackLog, 1),
+    (Fault::IsolateALeader, 1),
     (Fault::Heal, 5),
 ];
 

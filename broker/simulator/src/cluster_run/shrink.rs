@@ -1,6 +1,7 @@
 //! A run that breaks a promise, made smaller: the same seed with as few faults as still break one.
 
 use super::{Setup, plan::Planned, run, trace::Detail};
+use std::fmt;
 
 /// Runs at most: each costs as long as the first one did.
 const MOST_RUNS: usize = 300;
@@ -12,6 +13,16 @@ pub struct Report {
     /// The faults that are left.
     pub plan: Vec<Planned>,
     pub story: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the story, with the faults that are left:")?;
+        self.story.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f, "the faults that are left:")?;
+        self.plan.iter().try_for_each(|planned| writeln!(f, "  {planned}"))?;
+        write!(f, "what is broken:\n  {}", self.broken.join("\n  "))
+    }
 }
 
 /// `None`: the run breaks nothing.

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use controller::{ClusterImage, MetadataChange, TopicImage, driver::Commit};
-use model::{BrokerId, ClusterId};
+use model::{BrokerId, ClusterId, PartitionEpoch};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -15,6 +15,8 @@ pub(super) struct Ailment {
     pub(super) fails_once_in: u64,
     /// A commit takes up to so much longer.
     pub(super) slow_by_ms: u64,
+    /// What is committed is told as an error; 0: never.
+    pub(super) lies_once_in: u64,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Store {
     /// Who has every committed record, by the rules alone: members of the ISR, and those that left one without which nothing
     /// was committed since, but for those that lost their log.
     pub(super) holders: BTreeMap<Place, BTreeSet<BrokerId>>,
+    /// Every ISR there ever was.
+    isrs: BTreeMap<(Place, PartitionEpoch), Vec<BrokerId>>,
 }
 
 impl Store {
@@ -40,6 +44,7 @@ impl Store {
             parted_from: None,
             commits: 0,
             holders: BTreeMap::new(),
+            isrs: BTreeMap::new(),
         }
     }
 
@@ -61,7 +66,7 @@ impl Store {
         for change in &commit.changes {
             let mut after = ClusterImage::clone(&self.image);
             after.apply(change).expect("replayed before");
-            self.follow_holders(&after);
+            self.follow(&after);
             self.image = Arc::new(after);
         }
         self.image = replayed;
@@ -88,7 +93,11 @@ impl Store {
         is_newest
     }
 
-    fn follow_holders(&mut self, after: &ClusterImage) {
+    pub(super) fn isr(&self, place: Place, epoch: PartitionEpoch) -> Option<&Vec<BrokerId>> {
+        self.isrs.get(&(place, epoch))
+    }
+
+    fn follow(&mut self, after: &ClusterImage) {
         let life = |image: &ClusterImage, id| image.brokers.get(id).and_then(|broker| broker.log_life);
         let lost: Vec<_> = after.brokers.keys().filter(|id| life(after, id) != life(&self.image, id)).collect();
         let of_topic = |topic: &Arc<TopicImage>| {
@@ -96,6 +105,8 @@ impl Store {
             states.collect::<Vec<_>>()
         };
         for (place, state) in after.topics.iter().flat_map(of_topic) {
+            let isr = self.isrs.entry((place, state.partition_epoch)).or_insert_with(|| state.isr.clone());
+            assert_eq!(*isr, state.isr, "two ISRs of {place} in one partition epoch");
             let holders = self.holders.entry(place).or_default();
             if state.leader.is_some() && state.elr.is_empty() && state.isr.len() >= place.minimum_in(after) {
                 holders.clear();

@@ -8,6 +8,7 @@ use crate::{
 };
 use kafka_protocol::messages::FetchRequest;
 use model::{BrokerId, Offset};
+use replication::AskedLeader;
 use std::sync::Arc;
 
 /// Where the consumer is, if that matters.
@@ -16,9 +17,7 @@ pub(super) fn rack(context: &RequestContext, request: &FetchRequest) -> Option<A
     (is_wanted && !request.rack_id.is_empty()).then(|| Arc::from(request.rack_id.as_str()))
 }
 
-/// A replica in the consumer's rack where the leader is in another. Every in-sync replica has what is committed, so
-/// whoever asks for more than that stays with the leader. So does whoever asks for what the replica has deleted already, or
-/// did not say that it has: it would be sent back, and come again.
+/// Whom to ask instead; what is near and in range there is for [`AskedLeader::nearer_replica`] to judge.
 pub(super) fn nearer_replica(
     context: &RequestContext,
     partition: &Partition,
@@ -27,22 +26,15 @@ pub(super) fn nearer_replica(
     offsets: Offsets,
 ) -> Option<BrokerId> {
     let rack = rules.rack.as_deref()?;
-    if partition.leader() != Some(context.broker.config.node_id)
-        || offset < offsets.log_start
-        || offset > offsets.high_watermark
-    {
-        return None;
-    }
+    let me = partition.leader().filter(|leader| *leader == context.broker.config.node_id)?;
     let image = context.broker.metadata.current();
-    let is_there = |id: &BrokerId| {
-        let broker = image.brokers.get(id).filter(|broker| broker.is_usable());
+    let is_near = |id: BrokerId| {
+        let broker = image.brokers.get(&id).filter(|broker| broker.is_usable());
         broker.is_some_and(|broker| {
             broker.rack.as_deref() == Some(rack) && broker.endpoint(context.listener.as_str()).is_some()
         })
     };
-    let isr = &image.partition(partition.id())?.isr;
-    if isr.iter().any(|id| Some(*id) == partition.leader() && is_there(id)) {
-        return None;
-    }
-    isr.iter().copied().find(|id| is_there(id) && partition.is_in_log_of(*id, offset))
+    let Offsets { log_start, high_watermark, .. } = offsets;
+    let leader = AskedLeader { me, in_sync: &image.partition(partition.id())?.isr, log_start, high_watermark };
+    leader.nearer_replica(offset, is_near, |id| partition.is_in_log_of(id, offset))
 }

@@ -121,6 +121,6 @@ definitions! {
     Int "replication.quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, None: "Quotas, which are not there yet.";
     Int "telemetry.max.bytes" = "1048576", AtLeast(1), ReadOnly, None:
         "Metrics that clients push (KIP-714), which are not taken.";
-    Boolean "unclean.leader.election.enable" = "false", Any, ClusterWide, Used:
-        "Whether a replica that is not in sync may become leader, losing records.";
+    Boolean "unclean.leader.election.enable" = "false", Any, ClusterWide, None:
+        "Records are given up only by kafka-leader-election --election-type unclean, for partitions that a person names.";
 }

@@ -15,11 +15,17 @@ pub(super) fn decide(draft: &mut Draft, request: &ElectLeaders) -> Reply {
         Some(partitions) => {
             partitions.iter().map(|partition| (partition.clone(), elect(draft, partition, request.unclean))).collect()
         }
-        // "All" answers only where something was to do, as Kafka does: thousands of "not needed" help nobody.
+        // "All" answers only where something was to do, as Kafka does: thousands of "not needed" help nobody. Unlike Kafka it
+        // gives up no records: that takes a person who names the partition.
         None => all_partitions(draft.image())
             .into_iter()
             .map(|partition| {
-                let result = elect(draft, &partition, request.unclean);
+                let result = match elect_in(draft, &partition, request.unclean) {
+                    Ok(_) | Err(ElectionError::EligibleLeadersNotAvailable) if request.unclean => {
+                        Err(ElectionError::NotNamed)
+                    }
+                    decided => decided.map(|record| draft.add(record)),
+                };
                 (partition, result)
             })
             .filter(|(_, result)| *result != Err(ElectionError::NotNeeded))
@@ -40,6 +46,12 @@ fn all_partitions(image: &ClusterImage) -> Vec<TopicPartition> {
 }
 
 fn elect(draft: &mut Draft, partition: &TopicPartition, unclean: bool) -> Result<(), ElectionError> {
+    let record = elect_in(draft, partition, unclean)?;
+    draft.add(record);
+    Ok(())
+}
+
+fn elect_in(draft: &Draft, partition: &TopicPartition, unclean: bool) -> Result<MetadataRecord, ElectionError> {
     let image = draft.image();
     let topic = image.topic(&partition.topic).ok_or(ElectionError::UnknownPartition)?;
     let current = topic.partition(partition.partition).ok_or(ElectionError::UnknownPartition)?;
@@ -47,8 +59,7 @@ fn elect(draft: &mut Draft, partition: &TopicPartition, unclean: bool) -> Result
     let rules = Rules::of(image);
     let rules = rules.of_topic(topic);
     let state = if unclean { elect_any(current, &rules) } else { elect_preferred(current, &rules) }?;
-    draft.add(MetadataRecord::PartitionChanged { id, partition: partition.partition, state });
-    Ok(())
+    Ok(MetadataRecord::PartitionChanged { id, partition: partition.partition, state })
 }
 
 /// The first replica of the list leads again, if it is in the ISR.

@@ -5,6 +5,7 @@ mod elections;
 mod internal_replication;
 mod leaving;
 mod lifecycle;
+mod racks;
 mod replay;
 mod tombstones;
 mod topics;

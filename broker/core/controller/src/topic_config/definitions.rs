@@ -165,7 +165,7 @@ const DEFINITIONS: &[TopicConfigDefinition] = &[
         "Age at which the log continues in a new file."),
     define!("unclean.leader.election.enable", Boolean, "false", ANY_BOOLEAN,
         [same("unclean.leader.election.enable", "false")],
-        "Whether a replica outside the ISR may lead as a last resort, losing data."),
+        "Without effect: records are given up only by an unclean election that a person asks for, naming the partition."),
 ];
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ fn requests_of_another_leader_epoch_are_refused() {
 fn leader_that_stepped_aside_serves_again_once_it_is_assigned() {
     let mut replica = Replica::new(ME);
     replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(4), NOW);
-    replica.step_aside();
+    assert!(replica.step_aside());
     assert_eq!(replica.leader().unwrap_err(), NotServed::NotLeader);
     assert!(replica.is_replicated());
     replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(4), NOW);
@@ -151,16 +151,17 @@ fn leader_that_stepped_aside_serves_again_once_it_is_assigned() {
 /// A follower says what it has once. The controller may have committed a joining whose answer was lost.
 #[test]
 fn leader_that_stepped_aside_knows_afterwards_what_followers_told_and_what_it_proposed() {
-    let mut replica = leading(&[ME], 1, 10, 10);
+    let mut replica = leading(&[ME, THIRD], 1, 10, 10);
     let fetch = FollowerFetch { broker: OTHER, broker_epoch: BrokerEpoch(7), log_end: Offset(10) };
     let leader = replica.leader_mut().unwrap();
     leader.follower_fetched(fetch, NOW).unwrap();
     let proposal = leader.next_proposal(|_, _| true, NOW).unwrap();
-    replica.step_aside();
-    replica.assign(assignment(5, &[ME], 1), Offset(10), Offset(10), NOW);
+    assert!(replica.step_aside());
+    replica.assign(assignment(5, &[ME, THIRD], 1), Offset(10), Offset(10), NOW);
     let leader = replica.leader_mut().unwrap();
     assert_eq!(leader.next_proposal(|_, _| true, NOW), Some(proposal), "as long as nobody said what became of it");
-    assert_eq!(leader.log_end_moved(Offset(11), NOW), None, "the member that may have joined counts");
+    assert_eq!(leader.log_end_moved(Offset(11), NOW), None);
+    assert_eq!(reached(leader, THIRD, 11), None, "the member that may have joined counts");
 }
 
 #[test]
@@ -168,7 +169,18 @@ fn later_leadership_of_one_that_stepped_aside_begins_from_nothing() {
     let mut replica = leading(&[ME, OTHER], 1, 10, 4);
     let fetch = FollowerFetch { broker: OTHER, broker_epoch: BrokerEpoch(7), log_end: Offset(10) };
     replica.leader_mut().unwrap().follower_fetched(fetch, NOW).unwrap();
-    replica.step_aside();
+    assert!(replica.step_aside());
     replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(10), NOW);
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(11), NOW), None);
+}
+
+#[test]
+fn only_a_leader_that_others_may_replace_steps_aside() {
+    let mut alone = leading(&[ME], 1, 10, 10);
+    assert!(!alone.step_aside());
+    assert!(alone.leader().is_ok(), "nobody else has what it has");
+    let mut follower = Replica::new(ME);
+    follower.assign(Assignment { leader: Some(OTHER), ..assignment(5, &[ME, OTHER], 1) }, Offset(10), Offset(4), NOW);
+    assert!(!follower.step_aside());
+    assert!(follower.follower_mut().is_some());
 }

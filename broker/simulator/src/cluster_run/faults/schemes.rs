@@ -72,6 +72,32 @@ impl World {
         }
     }
 
+    /// A leader hears nobody for a while, longer than it takes until others lead; then it hears the controller again, and perhaps
+    /// only later its followers.
+    pub(super) fn isolate_a_leader(&mut self) {
+        let partition = self.any_partition();
+        let Some(leader) = self.leader_of(partition) else { return };
+        let own = Node::Broker(leader.0);
+        let others = (1..=self.setup.brokers).filter(|id| *id != leader.0).map(Node::Broker).collect::<Vec<_>>();
+        let controllers = (0..=self.newest_controller + 2).map(Node::Controller).collect::<Vec<_>>();
+        for other in others.iter().chain(&controllers) {
+            self.network.cut(*other, own);
+            if !self.fate.once_in(4) {
+                self.network.cut(own, *other);
+            }
+        }
+        let moment = Duration::from_millis(2000 + self.fate.below(4000));
+        self.pass(moment);
+        for nodes in [controllers, others] {
+            for other in nodes {
+                self.network.mend(other, own);
+                self.network.mend(own, other);
+            }
+            let moment = Duration::from_millis(self.fate.below(1000));
+            self.pass(moment);
+        }
+    }
+
     pub(super) fn any_partition(&mut self) -> Place {
         let all: Vec<_> = Place::all(self.setup.partitions).collect();
         all[self.below(all.len())]

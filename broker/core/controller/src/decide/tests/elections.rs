@@ -100,6 +100,20 @@ fn an_unclean_election_takes_the_isr_first_and_else_makes_the_leader_the_isr() {
     assert_eq!(elect_one(&mut nobody, true), Err(ElectionError::EligibleLeadersNotAvailable));
 }
 
+#[test]
+fn an_unclean_election_is_only_of_partitions_that_are_named() {
+    let mut cluster = cluster(|state| {
+        state.leader = None;
+        state.isr = vec![BrokerId(3)];
+    });
+    cluster.fence(3);
+    let before = state(&cluster);
+    assert_eq!(elect(&mut cluster, None, true), [Err(ElectionError::NotNamed)]);
+    assert_eq!(state(&cluster), before);
+    assert_eq!(elect_one(&mut cluster, true), Ok(()));
+    assert_eq!(elect(&mut cluster, None, true), [], "there is nothing to do");
+}
+
 fn reassign(cluster: &mut Cluster, target: Option<&[i32]>) -> Result<(), ReassignmentError> {
     reassign_with(cluster, partition("a", 0), target, true)
 }

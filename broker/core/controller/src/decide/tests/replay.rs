@@ -123,7 +123,10 @@ fn run(cluster: &mut Cluster, step: usize, action: &Action) {
         }
         Action::Configure { name, value } => alter(ConfigResource::Topic(NAMES[*name].into()), set(value)),
         Action::ConfigureBroker { broker, value } => alter(ConfigResource::Broker(broker.map(BrokerId)), set(value)),
-        Action::Elect => Request::ElectLeaders(ElectLeaders { partitions: None, unclean: true }),
+        Action::Elect => Request::ElectLeaders(ElectLeaders {
+            partitions: Some(NAMES.iter().map(|name| partition(name, 0)).collect()),
+            unclean: true,
+        }),
         Action::Reassign { name, target } => Request::ReassignPartitions(ReassignPartitions {
             partitions: vec![(
                 partition(NAMES[*name], 0),
