@@ -134,6 +134,11 @@ impl ControllerHandle {
         call!(self, Request::AlterPartitions(request), Reply::PartitionsAltered)
     }
 
+    /// A broker obeys a controller that took over later.
+    pub async fn outlived(&self) -> Result<(), ControllerError> {
+        self.tell(Event::Outlived).await
+    }
+
     pub async fn heard(&self, heartbeat: Heartbeat) -> Result<(), ControllerError> {
         self.tell(Event::Heard(heartbeat)).await
     }

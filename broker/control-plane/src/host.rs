@@ -100,6 +100,12 @@ impl<S: MetadataStore, P: Publisher> Host<S, P> {
                     }
                     Effect::Publish { image, changes } => self.publisher.publish(Published { image, changes }).await,
                     Effect::Reply { id, reply } => self.callers.answer(id, reply),
+                    Effect::Look => match self.store.load().await {
+                        Ok(image) => effects.extend(self.handle(Event::Looked { image })),
+                        Err(error) => {
+                            tracing::warn!(%error, "a broker obeys a later controller, of which the store does not tell");
+                        }
+                    },
                     Effect::Deposed => {
                         tracing::warn!(epoch = ?self.controller.epoch(), "another controller has taken over, this one ends");
                         return self.store;

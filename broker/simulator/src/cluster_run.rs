@@ -235,22 +235,19 @@ impl World {
     }
 
     /// Leaders come back where they belong, and from then on the metadata stays as it is. Followers learn the last high
-    /// watermark meanwhile.
+    /// watermark meanwhile. What faults left behind may still end a first rest: a frozen broker wakes when it was to.
     fn keep_quiet(&mut self) {
-        let limit = self.network.now + HAND_BACK.interval + Duration::from_secs(5);
-        while !self.is_handed_back() && self.network.now < limit {
-            self.pass(Duration::from_millis(500));
+        let limit = self.network.now + HEALING_LIMIT + HAND_BACK.interval;
+        while self.network.now < limit && self.history.broken.is_empty() {
+            let before = self.store.image.metadata_version;
+            self.pass(QUIET);
+            if self.store.image.metadata_version == before && self.is_handed_back() && self.is_at_rest() {
+                return;
+            }
         }
-        let before = self.store.image.clone();
-        self.pass(QUIET);
-        let after = &self.store.image;
-        if !self.is_handed_back() || !self.is_at_rest() {
-            let says = format!("not at rest, though it was: {}", self.unrest());
-            self.history.broken.push(says);
-        } else if after.metadata_version != before.metadata_version {
-            let says = format!("not quiet: {} came after {}", after.metadata_version.0, before.metadata_version.0);
-            self.history.broken.push(says);
-        }
+        let (after, handed_back) = (self.store.image.metadata_version.0, self.is_handed_back());
+        let says = format!("not quiet: at {after}, leaders where they belong: {handed_back}; {}", self.unrest());
+        self.history.broken.push(says);
     }
 
     fn is_handed_back(&self) -> bool {

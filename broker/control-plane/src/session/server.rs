@@ -176,9 +176,10 @@ impl ControlPlaneServer {
         }
         let obeyed = ControllerEpoch(registration.controller_epoch);
         if let Some(own) = self.updates.controller_epoch().filter(|own| *own < obeyed) {
-            // It finds the other one, or this controller learns of it with its next commit.
             let (own, obeyed) = (own.0, obeyed.0);
             self.doubt(registration, false);
+            // If it has ended meanwhile, so much the better.
+            let _ = self.controller.outlived().await;
             let reason = format!("this controller has epoch {own}, the broker has obeyed one of epoch {obeyed}");
             return Err(RegistrationRefused::for_now(reason));
         }
@@ -329,6 +330,7 @@ impl Session {
         {
             let obeyed = heartbeat.condition.controller_epoch.0;
             tracing::warn!(broker_id = %heartbeat.id, own = own.0, obeyed, "broker obeys a later controller, its session ends");
+            self.server.controller.outlived().await.map_err(|_| Gone)?;
             return Err(Gone);
         }
         self.server.controller.heard(heartbeat).await.map_err(|_| Gone)

@@ -37,6 +37,9 @@ const REQUESTS_PER_COMMIT: usize = 256;
 /// After a commit that failed the controller does nothing unasked for this long.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
+/// A look at the store reads all of it.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Names a request until its reply; the host chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
@@ -65,6 +68,12 @@ pub enum Event {
     CommitFailed {
         reason: String,
     },
+    /// A broker obeys a controller that took over later. A controller that has nothing to commit learns of it in no other way.
+    Outlived,
+    /// What the store holds, as [`Effect::Look`] asked.
+    Looked {
+        image: Arc<ClusterImage>,
+    },
 }
 
 #[derive(Debug)]
@@ -81,6 +90,8 @@ pub enum Effect {
         id: RequestId,
         reply: Reply,
     },
+    /// Read what the store holds.
+    Look,
     /// Another controller took over. This one refuses everything from here on.
     Deposed,
 }
@@ -106,6 +117,7 @@ pub struct Controller {
     in_flight: Option<InFlight>,
     last_event: MonotonicTime,
     idle_until: MonotonicTime,
+    look_again_at: MonotonicTime,
     hand_back_at: Option<MonotonicTime>,
     undo_windows: UndoWindows,
 }
@@ -133,6 +145,7 @@ impl Controller {
             in_flight: None,
             last_event: now,
             idle_until: now,
+            look_again_at: now,
         }
     }
 
@@ -198,6 +211,14 @@ impl Controller {
                 let refusal = ControllerError::StoreFailed(reason);
                 effects.extend(decided.into_iter().map(|(id, ..)| refused(id, &refusal)));
             }
+            // A commit under way tells as much, and before its own first commit a controller is nobody to outlive.
+            Event::Outlived => {
+                if self.in_flight.is_none() && self.epoch.is_some() && now >= self.look_again_at {
+                    self.look_again_at = now + LOOK_INTERVAL;
+                    effects.push(Effect::Look);
+                }
+            }
+            Event::Looked { image } => drop(self.is_over(&image, &mut effects)),
         }
         while self.in_flight.is_none() && !self.is_deposed && self.decide(now, &mut effects) {}
         effects
@@ -213,17 +234,24 @@ impl Controller {
         for (id, request, _) in decided.into_iter().rev() {
             self.queue.push_front((id, request));
         }
-        self.is_deposed = self.epoch.is_some_and(|mine| image.controller_epoch > mine);
-        if self.is_deposed {
-            let refuse = |(id, _): (RequestId, Request)| refused(id, &ControllerError::Deposed);
-            effects.extend(self.queue.drain(..).map(refuse));
-            effects.push(Effect::Deposed);
+        if self.is_over(&image, effects) {
             return;
         }
         self.committed = Arc::clone(&image);
         if self.epoch.is_some() {
             effects.push(Effect::Publish { image, changes: Vec::new() });
         }
+    }
+
+    /// Whether the store knows a controller that took over later.
+    fn is_over(&mut self, image: &ClusterImage, effects: &mut Vec<Effect>) -> bool {
+        self.is_deposed = self.epoch.is_some_and(|mine| image.controller_epoch > mine);
+        if self.is_deposed {
+            let refuse = |(id, _): (RequestId, Request)| refused(id, &ControllerError::Deposed);
+            effects.extend(self.queue.drain(..).map(refuse));
+            effects.push(Effect::Deposed);
+        }
+        self.is_deposed
     }
 
     /// One commit, or answers that need none. `false` when nothing is left to decide.

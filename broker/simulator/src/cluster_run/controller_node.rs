@@ -124,6 +124,14 @@ impl World {
             let known = known.map(|(found, newest)| if own.is_some() && own == obeyed { newest } else { found });
             applied > known && !is_made(Mistake::AcceptOlderMetadata)
         };
+        let obeys = match &message {
+            Message::Heartbeat(heartbeat) => Some(heartbeat.condition.controller_epoch),
+            Message::Register { obeyed, .. } => *obeyed,
+            _ => None,
+        };
+        if is_outlived(obeys) {
+            self.controller_handles(index, Event::Outlived);
+        }
         let event = match message {
             // The broker takes no word of a controller of before: its session breaks, and it does not come back.
             Message::Heartbeat(Heartbeat { id, epoch, condition, .. })
@@ -185,7 +193,7 @@ impl World {
                 Effect::Commit(_) => Some(Step::BeforeCommit),
                 Effect::Publish { .. } => Some(Step::BeforePublish),
                 Effect::Reply { .. } => Some(Step::BeforeReply),
-                Effect::Deposed => None,
+                Effect::Look | Effect::Deposed => None,
             };
             if step.is_some_and(|step| self.dies(index, step)) {
                 return;
@@ -213,6 +221,10 @@ impl World {
                 }
             }
             Effect::Reply { id, reply } => self.reply(index, id, reply),
+            Effect::Look => {
+                let image = self.store.image.clone();
+                self.controller_handles(index, Event::Looked { image });
+            }
             // The process that the brokers are sent to starts again, and takes over in its turn.
             Effect::Deposed if index == self.newest_controller => self.crash_controller(index),
             Effect::Deposed => {

@@ -86,7 +86,7 @@ impl Brokers {
                 }
                 Effect::Reply { reply, .. } => replies.push(reply),
                 Effect::Publish { .. } => {}
-                Effect::Deposed => unreachable!("nobody else commits"),
+                Effect::Look | Effect::Deposed => unreachable!("nobody else commits"),
             }
         }
         replies

@@ -154,6 +154,24 @@ fn after_a_conflict_everything_is_decided_again_on_what_the_store_holds() {
 }
 
 #[test]
+fn a_controller_that_is_told_of_a_later_one_looks_for_it_in_the_store() {
+    let mut controller = controller();
+    let looks =
+        |controller: &mut Controller, now| matches!(controller.handle(Event::Outlived, now)[..], [Effect::Look]);
+    assert!(looks(&mut controller, NOW));
+    let image = Arc::clone(controller.committed());
+    assert!(controller.handle(Event::Looked { image }, NOW).is_empty(), "the broker may be wrong");
+    let later = NOW + LOOK_INTERVAL;
+    assert!(!looks(&mut controller, NOW) && looks(&mut controller, later), "not too often");
+    let mut image = ClusterImage::clone(controller.committed());
+    image.controller_epoch = ControllerEpoch(image.controller_epoch.0 + 1);
+    let effects = controller.handle(Event::Looked { image: Arc::new(image) }, later);
+    assert!(matches!(effects[..], [Effect::Deposed]), "{effects:?}");
+    let effects = ask(&mut controller, 1, create("a", 1));
+    assert!(matches!(effects[..], [Effect::Reply { reply: Reply::Refused(ControllerError::Deposed), .. }]));
+}
+
+#[test]
 fn a_long_queue_is_committed_in_bounded_parts() {
     let mut controller = controller();
     only_commit(ask(&mut controller, 0, create("first", 1)));

@@ -59,7 +59,7 @@ impl Live {
                 }
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::Publish { .. } => {}
-                Effect::Deposed => panic!("nobody else decides"),
+                Effect::Look | Effect::Deposed => panic!("nobody else decides"),
             }
         }
     }

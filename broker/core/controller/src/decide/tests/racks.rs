@@ -1,7 +1,7 @@
 //! Replicas of a partition are on as many racks as there are.
 
 use super::*;
-use crate::{placement::place, topic_name::GROUP_OFFSETS};
+use crate::{Leaving, placement::place, topic_name::GROUP_OFFSETS};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +62,7 @@ fn replicas_are_spread_over_racks_and_leaders_over_brokers() {
         let image = image(brokers);
         let up: BTreeSet<i32> = brokers.iter().zip(1..).filter(|((_, fenced), _)| !fenced).map(|(_, id)| id).collect();
         let partitions = up.len() * 3;
-        let placed = place(&image, partitions, *replicas);
+        let placed = place(&image, Leaving::default(), partitions, *replicas);
         for one in &placed {
             assert_eq!(one.len(), *replicas, "{what}: {placed:?}");
             assert_eq!(racks_of(&image, one).len(), *racks, "{what}: {placed:?}");
@@ -76,7 +76,7 @@ fn replicas_are_spread_over_racks_and_leaders_over_brokers() {
 #[test]
 fn a_fenced_broker_is_taken_where_the_others_are_too_few() {
     let image = image(&[("a", false), ("b", false), ("c", true)]);
-    for one in place(&image, 6, 3) {
+    for one in place(&image, Leaving::default(), 6, 3) {
         assert_eq!((one.len(), one[2]), (3, BrokerId(3)), "it comes last: {one:?}");
     }
 }
@@ -113,7 +113,7 @@ proptest! {
         let image = image(&brokers);
         let replicas = replicas.min(brokers.len());
         let racks = brokers.iter().collect::<BTreeSet<_>>().len();
-        for one in place(&image, partitions, replicas) {
+        for one in place(&image, Leaving::default(), partitions, replicas) {
             prop_assert_eq!(one.iter().collect::<BTreeSet<_>>().len(), replicas);
             prop_assert_eq!(racks_of(&image, &one).len(), racks.min(replicas), "{:?} of {:?}", one, brokers);
         }
