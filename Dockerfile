@@ -6,10 +6,12 @@ ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
 FROM ${BUILDER} AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p broker -p cli -p operator \
+# Where scripts/image was given programs that are compiled already, they are all there is in /src.
+RUN { [ -d compiled ] || { cargo build --release --locked -p broker -p cli -p operator && mkdir compiled \
+   && for program in weir-broker weir weir-operator; do strip -o compiled/$program target/release/$program || exit; done; }; } \
  && mkdir -p /out/bin /out/kafka /out/empty \
- && for program in weir-broker weir weir-operator; do strip -o /out/bin/$program target/release/$program; done \
- && mv /out/bin/weir-operator /out/ \
+ && cp compiled/weir-broker compiled/weir /out/bin/ \
+ && cp compiled/weir-operator /out/ \
  && for tool in topics console-producer console-consumer consumer-groups configs get-offsets broker-api-versions; do \
       ln -s weir /out/bin/kafka-$tool && ln -s weir /out/bin/kafka-$tool.sh && ln -s /usr/local/bin/weir /out/kafka/kafka-$tool.sh; \
     done

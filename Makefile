@@ -23,8 +23,8 @@ cluster: ## build in release and serve 127.0.0.1:9092, 9095 and 9098: three brok
 	@exec scripts/cluster $(SETTINGS)
 
 .PHONY: build
-build: ## the two binaries, in release: weir-broker and weir
-	$(CARGO) build --release -p broker -p cli -p oracle
+build: ## the programs, in release: weir-broker, weir, weir-operator
+	$(CARGO) build --release -p broker -p cli -p oracle -p operator
 
 .PHONY: test
 test: test-rust test-clients ## all tests: unit, simulation, in-process broker, real clients
@@ -55,7 +55,7 @@ test-operator: ## tests of the operator that need an API server: the one of the 
 	$(CARGO) test --package operator --features api-server-tests
 
 .PHONY: ci
-ci: format clippy layers deny check-generated test ## exactly what CI runs
+ci: format clippy layers deny check-generated test e2e-smoke ## exactly what CI runs
 
 .PHONY: format
 format: ## fail if a file is not formatted
