@@ -39,7 +39,7 @@ pub struct Load {
 
 impl Load {
     /// The topics of these clients are there already.
-    /// librdkafka's producer gives up a broker that is silent for `gives_up_ms`.
+    /// Clients give up a broker that is silent for `gives_up_ms`.
     pub async fn start(place: &Place, clients: &[&str], gives_up_ms: u64) -> anyhow::Result<Self> {
         let python = env::var_os("LOAD_PYTHON").context("LOAD_PYTHON is not set: scripts/e2e prepares the clients")?;
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAM);

@@ -1,11 +1,6 @@
 """File systems of their own for the data of single brokers, so small that they can be filled."""
 import errno
-import os
 import subprocess
-
-
-def can_be_mounted():
-    return os.geteuid() == 0
 
 
 class SmallDisk:

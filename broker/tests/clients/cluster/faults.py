@@ -1,36 +1,36 @@
-"""A cluster of three under an idempotent producer and a group of two, with one kind of fault after another. In every
-check the producer is acknowledged every record it sent, and what the cluster holds is what it was told."""
+"""A cluster of three under idempotent producers and groups of three clients, with one kind of fault after another. In every check
+each producer is acknowledged every record it sent, what the cluster holds is what it was told, and its group sees and commits all
+of it. Where a fault is to move leaders, other brokers are asked who leads while it lasts; where it is not, that nobody moved."""
 import os
 import random
-import shlex
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from confluent_kafka.admin import NewTopic
 
-from disks import SmallDisk, can_be_mounted
+from disks import SmallDisk
 from harness import check, fresh
-from history import KEYS, Load, Members, ProcessLoad, compare, read_all
-from processes import Cluster
+from history import KEYS
+from loads import Loads, prepared
+from processes import Cluster, await_
 
-OTHER_CLIENTS = {name: shlex.split(os.environ[variable]) for name, variable in [("Java", "JAVA_LOAD"), ("kafkajs", "KAFKAJS_LOAD")] if os.environ.get(variable)}
 WORK, PORT, ROUNDS = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-# Part of the names of the checks to be run.
+# Part of the names of the checks to be run, and the clients under load.
 ONLY = os.environ.get("ONLY", "")
+CLIENTS = os.environ.get("LOADS", "").split() or prepared()
+# To see a check fail: other settings of the controller and the brokers, KEY=VALUE...
+SETTINGS = dict(one.split("=", 1) for one in os.environ.get("SETTINGS", "").split())
 CHANCE = random.Random(20261127)
-# Longer than the session timeout of the cluster.
-PAST_SESSION = 3.5
+# A client gives up a broker that is silent, after so long.
+GIVES_UP_MS = 3000
+# What a partition may be without an acknowledgement, in seconds. Others lead once a connection broke, …
+BROKEN = 2
+# … or once a session ended in silence (2 s) and its leader stepped aside, which takes as long again, or its clients gave it up.
+SILENT = 8
 
 
-def topic(cluster, name):
-    config = {"min.insync.replicas": "2"}
-    cluster.admin.create_topics([NewTopic(name, KEYS, 3, config=config)])[name].result(30)
-    cluster.all_in_sync(name)
-
-
-def survives(name, producer=Load, small_disk=None):
+def survives(name, small_disk=None, **keys):
     """Runs a body of faults under load on a fresh cluster, then compares. Broker `small_disk` has little room."""
     def run(body):
         if ONLY not in name:
@@ -38,234 +38,238 @@ def survives(name, producer=Load, small_disk=None):
 
         @check(name)
         def _():
-            cluster, clients = Cluster(WORK / fresh("cluster"), PORT), []
+            cluster, loads = Cluster(WORK / fresh("cluster"), PORT, **SETTINGS, **keys), None
             cluster.disk = SmallDisk(cluster.brokers[small_disk].data) if small_disk else None
             try:
                 cluster.start()
-                topic(cluster, "survivor")
-                load = producer(cluster, "survivor")
-                members = Members(cluster, "survivor", "survivors", load.exact)
-                clients = [load, members]
-                until_acknowledged(load, 200)
-                body(cluster, load)
-                cluster.all_in_sync("survivor")
-                until_acknowledged(load, len(load.acknowledged) + 200)
-                load.finish()
-                compare(load, read_all(cluster, "survivor", KEYS))
-                members.finish()
-                print(f"{name}: {load.sent} records, longest gap {max(load.longest_gap.values()):.2f} s", file=sys.stderr)
+                cluster.topics = [f"survivor-{client}" for client in CLIENTS]
+                made = cluster.admin.create_topics([NewTopic(topic, KEYS, 3, config={"min.insync.replicas": "2"}) for topic in cluster.topics])
+                for topic in made.values():
+                    topic.result(30)
+                cluster.in_sync()
+                loads = Loads(cluster, CLIENTS, "survivor", GIVES_UP_MS)
+                loads.more()
+                loads.mark()
+                body(cluster, loads)
+                cluster.in_sync()
+                loads.more()
+                longest = {client: f"{max(gaps.values()):.2f} s" for client, gaps in loads.gaps().items()}
+                print(f"{name}: records {loads.finish()}, longest gaps {longest}", file=sys.stderr, flush=True)
             finally:
                 cluster.end()
-                for client in clients:
-                    client.abandon()
+                if loads:
+                    loads.abandon()
                 if cluster.disk:
                     cluster.disk.unmount()
             shutil.rmtree(cluster.folder)
     return run
 
 
-def until_acknowledged(load, count, seconds=120):
-    end = time.monotonic() + seconds
-    while len(load.acknowledged) < count:
-        assert time.monotonic() < end, f"{len(load.acknowledged)} acknowledged after {seconds} s, {count} wanted; refused: {load.refused[:3]}"
-        time.sleep(0.01)
+def a_leader(cluster):
+    """Number and process of a broker that leads something."""
+    number = CHANCE.choice(sorted(set(cluster.leaders().values())))
+    return number, cluster.brokers[number]
 
 
-def more(load, count=100):
-    until_acknowledged(load, len(load.acknowledged) + count)
+def comes_back(cluster, process):
+    process.start()
+    process.ready()
+    cluster.in_sync()
 
 
-@survives(f"{ROUNDS} times kill -9 of a broker")
-def _(cluster, load):
+@survives(f"{ROUNDS} times kill -9 of a broker: others write on within two seconds")
+def _(cluster, loads):
     for _ in range(ROUNDS):
-        victim = CHANCE.choice(list(cluster.brokers.values()))
+        number, victim = a_leader(cluster)
+        loads.mark()
         victim.kill()
-        more(load)
-        victim.start()
-        victim.ready()
-        cluster.all_in_sync("survivor")
-
-
-@survives("the leader of a partition is killed: others write on within two seconds")
-def _(cluster, load):
-    load.forget_gaps()
-    more(load)
-    victim = cluster.brokers[cluster.leader("survivor")]
-    victim.kill()
-    more(load, 400)
-    gap = max(load.longest_gap.values())
-    victim.start()
-    victim.ready()
-    assert gap < 2, f"a partition could not be written to for {gap:.2f} s"
+        cluster.others_lead(number)
+        loads.more()
+        loads.waited_less(BROKEN)
+        comes_back(cluster, victim)
 
 
 @survives("all brokers and the controller are killed at once")
-def _(cluster, load):
+def _(cluster, loads):
     for process in cluster.processes:
         process.kill()
     for process in cluster.processes:
         process.start()
     for process in cluster.processes:
         process.ready()
-    more(load)
+    loads.more()
 
 
-@survives("brokers are stopped one after the other, as a roll does")
-def _(cluster, load):
-    for broker in cluster.brokers.values():
+@survives("brokers are stopped one after the other, as a roll does: others write on within two seconds")
+def _(cluster, loads):
+    for number, broker in cluster.brokers.items():
+        loads.mark()
         broker.stop()
-        more(load)
-        broker.start()
-        broker.ready()
-        cluster.all_in_sync("survivor")
+        cluster.others_lead(number)
+        loads.more()
+        loads.waited_less(BROKEN)
+        comes_back(cluster, broker)
 
 
 @survives("a leader is frozen past its session and woken again")
-def _(cluster, load):
+def _(cluster, loads):
     for _ in range(2):
-        frozen = cluster.brokers[cluster.leader("survivor")]
+        number, frozen = a_leader(cluster)
+        loads.mark()
         frozen.pause()
-        time.sleep(PAST_SESSION)
-        more(load)
+        cluster.others_lead(number)
+        cluster.fenced(1)
+        loads.more()
+        loads.waited_less(SILENT)
         frozen.resume()
-        cluster.all_in_sync("survivor")
+        cluster.fenced(0)
+        cluster.in_sync()
 
 
-@survives("the controller is killed, and a broker with it")
-def _(cluster, load):
+@survives("the controller is killed and started again: nobody moves, and then a broker is killed")
+def _(cluster, loads):
+    before = cluster.leaders()
     cluster.controller.kill()
-    more(load, 400)
-    victim = cluster.brokers[cluster.leader("survivor")]
+    loads.more()
+    number, victim = a_leader(cluster)
     victim.kill()
     cluster.controller.start()
     cluster.controller.ready()
-    more(load)
-    victim.start()
-    victim.ready()
+    cluster.others_lead(number)
+    loads.more()
+    after = cluster.leaders()
+    assert all(after[place] == leader for place, leader in before.items() if leader != number), f"{before} before, {after} after"
+    comes_back(cluster, victim)
 
 
-@survives("the controller is frozen past the session timeout")
-def _(cluster, load):
+@survives("the controller is frozen past the session timeout: nobody moves, and writes go on")
+def _(cluster, loads):
+    before, logged = cluster.leaders(), {number: broker.logged() for number, broker in cluster.brokers.items()}
     cluster.controller.pause()
-    time.sleep(PAST_SESSION)
-    more(load)
+    for number, broker in cluster.brokers.items():
+        broker.logs("no session with the controller", logged[number])
+    loads.more()
+    loads.waited_less(BROKEN)
+    after = cluster.leaders()
+    assert after == before, f"{before} before, {after} while it was frozen"
     cluster.controller.resume()
-    more(load)
+    cluster.fenced(0)
 
 
 @survives("a leader that loses its link to the controller steps aside")
-def _(cluster, load):
-    number = cluster.leader("survivor")
-    load.forget_gaps()
-    more(load)
+def _(cluster, loads):
+    number, _ = a_leader(cluster)
     cluster.controller_links[number].cut()
-    time.sleep(PAST_SESSION + 1)
-    more(load, 400)
-    gap = max(load.longest_gap.values())
+    cluster.others_lead(number)
+    cluster.fenced(1)
+    loads.more()
+    loads.waited_less(SILENT)
     cluster.controller_links[number].mend()
-    assert gap < PAST_SESSION, f"a partition could not be written to for {gap:.2f} s"
+    cluster.fenced(0)
 
 
-@survives("a broker hears nothing from the controller, which hears it")
-def _(cluster, load):
-    number = cluster.leader("survivor")
+@survives("the controller hears nothing from a leader, which hears it")
+def _(cluster, loads):
+    number, _ = a_leader(cluster)
+    cluster.controller_links[number].silence("there")
+    cluster.others_lead(number)
+    cluster.fenced(1)
+    loads.more()
+    loads.waited_less(SILENT)
+    cluster.controller_links[number].mend()
+    cluster.fenced(0)
+
+
+@survives("a leader hears nothing from the controller, which hears it")
+def _(cluster, loads):
+    number, _ = a_leader(cluster)
     cluster.controller_links[number].silence("back")
-    time.sleep(PAST_SESSION)
-    more(load)
+    # Nothing is wrong until the broker misses an answer.
+    cluster.others_lead(number, seconds=15)
+    loads.more()
+    loads.waited_less(SILENT)
     cluster.controller_links[number].mend()
+    cluster.fenced(0)
 
 
-@survives("a follower cannot reach a leader, both reach the controller")
-def _(cluster, load):
-    number = cluster.leader("survivor")
+@survives("a follower cannot reach a leader, both reach the controller: it is out of sync, and nobody moves")
+def _(cluster, loads):
+    number, _ = a_leader(cluster)
+    led = cluster.led_by(number)
     other = next(one for one in cluster.numbers if one != number)
     cluster.follower_links[number].cut(f"follower-{other}")
-    time.sleep(PAST_SESSION)
-    more(load)
+    cluster.out_of_sync(led, [other])
+    loads.more()
+    loads.waited_less(SILENT)
+    assert cluster.led_by(number) == led
     cluster.follower_links[number].mend()
 
 
-@survives("answers of a leader to its followers stay away")
-def _(cluster, load):
-    number = cluster.leader("survivor")
+@survives("answers of a leader to its followers stay away: it acknowledges nothing, and partitions of others go on")
+def _(cluster, loads):
+    number, leader = a_leader(cluster)
+    led = cluster.led_by(number)
+    shrinks = "kafka_server_replicamanager_isrshrinks_total"
+    before = leader.metric(shrinks)
     cluster.follower_links[number].silence("back")
-    time.sleep(PAST_SESSION)
-    more(load)
+    # What its followers ask for again has them in sync again, until they lag again.
+    await_(lambda: leader.metric(shrinks) >= before + len(led), 15, lambda: "followers that get no answers stay in sync")
+    held = {place: loads.count(*place) for place in led}
+    loads.more(concerns=lambda *place: place not in led)
+    loads.waited_less(BROKEN, concerns=lambda *place: place not in led)
+    assert held == {place: loads.count(*place) for place in led}, "it acknowledged what no follower has"
+    assert cluster.led_by(number) == led
     cluster.follower_links[number].mend()
 
 
 @survives("the data folder of one broker is wiped")
-def _(cluster, load):
-    victim = cluster.brokers[cluster.leader("survivor")]
+def _(cluster, loads):
+    number, victim = a_leader(cluster)
     victim.kill()
     shutil.rmtree(victim.data)
-    more(load)
-    victim.start()
-    victim.ready()
+    cluster.others_lead(number)
+    loads.more()
+    loads.waited_less(BROKEN)
+    comes_back(cluster, victim)
 
 
-@survives("the tail of a log is damaged while its broker is down")
-def _(cluster, load):
-    number = cluster.leader("survivor")
-    victim = cluster.brokers[number]
+@survives("the tails of logs are damaged while their broker is down")
+def _(cluster, loads):
+    number, victim = a_leader(cluster)
     victim.kill()
+    damaged = 0
     for segment in victim.data.glob("survivor-*/*.log"):
         with open(segment, "r+b") as file:
-            file.seek(0, 2)
-            size = file.tell()
+            size = file.seek(0, 2)
             if size > 300:
                 file.seek(size - 150)
                 file.write(b"\xa5" * 100)
-    more(load)
-    victim.start()
-    victim.ready()
+                damaged += 1
+    assert damaged == KEYS * len(cluster.topics), f"{damaged} logs had something to damage"
+    cluster.others_lead(number)
+    loads.more()
+    loads.waited_less(BROKEN)
+    comes_back(cluster, victim)
 
 
-if can_be_mounted():
+if os.environ.get("DISKS"):
     @survives("the disk of one broker is full, of a leader and of a follower", small_disk=1)
-    def _(cluster, load):
+    def _(cluster, loads):
         victim = cluster.brokers[1]
-        load.forget_gaps()
-        more(load)
+        assert cluster.led_by(1)
         cluster.disk.fill()
         # It led some partitions, and ends so that others can.
         victim.process.wait(30)
-        more(load, 400)
-        gap = max(load.longest_gap.values())
-        assert gap < PAST_SESSION, f"a partition could not be written to for {gap:.2f} s"
+        cluster.others_lead(1)
+        loads.more()
+        loads.waited_less(BROKEN)
         # Without room it comes up and leads nothing; as a follower it catches up once there is room.
+        loads.mark()
         victim.start()
         victim.ready()
-        more(load, 400)
-        told = cluster.partitions("survivor")
-        assert victim.alive() and told and all(leader != 1 for leader, _ in told.values())
+        loads.more(100)
+        loads.waited_less(SILENT)
+        assert victim.alive() and not cluster.led_by(1)
         cluster.disk.empty()
-        cluster.all_in_sync("survivor")
+        cluster.in_sync()
         assert victim.alive()
-else:
-    print("skip cluster: the disk of one broker is full: mounting a small one needs root", flush=True)
-
-
-for client, command in OTHER_CLIENTS.items():
-    @survives(f"{client}: a leader is killed, stopped, and frozen", lambda cluster, topic, client=client, command=command: ProcessLoad(command, cluster, topic, exact=client != "kafkajs"))
-    def _(cluster, load):
-        victim = cluster.brokers[cluster.leader("survivor")]
-        victim.kill()
-        more(load)
-        victim.start()
-        victim.ready()
-        cluster.all_in_sync("survivor")
-        victim = cluster.brokers[cluster.leader("survivor", 1)]
-        victim.stop()
-        more(load)
-        victim.start()
-        victim.ready()
-        cluster.all_in_sync("survivor")
-        frozen = cluster.brokers[cluster.leader("survivor", 2)]
-        frozen.pause()
-        time.sleep(PAST_SESSION)
-        # kafkajs asks for no metadata after a request that timed out: it stays with the frozen broker for ever.
-        if client != "kafkajs":
-            more(load)
-        frozen.resume()
-        more(load)

@@ -1,10 +1,9 @@
-"""What clients were told, and whether what the cluster holds agrees with it."""
-import subprocess
+"""What producers and groups were told, and whether what the cluster holds agrees with it."""
 import threading
 import time
 from collections import defaultdict
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 # Record N has key N modulo this, and each key has a partition of its own.
 KEYS = 6
@@ -12,176 +11,96 @@ QUICK = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level
 
 
 class Told:
-    """What a producer was told, and for how long a partition had nothing new."""
+    """What a producer was told, and for how long each partition had nothing new. `sent` is by key, once the producer has ended."""
 
-    def __init__(self, keys):
-        self.keys, self.sent = keys, 0
-        self.acknowledged, self.refused = {}, []
+    def __init__(self):
+        self.sent, self.acknowledged, self.refused = {}, {}, []
         self.count = defaultdict(int)
-        self.last_acknowledged = defaultdict(time.monotonic)
-        self.longest_gap = defaultdict(float)
+        self.forget_gaps()
 
     def acknowledge(self, number, partition, offset):
+        """Without an offset where librdkafka gave up a request and concludes from the next one's answer that it was carried out."""
         self.acknowledged[number] = (partition, offset)
         now = time.monotonic()
-        gap = now - self.last_acknowledged[partition]
-        self.longest_gap[partition] = max(self.longest_gap[partition], gap)
+        self.longest_gap[partition] = max(self.longest_gap[partition], now - self.last_acknowledged[partition])
         self.last_acknowledged[partition] = now
         self.count[partition] += 1
 
     def forget_gaps(self):
-        self.longest_gap.clear()
-        self.last_acknowledged.clear()
+        """From now on they count, also where nothing is ever acknowledged again."""
+        self.longest_gap = dict.fromkeys(range(KEYS), 0.0)
+        self.last_acknowledged = dict.fromkeys(range(KEYS), time.monotonic())
 
+    def gaps(self):
+        """By partition, the longest time without an acknowledgement: those that ended, and the one that has not."""
+        now = time.monotonic()
+        return {partition: max(self.longest_gap[partition], now - self.last_acknowledged[partition]) for partition in range(KEYS)}
 
-class Load(Told):
-    """An idempotent producer: each key has records 0, 1, 2, …, and remembers which were acknowledged where."""
-
-    def __init__(self, cluster, topic, keys=KEYS, per_second=400, settings=None):
-        super().__init__(keys)
-        self.cluster, self.topic, self.pause, self.settings = cluster, topic, 1 / per_second, settings or {}
-        self.exact = True
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        producer = Producer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 1, "delivery.timeout.ms": 300000, "retry.backoff.ms": 20, "retry.backoff.max.ms": 200, "request.timeout.ms": 10000, **self.settings})
-
-        def report(number, error, message):
-            if error:
-                return self.refused.append((number, str(error)))
-            self.acknowledge(number, message.partition(), message.offset())
-
-        while not self.ending.is_set():
-            number = self.sent
-            try:
-                key = number % self.keys
-                producer.produce(self.topic, value=str(number), key=str(key), partition=key, on_delivery=lambda e, m, n=number: report(n, e, m))
-                self.sent += 1
-            except BufferError:
-                pass
-            producer.poll(self.pause)
-        self.unfinished = producer.flush(300)
-
-    def abandon(self):
-        """Nobody waits for it any more."""
-        self.ending.set()
-
-    def finish(self):
-        self.ending.set()
-        self.thread.join(330)
-        assert not self.thread.is_alive(), "the producer could not finish"
-        assert self.unfinished == 0, f"{self.unfinished} records were never answered"
+    def all_answered(self):
         assert not self.refused, f"records were refused: {self.refused[:3]} and {len(self.refused)} in all"
-        assert len(self.acknowledged) == self.sent
+        sent = sum(self.sent.values())
+        assert len(self.sent) == KEYS and len(self.acknowledged) == sent, f"{sent - len(self.acknowledged)} of {sent} records were never answered"
 
 
-class ProcessLoad(Told):
-    """The same by another client, in a process of its own that prints what it was told. Not `exact`: kafkajs sends some records
-    of a request twice when a leader changes and some not at all (its retry leaves out what moved to a broker that has
-    answered the rest), and with its idempotence a record that was not stored is taken for a duplicate of one that was. So of
-    it only what was acknowledged counts."""
+class Seen:
+    """What the members of a group saw and committed. Of each partition nothing is left out: a member goes on where it was, one that
+    is given a partition begins at or before what the group has seen of it, and the same offset has the same record for all. Of a
+    client that `repeats`, members may see again what they saw."""
 
-    def __init__(self, command, cluster, topic, exact=True, per_second=500):
-        super().__init__(KEYS)
-        self.exact = exact
-        self.process = subprocess.Popen([*command, cluster.bootstrap, topic, str(KEYS), str(per_second)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
+    def __init__(self, repeats=False):
+        self.repeats = repeats
+        self.lock = threading.Lock()
+        self.positions, self.ends, self.records, self.committed = {}, defaultdict(int), {}, {}
+        self.wrong = []
 
-    def _read(self):
-        for line in self.process.stdout:
-            word, *rest = line.split()
-            if word == "ack":
-                self.acknowledge(*map(int, rest))
-            elif word == "refused":
-                self.refused.append(line.strip())
-            elif word == "sent":
-                self.sent = int(rest[0])
-
-    def abandon(self):
-        """Nobody waits for it any more."""
-        self.process.kill()
-        self.process.wait()
-
-    def finish(self):
-        self.process.stdin.close()
-        assert self.process.wait(330) == 0, f"the client ended with {self.process.returncode}"
-        self.thread.join(10)
-        assert not self.refused, f"records were refused: {self.refused[:3]} and {len(self.refused)} in all"
-        assert not self.exact or len(self.acknowledged) == self.sent, f"{self.sent - len(self.acknowledged)} of {self.sent} records were never answered"
-
-
-class Members:
-    """A group of two that reads all the time: no record of a partition is seen before one that precedes it, none is left
-    out, and no commit goes back."""
-
-    def __init__(self, cluster, topic, group, exact=True, count=2):
-        self.cluster, self.topic, self.group, self.exact = cluster, topic, group, exact
-        self.wrong, self.committed, self.lock = [], {}, threading.Lock()
-        self.ending = threading.Event()
-        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self):
-        consumer = Consumer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "group.id": self.group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500})
-        seen = {}
-
-        def assigned(_, partitions):
-            for one in partitions:
-                seen.pop(one.partition, None)
-
-        consumer.subscribe([self.topic], on_assign=assigned)
-        while not self.ending.is_set():
-            message = consumer.poll(0.05)
-            if message is None or message.error():
-                continue
-            partition, number = message.partition(), int(message.value())
-            last = seen.get(partition)
-            if last is not None and (number != last + KEYS if self.exact else number < last):
-                self.wrong.append(f"partition {partition}: {number} after {last}")
-            seen[partition] = number
-            if message.offset() % 20 == 0:
-                self._commit(consumer, message)
-        consumer.close()
-
-    def _commit(self, consumer, message):
-        try:
-            taken = consumer.commit(message=message, asynchronous=False)
-        except KafkaException:
-            return  # no coordinator for now, or the group moved on
+    def assigned(self, member, partitions):
         with self.lock:
-            for one in taken:
-                if not one.error:
-                    self.committed[one.partition] = one.offset
+            for partition in partitions:
+                self.positions.pop((member, partition), None)
 
-    def abandon(self):
-        """Nobody waits for it any more."""
-        self.ending.set()
+    def saw(self, member, partition, offset, number):
+        with self.lock:
+            expected = self.positions.get((member, partition))
+            if expected is not None and (offset > expected if self.repeats else offset != expected):
+                self.wrong.append(f"partition {partition}: member {member} saw offset {offset}, not {expected}")
+            elif offset > self.ends[partition]:
+                self.wrong.append(f"partition {partition}: offset {offset} after {self.ends[partition]} were seen by the group")
+            self.positions[member, partition] = offset + 1
+            self.ends[partition] = max(self.ends[partition], offset + 1)
+            before = self.records.setdefault((partition, offset), number)
+            if before != number:
+                self.wrong.append(f"partition {partition}: offset {offset} had record {before}, then {number}")
 
-    def finish(self):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join(120)
+    def commit(self, partition, offset):
+        """It was acknowledged."""
+        with self.lock:
+            self.committed[partition] = max(self.committed.get(partition, 0), offset)
+
+    def through(self, found, seconds=90):
+        """The group has seen and committed all there is."""
+        ends = {partition: records[-1][0] + 1 for partition, records in found.items()}
+        end = time.monotonic() + seconds
+        while self.committed != ends:
+            self.in_order()
+            assert time.monotonic() < end, f"after {seconds} s the group has seen up to {dict(self.ends)} and committed {self.committed}, of {ends}"
+            time.sleep(0.01)
+        stored = by_place(found)
+        with self.lock:
+            other = {place: number for place, number in self.records.items() if stored.get(place) != number}
+        assert not other, f"the group saw {len(other)} records that are not there (any more), such as {next(iter(other.items()))}"
+
+    def in_order(self):
         assert not self.wrong, f"consumers saw {self.wrong[:5]}, {len(self.wrong)} in all"
-        consumer = Consumer({**QUICK, "bootstrap.servers": self.cluster.bootstrap, "group.id": self.group})
-        asked = [TopicPartition(self.topic, partition) for partition in self.committed]
-        kept = {one.partition: one.offset for one in consumer.committed(asked, timeout=60)} if asked else {}
-        consumer.close()
-        for partition, offset in self.committed.items():
-            assert kept[partition] >= offset, f"partition {partition} was committed at {offset}, is at {kept[partition]}"
 
 
-def read_all(cluster, topic, partitions):
+def read_all(cluster, topic):
     """Offset and number of every record, by partition."""
     reader = Consumer({**QUICK, "bootstrap.servers": cluster.bootstrap, "group.id": "reader", "auto.offset.reset": "earliest", "enable.partition.eof": True, "check.crcs": True, "isolation.level": "read_uncommitted"})
-    reader.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
-    found, ends = {partition: [] for partition in range(partitions)}, set()
+    reader.assign([TopicPartition(topic, partition, 0) for partition in range(KEYS)])
+    found, ends = {partition: [] for partition in range(KEYS)}, set()
     end = time.monotonic() + 120
-    while len(ends) < partitions:
-        assert time.monotonic() < end, f"the end of {set(range(partitions)) - ends} was not reached"
+    while len(ends) < KEYS:
+        assert time.monotonic() < end, f"the end of {set(range(KEYS)) - ends} was not reached"
         message = reader.poll(0.5)
         if message is None:
             continue
@@ -194,16 +113,27 @@ def read_all(cluster, topic, partitions):
     return found
 
 
-def compare(load, found):
-    """Every acknowledged record is where its producer was told, in the order of its key; and once, if the producer is exact."""
+def by_place(found):
+    return {(partition, offset): number for partition, records in found.items() for offset, number in records}
+
+
+def compare(told, found):
+    """Every record is there once and in the order of its key, where its producer was told."""
     for partition, records in found.items():
         numbers = [number for _, number in records]
-        expected = list(range(partition, load.sent, load.keys)) if load.exact else sorted(set(numbers))
-        first_seen = numbers if load.exact else list(dict.fromkeys(numbers))
-        if first_seen != expected:
+        expected = list(range(partition, partition + KEYS * told.sent[partition], KEYS))
+        if numbers != expected:
             lost = sorted(set(expected) - set(numbers))
-            told = {number: load.acknowledged.get(number) for number in lost[:3]}
-            raise AssertionError(f"partition {partition}: {len(lost)} lost ({told}, the end is {records[-1:]}), {len(numbers) - len(set(numbers))} twice, in order: {first_seen == sorted(first_seen)}")
-    stored = {(partition, offset): number for partition, records in found.items() for offset, number in records}
-    for number, told in load.acknowledged.items():
-        assert stored.get(told) == number, f"record {number} was acknowledged at {told}, where {stored.get(told)} is"
+            places = {number: told.acknowledged.get(number) for number in lost[:3]}
+            raise AssertionError(f"partition {partition}: {len(lost)} lost ({places}, the end is {records[-1:]}), {len(numbers) - len(set(numbers))} twice, in order: {numbers == sorted(numbers)}")
+    stored = by_place(found)
+    for number, place in told.acknowledged.items():
+        assert place[1] is None or stored.get(place) == number, f"record {number} was acknowledged at {place}, where {stored.get(place)} is"
+
+
+def committed(cluster, topic, group):
+    """What the cluster has of a group, by partition."""
+    consumer = Consumer({**QUICK, "bootstrap.servers": cluster.bootstrap, "group.id": group})
+    told = consumer.committed([TopicPartition(topic, partition) for partition in range(KEYS)], timeout=60)
+    consumer.close()
+    return {one.partition: one.offset for one in told}

@@ -1,31 +1,90 @@
-// A producer of kafkajs with acks=all that numbers its records: load.mjs BOOTSTRAP TOPIC KEYS PER_SECOND. Prints
-// "ack NUMBER PARTITION OFFSET"; ends when its standard input does, with "sent COUNT".
+// An idempotent producer of kafkajs and a group of two: load.mjs BOOTSTRAP TOPIC KEYS PER_SECOND GIVES_UP_MS. What it prints and
+// when it ends: `Program` in clients.py. Why each send is for one partition, and metadata that old: README.md.
 import { Kafka, logLevel } from 'kafkajs'
+import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const [bootstrap, topic] = process.argv.slice(2, 4)
-const [keys, perSecond] = process.argv.slice(4, 6).map(Number)
-const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: 10000, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
-const producer = kafka.producer({ maxInFlightRequests: 1, retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 } })
+const [keys, perSecond, givesUpMs] = process.argv.slice(4, 7).map(Number)
+const COMMIT_MS = 200
+const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 }
+const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: givesUpMs, retry })
+const say = (...words) => console.log(words.join(' '))
+
+let ending = false
+const produced = new Promise((resolve) => {
+  const input = createInterface({ input: process.stdin })
+  input.on('line', () => { ending = true })
+  input.on('close', () => { ending = true; resolve() })
+})
+
+const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, metadataMaxAge: 1000, retry })
 // kafkajs closes connections to brokers that metadata names no more, also one that it is about to write to. What it throws then is none
 // of its own errors, so it does not try again. Of what was not sent nothing is told.
 const send = messages => producer.send({ topic, acks: -1, messages }).catch(error => {
   if (error.message !== 'Broker not connected') throw error
   return send(messages)
 })
-let ending = false
-process.stdin.resume()
-process.stdin.on('end', () => { ending = true })
-await producer.connect()
-let number = 0
-while (!ending) {
-  const first = number
-  const messages = Array.from({ length: keys }, (_, key) => ({ key: String(key), value: String(first + key), partition: key }))
-  number += keys
-  const told = await send(messages)
-  for (const { partition, baseOffset } of told) console.log(`ack ${first + partition} ${partition} ${baseOffset}`)
-  await pause(1000 * keys / perSecond)
+async function produce(key) {
+  let count = 0
+  while (!ending) {
+    const number = key + keys * count
+    count += 1
+    try {
+      const [{ partition, baseOffset }] = await send([{ key: String(key), value: String(number), partition: key }])
+      say('ack', number, partition, baseOffset)
+    } catch (error) {
+      say('refused', number, error)
+    }
+    await pause(1000 * keys / perSecond)
+  }
+  return count
 }
-console.log(`sent ${number}`)
-// Every record was answered. kafkajs would wait for a connection that it was making to a broker, which nobody closes.
+
+async function read(member) {
+  const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, restartOnFailure: async () => true } })
+  let positions = new Map()
+  const kept = new Map()
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    const mine = payload.memberAssignment[topic] ?? []
+    positions = new Map()
+    say('assigned', member, ...mine)
+  })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic], fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachMessage: async ({ partition, message }) => {
+      say('saw', member, partition, message.offset, message.value)
+      positions.set(partition, String(Number(message.offset) + 1))
+    },
+  })
+  let stopped = false
+  const committing = (async () => {
+    while (!stopped) {
+      const pending = [...positions].filter(([partition, offset]) => kept.get(partition) !== offset)
+      if (pending.length > 0) {
+        try {
+          await consumer.commitOffsets(pending.map(([partition, offset]) => ({ topic, partition, offset })))
+          for (const [partition, offset] of pending) {
+            kept.set(partition, offset)
+            say('committed', partition, offset)
+          }
+        } catch {
+          // No coordinator for now, or the group moved on.
+        }
+      }
+      await pause(COMMIT_MS)
+    }
+  })()
+  return async () => { stopped = true; await committing; await consumer.disconnect() }
+}
+
+await producer.connect()
+const members = await Promise.all([read('a'), read('b')])
+const counts = await Promise.all(Array.from({ length: keys }, (_, key) => produce(key)))
+counts.forEach((count, key) => say('sent', key, count))
+await produced
+await Promise.all(members.map((leave) => leave()))
+// kafkajs would wait for a connection that it was making to a broker, which nobody closes.
 process.exit(0)

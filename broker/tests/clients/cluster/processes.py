@@ -6,6 +6,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import wire
 from links import Link
 from metadata import Metadata
 
@@ -58,6 +59,29 @@ class Process:
     def data(self):
         return self.folder / "data"
 
+    def metric(self, name, **labels):
+        """Sum over the series that have these labels."""
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}/metrics", timeout=10) as answer:
+            lines = [line.decode() for line in answer]
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        series = [line for line in lines if line.startswith((f"{name} ", f"{name}{{")) and all(one in line for one in wanted)]
+        assert series or labels, f"there is no metric {name}"
+        return sum(float(line.rsplit(" ", 1)[1]) for line in series)
+
+    def logged(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def logs(self, text, before, seconds=30):
+        """Until it has said this since it had logged `before`."""
+        await_(lambda: text in self.logged()[len(before):], seconds, lambda: f"{self.folder.name} did not log '{text}'")
+
+
+def await_(holds, seconds, why):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"after {seconds} s {why()}"
+        time.sleep(0.02)
+
 
 class Cluster(Metadata):
     """Broker N is process N; `controller_links[N]` and `follower_links[N]` are what others reach it by, and it them."""
@@ -65,6 +89,8 @@ class Cluster(Metadata):
     def __init__(self, folder, port, brokers=3, **keys):
         self.folder, self.port = Path(folder), port
         self.numbers = range(1, brokers + 1)
+        # Those under load.
+        self.topics = []
         control = f"{HOST}:{port}"
         self.controller = Process(
             self.folder / "controller",
@@ -102,6 +128,58 @@ class Cluster(Metadata):
     @property
     def bootstrap(self):
         return ",".join(f"{HOST}:{self.port + 10 * number}" for number in self.numbers)
+
+    def told_by(self, number):
+        """(Leader, in-sync replicas) of each partition of the topics under load, as one broker tells; None while it does not."""
+        try:
+            connection = wire.connect(f"{HOST}:{self.port + 10 * number}", timeout=2)
+        except OSError:
+            return None
+        with connection:
+            try:
+                told = wire.partitions(connection)
+            except (OSError, EOFError):
+                return None
+        return {(topic, partition): one for topic in self.topics for partition, one in told.get(topic, {}).items()}
+
+    def told_without(self, number):
+        """The same of each live broker but one."""
+        others = [other for other, process in self.brokers.items() if other != number and process.alive()]
+        return [self.told_by(other) for other in others]
+
+    def leaders(self):
+        """Leader of each partition, as all live brokers tell alike."""
+        told = self.told_without(None)
+        assert told and all(told), f"not every broker tells: {told}"
+        by_broker = [{place: leader for place, (leader, _) in one.items()} for one in told]
+        assert all(one == by_broker[0] for one in by_broker), f"brokers tell different leaders: {by_broker}"
+        return by_broker[0]
+
+    def led_by(self, number):
+        return {place for place, leader in self.leaders().items() if leader == number}
+
+    def others_lead(self, number, seconds=5):
+        """Every other broker names another leader for all that this one led."""
+        def holds():
+            told = self.told_without(number)
+            return told and all(told) and all(leader not in (number, -1) for one in told for leader, _ in one.values())
+        await_(holds, seconds, lambda: f"others do not lead for {number}: {self.told_without(number)}")
+
+    def out_of_sync(self, places, followers, seconds=15):
+        """None of these followers is in sync for these partitions any more, as all live brokers tell."""
+        def holds():
+            told = self.told_without(None)
+            return told and all(told) and not any(set(one[place][1]) & set(followers) for one in told for place in places)
+        await_(holds, seconds, lambda: f"{followers} are still in sync: {self.told_without(None)}")
+
+    def fenced(self, count, seconds=15):
+        """The controller takes so many brokers for lost."""
+        name = "kafka_controller_kafkacontroller_fencedbrokercount"
+        await_(lambda: self.controller.metric(name) == count, seconds, lambda: f"not {count} brokers are fenced but {self.controller.metric(name)}")
+
+    def in_sync(self):
+        for topic in self.topics:
+            self.all_in_sync(topic)
 
     def start(self):
         for process in self.processes:

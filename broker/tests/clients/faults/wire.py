@@ -43,8 +43,45 @@ def ask(connection, api, version, body):
     return exactly(connection, length)[4:]
 
 
-def metadata(connection):
-    return ask(connection, METADATA, 1, struct.pack(">i", 0))
+def metadata(connection, topics=0):
+    """Of none; of all with -1."""
+    return ask(connection, METADATA, 1, struct.pack(">i", topics))
+
+
+def partitions(connection):
+    """Of all topics as this broker tells, by Metadata v1: {topic: {partition: (leader, in-sync replicas)}}."""
+    answer = Reader(metadata(connection, -1))
+    for _ in range(answer.number(">i")):
+        answer.number(">i"), answer.text(), answer.number(">i"), answer.text()  # broker, host, port, rack
+    answer.number(">i")  # controller
+    topics = {}
+    for _ in range(answer.number(">i")):
+        answer.number(">h")
+        name, _ = answer.text(), answer.number(">b")
+        topics[name] = {}
+        for _ in range(answer.number(">i")):
+            _, index, leader = answer.number(">h"), answer.number(">i"), answer.number(">i")
+            _, in_sync = answer.numbers(), answer.numbers()
+            topics[name][index] = (leader, sorted(in_sync))
+    return topics
+
+
+class Reader:
+    def __init__(self, answer):
+        self.answer, self.at = answer, 0
+
+    def number(self, form):
+        (value,) = struct.unpack_from(form, self.answer, self.at)
+        self.at += struct.calcsize(form)
+        return value
+
+    def numbers(self):
+        return [self.number(">i") for _ in range(self.number(">i"))]
+
+    def text(self):
+        length = max(self.number(">h"), 0)
+        self.at += length
+        return self.answer[self.at - length:self.at].decode()
 
 
 def fetch_body(topic, partition, offset, max_bytes=50 << 20, max_wait=0, min_bytes=0):
