@@ -163,12 +163,14 @@ impl RunningBroker {
         self.failure.told().await
     }
 
-    /// Has others lead, drains connections, lets groups and partitions finish, leaves the mark of a clean stop, releases
+    /// Has others lead, tells clients who, drains connections, lets groups and partitions finish, leaves the mark of a clean stop, releases
     /// the folder.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.health.set(Readiness::Stopping);
-        if self.broker.config.cluster.controlled_shutdown {
-            self.controller.hand_over().await;
+        let cluster = &self.broker.config.cluster;
+        if cluster.controlled_shutdown && self.controller.hand_over().await {
+            // Without clients there is nobody to tell.
+            let _ = tokio::time::timeout(cluster.stop_linger, self.server.is_deserted()).await;
         }
         self.server.drain(DRAIN_PATIENCE).await;
         if let Some(replication) = self.replication {

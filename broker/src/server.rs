@@ -115,6 +115,11 @@ impl Server {
         &self.addresses
     }
 
+    /// Resolves once no client is connected.
+    pub(crate) async fn is_deserted(&self) {
+        self.shared.limits.all_closed().await;
+    }
+
     /// Stops accepting, lets requests in progress finish for at most `patience`, closes all connections.
     pub(crate) async fn drain(mut self, patience: Duration) {
         self.shared.draining.advance(Phase::Draining);

@@ -18,6 +18,7 @@ use crate::{
 use anyhow::{Context as _, anyhow};
 use control_plane::session::ControlPlane;
 use custom_resources::Topic;
+use futures_util::future::select_all;
 use kube::{
     Client,
     runtime::reflector::{self, Store, store::Writer},
@@ -47,12 +48,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("listen at {} (--control-plane-listen)", arguments.control_plane_listen))?;
     let timing = Timing::default();
     let mut lease = LeaseKeeper::new(client.clone(), &arguments.namespace, LEASE, &arguments.identity, timing);
-    let work = Work::new(client, &arguments, Arc::clone(&metrics));
+    let mut work = Work::new(client, &arguments, Arc::clone(&metrics));
     let controllers = work.controllers.clone();
     let serving = serve(admin, brokers, controllers.entrance(), Arc::clone(&metrics));
     let deciding = async {
         tracing::info!(identity = %arguments.identity, "waiting for the lease");
-        lease.acquire().await;
+        tokio::select! {
+            () = lease.acquire() => {}
+            ended = work.stand_by() => return ended,
+        }
         tracing::info!(identity = %arguments.identity, "holds the lease");
         metrics.lease(true);
         tokio::select! {
@@ -99,26 +103,35 @@ struct Work {
 
 /// What the reconcilers of a scope are told by.
 struct Inlets {
-    changed: mpsc::Sender<ClusterKey>,
     /// Clusters of which there is something new, for the reconciler of clusters and that of topics.
     of_clusters: mpsc::Receiver<ClusterKey>,
     of_topics: mpsc::Receiver<ClusterKey>,
     topics: (Store<Topic>, Writer<Topic>),
+    caches: Caches,
 }
 
 impl Work {
     fn new(client: Client, arguments: &Arguments, metrics: Arc<Metrics>) -> Self {
         let (mut listeners, mut inlets, mut stores) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in arguments.scopes() {
+        for scope in arguments.scopes() {
             let (changed, of_clusters) = mpsc::channel(CHANGED_LIMIT);
             let (topics_changed, of_topics) = mpsc::channel(CHANGED_LIMIT);
             let topics = reflector::store();
             listeners.extend([changed.clone(), topics_changed]);
             stores.push(topics.0.clone());
-            inlets.push(Inlets { changed, of_clusters, of_topics, topics });
+            // Before it is this operator's turn: who takes over knows what there is.
+            let caches = Caches::start(&client, &scope, &changed);
+            inlets.push(Inlets { of_clusters, of_topics, topics, caches });
         }
         let controllers = Controllers::new(client.clone(), listeners, stores.clone());
         Self { client, arguments: arguments.clone(), metrics, controllers, held: Held::new(stores), inlets }
+    }
+
+    /// Until it is dropped: the caches follow what happens, and nobody is told. Whoever begins looks at everything.
+    async fn stand_by(&mut self) -> anyhow::Result<()> {
+        let unheard = self.inlets.iter_mut().map(|inlets| async { while inlets.of_clusters.recv().await.is_some() {} });
+        select_all(unheard.map(Box::pin)).await;
+        Err(anyhow!("the watches ended"))
     }
 
     async fn run(self) -> anyhow::Result<()> {
@@ -130,7 +143,7 @@ impl Work {
                 controllers: self.controllers.clone(),
                 defaults: self.arguments.defaults(),
                 holder: self.arguments.identity.clone(),
-                caches: Caches::start(&self.client, &scope, &inlets.changed),
+                caches: inlets.caches,
                 metrics: Arc::clone(&self.metrics),
                 held: self.held.clone(),
                 events: events.clone(),

@@ -116,6 +116,8 @@ pub struct ClusterConfig {
     pub hand_back_interval: Option<Duration>,
     /// `controlled.shutdown.enable`.
     pub controlled_shutdown: bool,
+    /// `weir.stop.linger.ms`.
+    pub stop_linger: Duration,
     /// `weir.controller.token.file`.
     pub controller_token_file: Option<PathBuf>,
 }
@@ -128,6 +130,7 @@ impl ClusterConfig {
             heartbeat_interval: Duration::from_millis(values.number("broker.heartbeat.interval.ms")),
             hand_back_interval: values.boolean("auto.leader.rebalance.enable").then_some(interval),
             controlled_shutdown: values.boolean("controlled.shutdown.enable"),
+            stop_linger: Duration::from_millis(values.number("weir.stop.linger.ms")),
             controller_token_file: values.text("weir.controller.token.file").map(PathBuf::from),
         }
     }

@@ -135,21 +135,24 @@ impl BrokerSession {
         let _ = images.wait_for(|image| image.brokers.get(&self.me).is_some_and(|broker| !broker.fenced)).await;
     }
 
-    /// Has others lead what they can. This broker goes on answering meanwhile, with who leads instead.
-    pub(crate) async fn hand_over(&self) {
-        if tokio::time::timeout(HAND_OVER_PATIENCE, self.leave()).await.is_err() {
+    /// Has others lead what they can. This broker goes on answering meanwhile, with who leads instead. `false`: nobody saw to it.
+    pub(crate) async fn hand_over(&self) -> bool {
+        tokio::time::timeout(HAND_OVER_PATIENCE, self.leave()).await.unwrap_or_else(|_| {
             tracing::warn!("the controller did not hand over leadership in time, stopping all the same");
-        }
+            false
+        })
     }
 
-    async fn leave(&self) {
-        let Some(epoch) = self.metadata.current().brokers.get(&self.me).map(|broker| broker.epoch) else { return };
+    async fn leave(&self) -> bool {
+        let Some(epoch) = self.metadata.current().brokers.get(&self.me).map(|broker| broker.epoch) else {
+            return false;
+        };
         if let Err(error) = self.handle().begin_shutdown(Life { id: self.me, epoch }).await {
             tracing::warn!(%error, "the controller was not asked to hand over leadership");
-            return;
+            return false;
         }
         let mut images = self.metadata.subscribe();
-        let _ = images.wait_for(|image| !leads_what_others_could(image, self.me)).await;
+        images.wait_for(|image| !leads_what_others_could(image, self.me)).await.is_ok()
     }
 
     /// Says farewell: from then on clients are not sent here any more.

@@ -78,10 +78,11 @@ impl OwnController {
         }
     }
 
-    /// Before a stop: others lead what they can.
-    pub(crate) async fn hand_over(&self) {
-        if let Self::Cluster { session, .. } = self {
-            session.hand_over().await;
+    /// Before a stop: others lead what they can. Whether somebody was there to see to it.
+    pub(crate) async fn hand_over(&self) -> bool {
+        match self {
+            Self::Alone(_) => false,
+            Self::Cluster { session, .. } => session.hand_over().await,
         }
     }
 

@@ -39,11 +39,14 @@ fn batch(value: &str) -> Bytes {
 
 /// Error code of one record to one partition at a broker.
 async fn produce(cluster: &TestCluster, at: i32, topic: &str, partition: i32, acks: i16) -> i16 {
+    let response = cluster.client(at).await.call(9, &produce_request(topic, partition, acks)).await;
+    response.responses[0].partition_responses[0].error_code
+}
+
+fn produce_request(topic: &str, partition: i32, acks: i16) -> ProduceRequest {
     let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch("value")));
     let topic = TopicProduceData::default().with_name(wire_name(topic)).with_partition_data(vec![data]);
-    let request = ProduceRequest::default().with_acks(acks).with_timeout_ms(30_000).with_topic_data(vec![topic]);
-    let response = cluster.client(at).await.call(9, &request).await;
-    response.responses[0].partition_responses[0].error_code
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(30_000).with_topic_data(vec![topic])
 }
 
 /// Error code and bytes of a partition from its beginning at a broker.
@@ -193,6 +196,36 @@ async fn a_broker_that_stops_and_one_that_is_killed_are_gone_from_metadata() {
     cluster.start_broker(3).await;
     let told = cluster.until(1, "broker 3 is back", |told| broker_ids(told) == [1, 3]).await;
     assert_eq!(leaders(&told, "orders").iter().filter(|leader| **leader == 3).count(), 1, "it leads what it has");
+}
+
+#[tokio::test]
+async fn a_broker_that_stops_tells_its_clients_who_leads_before_it_leaves_them() {
+    let mut cluster = TestCluster::start(2).await;
+    cluster.linger_ms = "60000";
+    cluster.broker_folders.insert(3, tempfile::TempDir::new().unwrap());
+    cluster.start_broker(3).await;
+    cluster.until(3, "every broker is there", |told| told.brokers.len() == 3).await;
+    cluster.create_topic(1, "orders", 3, 3).await;
+    let led = leaders(&cluster.metadata(1).await, "orders");
+    let partition = (0..).zip(led).find(|(_, leader)| *leader == 3).map(|(partition, _)| partition).unwrap();
+    let (mut client, mut other) = (cluster.client(3).await, cluster.client(1).await);
+    let request = produce_request("orders", partition, 1);
+    let before = client.call(9, &request).await;
+    assert_eq!(before.responses[0].partition_responses[0].error_code, 0);
+    let telling = async {
+        let all = MetadataRequest::default().with_topics(None);
+        in_time("others lead", async {
+            while leaders(&other.call(12, &all).await, "orders").contains(&3) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let after = client.call(9, &request).await;
+        assert_eq!(after.responses[0].partition_responses[0].error_code, NOT_LEADER_OR_FOLLOWER);
+        drop(client);
+    };
+    // It ends with its last client.
+    in_time("the broker stops", async { tokio::join!(cluster.stop_broker(3), telling) }).await;
 }
 
 #[tokio::test]

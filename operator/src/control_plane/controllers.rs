@@ -12,6 +12,7 @@ use crate::{
 use control_plane::session::{Directory, Found, NotAdmitted};
 use controller::Leaving;
 use custom_resources::Topic;
+use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, runtime::reflector::Store};
 use std::{
@@ -23,10 +24,13 @@ use std::{
 use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
     task::JoinHandle,
+    time::timeout,
 };
 
 /// Committed changes of this time are told to the reconcilers together.
 const TELL_PAUSE: Duration = Duration::from_secs(1);
+/// How long a reconciliation waits for a controller that it started.
+const START_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -98,9 +102,10 @@ impl Controllers {
             running.end().await;
         }
         let started = self.start(cluster, parameters, token, leaving, set_size);
-        let view = started.view.borrow().clone();
+        let view = started.view.clone();
         self.0.hosted.lock().await.insert(cluster.key.clone(), started);
-        view
+        let view = begun(view).await;
+        View { leaving: Some(leaving).filter(|_| view.handle.is_some()), ..view }
     }
 
     /// What is to be seen of a cluster's controller; `None`: there is no such cluster here.
@@ -153,10 +158,11 @@ impl Controllers {
     /// Ends the controllers of clusters that are no more.
     pub async fn keep_only(&self, exists: impl Fn(&ClusterKey) -> bool) {
         let gone: Vec<_> = self.0.hosted.lock().await.extract_if(.., |key, _| !exists(key)).collect();
-        for (key, running) in gone {
+        let ending = gone.into_iter().map(|(key, running)| async move {
             running.end().await;
-            tracing::info!(cluster = %key, "the cluster is gone, its controller ended");
-        }
+            tracing::info!(cluster = %key, "the controller of the cluster ended");
+        });
+        join_all(ending).await;
     }
 
     fn start(
@@ -217,6 +223,14 @@ impl Hosted {
         let _ = self.host.await;
         self.teller.abort();
     }
+}
+
+/// Once the controller has taken over, or says why it does not. What is reported before would say that nobody decides, at each
+/// start of an operator.
+async fn begun(mut view: watch::Receiver<View>) -> View {
+    let is_known = |view: &View| view.handle.is_some() && view.image.is_some() || view.problem.is_some();
+    let _ = timeout(START_PATIENCE, view.wait_for(is_known)).await;
+    view.borrow().clone()
 }
 
 /// Once the controller that decides has answered, and those that come after it know, too.

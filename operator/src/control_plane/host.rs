@@ -226,11 +226,17 @@ impl<D: Door> ClusterHost<D> {
         let Started { host, handle, server, updates, mut doubts, mut lost } = started;
         let (token, cluster_id) = (self.parameters.token, server.cluster_id.clone());
         self.door.open(token, Found::Controller(server));
-        self.view.send_modify(|view| (view.handle, view.problem) = (Some(handle), None));
+        self.view.send_modify(|view| (view.handle, view.problem) = (Some(handle.clone()), None));
         tracing::info!(cluster = %self.cluster.key, "deciding for the cluster");
         let (stop, stopping) = oneshot::channel();
         let mut running = std::pin::pin!(host.run(stopping));
+        // It takes over with the first thing that it hears, and the first broker may be a while.
+        let taking_over = async {
+            let _ = handle.describe_brokers().await;
+            std::future::pending().await
+        };
         let mut ended = tokio::select! {
+            never = taking_over => never,
             _ = stopped => Ended::Stopped,
             reason = self.proof(&mut doubts) => Ended::Lost(Lost { reason, cluster_id, disproved: updates.reign() }),
             Some(error) = lost.recv() => Ended::Lost(Lost { reason: error.to_string(), cluster_id, disproved: None }),

@@ -3,7 +3,7 @@
 //!
 //! | this operator | sees | does |
 //! |---|---|---|
-//! | waits | no lease, one that was released, or one unchanged for its duration | takes it |
+//! | waits | no lease, one that was released (its watch tells), or one unchanged for its duration | takes it |
 //! | waits | one that was renewed | waits on |
 //! | holds | its own | renews it |
 //! | holds | another's | ends |
@@ -41,6 +41,13 @@ pub struct Seen {
     pub holder: String,
     /// Another one after every renewal.
     pub revision: String,
+}
+
+impl Seen {
+    /// Whether it is worth a look before the next one is due: a holder that lives renews it every second.
+    pub fn is_free(&self) -> bool {
+        self.holder.is_empty()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,13 +97,14 @@ impl Candidate {
             _ => now,
         };
         self.unchanged = Some((seen.clone(), since));
+        let is_free = seen.is_free();
         let replaces = seen.revision;
         match (self.holds, seen.holder == self.identity) {
             (true, true) => Step::Renew { replaces },
             (true, false) => Step::End,
             // A process of this name was here before: it is this one's to go on with.
             (false, true) => Step::Take { replaces: Some(replaces) },
-            (false, false) if seen.holder.is_empty() || now.since(since) >= self.timing.duration => {
+            (false, false) if is_free || now.since(since) >= self.timing.duration => {
                 Step::Take { replaces: Some(replaces) }
             }
             (false, false) => Step::Wait,

@@ -24,4 +24,6 @@ definitions! {
     Boolean "weir.metrics.partitions" = "false", Any, ReadOnly, Used: "Whether /metrics has a series per partition.";
     Long "weir.reassignment.throttled.rate" = "9223372036854775807", AtLeast(0), ClusterWide, Used:
         "Bytes a second that this broker sends to replicas which a reassignment adds, and that such replicas here fetch. It counts where it is set while brokers run, for one or as the default of all; what is in sync is never held up.";
+    Long "weir.stop.linger.ms" = "300", Between(0, 60_000), ReadOnly, Used:
+        "How long a broker of a cluster that stops still answers its clients once others lead what it led, so that they hear from it who does. It ends earlier when no client is connected. One whose connection breaks asks another broker, which may not have heard yet, and then often not again for a second.";
 }

@@ -16,6 +16,8 @@ pub struct TestCluster {
     pub controller_address: SocketAddr,
     brokers: BTreeMap<i32, RunningBroker>,
     pub broker_folders: BTreeMap<i32, TempDir>,
+    /// `weir.stop.linger.ms` of brokers that start from here on.
+    pub linger_ms: &'static str,
 }
 
 impl TestCluster {
@@ -29,6 +31,7 @@ impl TestCluster {
             controller_folder,
             brokers: BTreeMap::new(),
             broker_folders: BTreeMap::new(),
+            linger_ms: "300",
         };
         for id in 1..=brokers {
             cluster.broker_folders.insert(id, TempDir::new().unwrap());
@@ -47,7 +50,8 @@ impl TestCluster {
     }
 
     pub fn broker_config(&self, id: i32) -> BrokerConfig {
-        broker_config(self.broker_folders[&id].path(), id, &self.controller_address.to_string())
+        let (folder, controller) = (self.broker_folders[&id].path(), self.controller_address.to_string());
+        broker_config_with(folder, id, &controller, &[("weir.stop.linger.ms", self.linger_ms)])
     }
 
     pub async fn stop_broker(&mut self, id: i32) {
@@ -119,6 +123,10 @@ pub async fn controller(folder: &Path, listen: &str, keys: &[(&str, &str)]) -> R
 }
 
 pub fn broker_config(folder: &Path, id: i32, controller: &str) -> BrokerConfig {
+    broker_config_with(folder, id, controller, &[])
+}
+
+fn broker_config_with(folder: &Path, id: i32, controller: &str, more: &[(&str, &str)]) -> BrokerConfig {
     let id = id.to_string();
     let keys = [
         ("process.roles", "broker"),
@@ -126,7 +134,7 @@ pub fn broker_config(folder: &Path, id: i32, controller: &str) -> BrokerConfig {
         ("weir.controller", controller),
         ("offsets.topic.replication.factor", "1"),
     ];
-    BrokerConfig::for_tests_with(folder, &keys)
+    BrokerConfig::for_tests_with(folder, &[&keys, more].concat())
 }
 
 pub async fn in_time<F: Future>(what: &str, future: F) -> F::Output {

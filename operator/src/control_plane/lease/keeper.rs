@@ -2,15 +2,23 @@
 
 use super::{Candidate, Seen, Step, Timing};
 use crate::resources::FIELD_MANAGER;
+use futures_util::{Stream, StreamExt as _, stream};
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
     jiff::Timestamp,
 };
-use kube::{Api, Client, api::PostParams};
+use kube::{
+    Api, Client,
+    api::PostParams,
+    runtime::{WatchStreamExt as _, watcher},
+};
 use model::MonotonicTime;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+/// Less than another one waits for.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The lease is not this operator's any more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +54,17 @@ impl LeaseKeeper {
         }
     }
 
-    /// Returns once this operator holds the lease.
+    /// Returns once this operator holds the lease. Who releases it is followed at once, by a watch; it is looked at all the same,
+    /// for a watch may be silent and who was killed releases nothing.
     pub async fn acquire(&mut self) {
         let mut looks = interval(self.timing.renewal);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut frees = std::pin::pin!(frees(self.leases.clone(), &self.name));
         while !self.candidate.holds() {
-            looks.tick().await;
+            tokio::select! {
+                _ = looks.tick() => {}
+                Some(()) = frees.next() => {}
+            }
             match timeout(self.timing.deadline, self.step()).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "the lease cannot be read or written"),
@@ -85,15 +98,31 @@ impl LeaseKeeper {
 
     /// Lets another operator take over at once.
     pub async fn release(&mut self) {
-        let Some(mut lease) = self.lease.take().filter(|_| self.candidate.holds()) else { return };
+        if !self.candidate.holds() {
+            return;
+        }
+        let released = timeout(RELEASE_PATIENCE, async {
+            if let Some(lease) = self.lease.take()
+                && self.give_up(lease).await.is_ok()
+            {
+                return Ok(());
+            }
+            // A renewal that was cut off may have arrived.
+            match self.leases.get_opt(&self.name).await? {
+                Some(lease) if seen(&lease).holder == self.identity => self.give_up(lease).await,
+                _ => Ok(()),
+            }
+        });
+        if !matches!(released.await, Ok(Ok(()))) {
+            tracing::warn!("the lease was not released, another operator waits for its end");
+        }
+    }
+
+    async fn give_up(&self, mut lease: Lease) -> kube::Result<()> {
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = Some(String::new());
         }
-        let parameters = as_manager();
-        let released = self.leases.replace(&self.name, &parameters, &lease);
-        if !matches!(timeout(Duration::from_secs(1), released).await, Ok(Ok(_))) {
-            tracing::warn!("the lease was not released, another operator waits for its end");
-        }
+        self.leases.replace(&self.name, &as_manager(), &lease).await.map(drop)
     }
 
     async fn step(&mut self) -> kube::Result<Step> {
@@ -144,6 +173,23 @@ impl LeaseKeeper {
     }
 }
 
+/// An item each time the lease is seen released or gone. Never ends.
+fn frees(leases: Api<Lease>, name: &str) -> impl Stream<Item = ()> + Send + use<> {
+    let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let free = |event: Result<watcher::Event<Lease>, watcher::Error>| async move {
+        match event {
+            Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease)) => seen(&lease).is_free().then_some(()),
+            Ok(watcher::Event::Delete(_)) => Some(()),
+            Ok(watcher::Event::Init | watcher::Event::InitDone) => None,
+            Err(error) => {
+                tracing::debug!(%error, "the watch of the lease broke, watching again");
+                None
+            }
+        }
+    };
+    watcher(leases, only).default_backoff().filter_map(free).chain(stream::pending())
+}
+
 fn seen(lease: &Lease) -> Seen {
     let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
     Seen { holder: holder.unwrap_or_default(), revision: lease.metadata.resource_version.clone().unwrap_or_default() }
@@ -152,3 +198,6 @@ fn seen(lease: &Lease) -> Seen {
 fn as_manager() -> PostParams {
     PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
+
+#[cfg(test)]
+mod tests;

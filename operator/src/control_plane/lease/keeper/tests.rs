@@ -1,0 +1,150 @@
+use super::*;
+use http::{Method, Request, Response, StatusCode};
+use kube::client::Body;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::{sync::Notify, time::sleep};
+
+/// An API server with one lease, or none. Cheap to clone.
+#[derive(Clone, Default)]
+struct ApiServer(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    lease: Mutex<Option<Value>>,
+    revision: Mutex<u64>,
+    /// What a watch waits for.
+    changed: Notify,
+}
+
+impl ApiServer {
+    fn held_by(holder: &str) -> Self {
+        let server = Self::default();
+        server.put(json!({ "metadata": { "name": "weir-operator" }, "spec": { "holderIdentity": holder } }));
+        server
+    }
+
+    fn put(&self, mut lease: Value) -> Value {
+        let mut revision = self.0.revision.lock().unwrap();
+        *revision += 1;
+        lease["metadata"]["resourceVersion"] = revision.to_string().into();
+        *self.0.lease.lock().unwrap() = Some(lease.clone());
+        self.0.changed.notify_waiters();
+        lease
+    }
+
+    /// Somebody writes it beside the keeper.
+    fn change(&self, holder: &str) {
+        let mut lease = self.0.lease.lock().unwrap().clone().unwrap();
+        lease["spec"]["holderIdentity"] = holder.into();
+        self.put(lease);
+    }
+
+    fn holder(&self) -> String {
+        let lease = self.0.lease.lock().unwrap();
+        lease.as_ref().unwrap()["spec"]["holderIdentity"].as_str().unwrap().to_owned()
+    }
+
+    fn keeper(&self, identity: &str) -> LeaseKeeper {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| server.clone().serve(request));
+        let client = Client::new(service, "weir");
+        LeaseKeeper::new(client, "weir", "weir-operator", identity, Timing::default())
+    }
+
+    async fn serve(self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect_bytes().await?;
+        let sent = || serde_json::from_slice::<Value>(&body).unwrap();
+        let query = parts.uri.query().unwrap_or_default();
+        let (status, answer) = match parts.method {
+            Method::GET if query.contains("watch=true") => {
+                self.0.changed.notified().await;
+                (StatusCode::OK, json!({ "type": "MODIFIED", "object": self.named() }))
+            }
+            Method::GET if query.contains("fieldSelector") => {
+                let items: Vec<_> = self.named().into_iter().collect();
+                let list = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "LeaseList", "items": items,
+                    "metadata": { "resourceVersion": self.0.revision.lock().unwrap().to_string() } });
+                (StatusCode::OK, list)
+            }
+            Method::GET => self.named().map_or_else(|| failure(StatusCode::NOT_FOUND), |lease| (StatusCode::OK, lease)),
+            Method::POST => (StatusCode::CREATED, self.put(sent())),
+            Method::PUT => {
+                let (sent, there) = (sent(), self.named().unwrap_or_default());
+                if sent["metadata"]["resourceVersion"] == there["metadata"]["resourceVersion"] {
+                    (StatusCode::OK, self.put(sent))
+                } else {
+                    failure(StatusCode::CONFLICT)
+                }
+            }
+            other => panic!("{other} {}", parts.uri),
+        };
+        let mut answer = serde_json::to_vec(&answer).unwrap();
+        answer.push(b'\n');
+        Ok(Response::builder().status(status).body(Body::from(answer)).unwrap())
+    }
+
+    fn named(&self) -> Option<Value> {
+        let mut lease = self.0.lease.lock().unwrap().clone()?;
+        lease["apiVersion"] = "coordination.k8s.io/v1".into();
+        lease["kind"] = "Lease".into();
+        Some(lease)
+    }
+}
+
+fn failure(status: StatusCode) -> (StatusCode, Value) {
+    let reason = if status == StatusCode::NOT_FOUND { "NotFound" } else { "Conflict" };
+    let told =
+        json!({ "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": status.as_u16(), "reason": reason });
+    (status, told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_that_is_released_is_taken_before_the_next_look() {
+    let server = ApiServer::held_by("b");
+    let mut waiting = server.keeper("a");
+    let began = Instant::now();
+    let releasing = async {
+        sleep(Duration::from_millis(300)).await;
+        server.change("b");
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(server.holder(), "b", "a renewal is none");
+        server.change("");
+    };
+    tokio::join!(waiting.acquire(), releasing);
+    assert_eq!(began.elapsed(), Duration::from_millis(400));
+    assert_eq!(server.holder(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_of_one_who_released_nothing_is_taken_at_its_end() {
+    let server = ApiServer::held_by("b");
+    let began = Instant::now();
+    server.keeper("a").acquire().await;
+    assert_eq!(began.elapsed(), Timing::default().duration);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_is_released_though_a_renewal_was_cut_off() {
+    let server = ApiServer::default();
+    let mut holding = server.keeper("a");
+    holding.acquire().await;
+    assert_eq!(server.holder(), "a");
+    // It arrived, and nobody waited for the answer.
+    server.change("a");
+    holding.release().await;
+    assert_eq!(server.holder(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_of_another_is_not_released() {
+    let server = ApiServer::default();
+    let mut holding = server.keeper("a");
+    holding.acquire().await;
+    server.change("b");
+    holding.release().await;
+    assert_eq!(server.holder(), "b");
+    server.keeper("c").release().await;
+    assert_eq!(server.holder(), "b", "and who never held it releases nothing");
+}
