@@ -64,7 +64,7 @@ pub(crate) async fn handle(context: RequestContext, mut body: Bytes) -> Response
                 (Kind::Continues(session, session::next_epoch(epoch)), set)
             }
             // Everything was taken out of the session, so it is over, and there is nothing to wait for.
-            Ok(None) => return respond(&context, Vec::new(), 0).await,
+            Ok(None) => return respond(&context, rules.reader, Vec::new(), 0).await,
             Err(code) => return respond_error(&context, code).await,
         }
     };
@@ -78,7 +78,7 @@ pub(crate) async fn handle(context: RequestContext, mut body: Bytes) -> Response
         Ok(session_id) => session_id,
         Err(code) => return respond_error(&context, code).await,
     };
-    respond(&context, pass.reads, session_id).await
+    respond(&context, rules.reader, pass.reads, session_id).await
 }
 
 /// What a broker that was killed holds is known a moment after its start: a consumer that comes in between waits as for

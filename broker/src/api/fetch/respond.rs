@@ -2,6 +2,7 @@
 
 use super::{
     evaluate::Read,
+    followers::Reader,
     gather::{Records, Unreadable, checked, pieces},
 };
 use crate::api::{RequestContext, Response, error_counts, produce::leader_endpoints, topic_words::known_leader};
@@ -14,13 +15,13 @@ use protocol::{
     topic_reference::TopicReference,
 };
 
-pub(super) async fn respond(context: &RequestContext, reads: Vec<Read>, session_id: i32) -> Response {
+pub(super) async fn respond(context: &RequestContext, reader: Reader, reads: Vec<Read>, session_id: i32) -> Response {
     let pool = context.broker.partitions.disk_pool();
     let mut topics: Vec<FetchTopicResult<Records>> = Vec::new();
     let mut hinted = false;
     for mut read in reads {
         let records = checked(&mut read, pool).await;
-        let result = partition_result(context, &read, records);
+        let result = partition_result(context, reader, &read, records);
         hinted |= result.current_leader.is_some();
         match topics.last_mut() {
             Some(last) if last.topic == read.topic && last.topic_id == read.topic_id => last.partitions.push(result),
@@ -66,6 +67,7 @@ async fn write(
 
 fn partition_result(
     context: &RequestContext,
+    reader: Reader,
     read: &Read,
     records: Result<Records, Unreadable>,
 ) -> FetchPartitionResult<Records> {
@@ -73,7 +75,7 @@ fn partition_result(
         Ok(records) => (read.code, records),
         Err(error) => (unreadable(read, &error), Records::None),
     };
-    count(read, code, &records);
+    count(reader, read, code, &records);
     let lost = code != 0 && read.code == 0;
     let position = |offset: Offset| if lost { Offset::NONE } else { offset };
     let aborted = read.aborted.as_ref().map(|aborted| {
@@ -124,12 +126,15 @@ fn leader_hint(context: &RequestContext, read: &Read, code: i16) -> Option<Leade
     }
 }
 
-fn count(read: &Read, code: i16, records: &Records) {
+/// What followers are sent is counted apart from what consumers are.
+fn count(reader: Reader, read: &Read, code: i16, records: &Records) {
     use protocol::fetch_response::RecordsLength;
     if let Some(partition) = &read.partition {
         let metrics = &partition.topic().metrics;
         metrics.fetch_requests.add(1);
-        metrics.bytes_out.add(records.length() as u64);
+        if !reader.is_follower() {
+            metrics.bytes_out.add(records.length() as u64);
+        }
         if code != 0 {
             metrics.failed_fetch_requests.add(1);
         }
