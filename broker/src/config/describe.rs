@@ -38,7 +38,8 @@ impl BrokerConfig {
             (ConfigSource::DynamicDefaultBroker, dynamic_default),
             (ConfigSource::StaticBroker, self.static_values()),
         ];
-        let shown = Definition::all().iter().filter(|definition| definition.shown);
+        let is_set = |name: &str| dynamic.contains_key(name) || dynamic_default.contains_key(name);
+        let shown = Definition::all().iter().filter(|definition| definition.shown || is_set(definition.name));
         shown.map(|definition| describe_one(definition, &layers, self.defaults)).collect()
     }
 }
@@ -61,7 +62,7 @@ fn describe_one(definition: &'static Definition, layers: &[Layer<'_>], defaults:
         }
     }
     for name in &names {
-        if let Some(default) = Definition::find(name).and_then(default_of) {
+        if let Some(default) = Definition::find(name).filter(|definition| definition.shown).and_then(default_of) {
             synonyms.push(Synonym { name, value: shown(default), source: ConfigSource::Default });
         }
     }

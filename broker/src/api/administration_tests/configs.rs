@@ -134,6 +134,19 @@ async fn broker_changes_reach_topics_and_outlive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_throttle_is_shown_once_it_is_set() {
+    let fixture = Fixture::start().await;
+    let own = own_name(&fixture);
+    let key = "leader.replication.throttled.rate";
+    assert_eq!(describe(&fixture, BROKER, &own, Some(&[key])).await.configs, []);
+    assert_eq!(change(&fixture, BROKER, &own, SET, key, Some("1000000")).await, 0);
+    let shown = describe(&fixture, BROKER, &own, Some(&[key])).await.configs.remove(0);
+    assert_eq!((shown.value.as_deref(), shown.config_source, shown.synonyms.len()), (Some("1000000"), 2, 1));
+    assert_eq!(change(&fixture, BROKER, &own, DELETE, key, None).await, 0);
+    assert_eq!(describe(&fixture, BROKER, &own, Some(&[key])).await.configs, []);
+}
+
+#[tokio::test]
 async fn changes_that_are_refused() {
     let fixture = Fixture::start().await;
     fixture.topic("a", 1, &[]).await;

@@ -1,4 +1,4 @@
-//! Keys that Kafka takes but never shows.
+//! Keys that Kafka takes and does not show, but for those that were set at run time.
 
 use super::*;
 
