@@ -6,7 +6,10 @@ use custom_resources::{
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::SignedDuration};
 use kube::Resource as _;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use thiserror::Error;
 
 /// What the operator was started with and its objects depend on.
@@ -40,6 +43,8 @@ pub struct ValidCluster {
     pub known_id: Option<String>,
     /// Brokers that were added and take over their share, as was reported last.
     pub known_filling: Vec<i32>,
+    /// Ports of nodes for bootstrap, by listener, as was reported last.
+    pub known_node_ports: BTreeMap<String, u16>,
     pub owner: OwnerReference,
     pub image: String,
     pub control_plane: String,
@@ -100,6 +105,7 @@ impl ValidCluster {
             generation: meta.generation,
             known_id: cluster.status.as_ref().and_then(|status| status.cluster_id.clone()),
             known_filling: scaling.map(|scaling| scaling.onto.clone()).unwrap_or_default(),
+            known_node_ports: known_node_ports(cluster),
             owner,
             image: spec.image.clone().unwrap_or_else(|| defaults.broker_image.clone()),
             control_plane: defaults.control_plane.clone(),
@@ -109,6 +115,11 @@ impl ValidCluster {
             spec: spec.clone(),
         })
     }
+}
+
+fn known_node_ports(cluster: &Cluster) -> BTreeMap<String, u16> {
+    let listeners = cluster.status.iter().flat_map(|status| &status.listeners);
+    listeners.filter_map(|listener| Some((listener.name.clone(), u16::try_from(listener.node_port?).ok()?))).collect()
 }
 
 fn check_listeners(listeners: &[Listener]) -> Result<(), InvalidCluster> {

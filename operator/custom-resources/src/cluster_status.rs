@@ -235,4 +235,7 @@ pub struct ListenerStatus {
     pub type_: String,
     /// What a client has as `bootstrap.servers`.
     pub bootstrap_servers: String,
+    /// Port of nodes by which its bootstrap Service is reached. A Service that is deleted is made again with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<i32>,
 }

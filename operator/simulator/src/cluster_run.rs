@@ -260,6 +260,7 @@ impl World {
                 Ok(matches!(reply, Reply::ConfigsAltered(results) if results.iter().all(|(_, one)| one.is_ok())))
             }
             Action::Grow { .. } | Action::Orphan { .. } => Err("nobody asked for other volumes".to_owned()),
+            Action::Restore { .. } => Err("there is no listener for clients outside".to_owned()),
             Action::Forget(id) => {
                 let reply = self.brokers.ask(Request::UnregisterBroker(*id));
                 Ok(matches!(reply, Reply::BrokerUnregistered(Ok(()))))

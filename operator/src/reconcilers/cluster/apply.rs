@@ -8,13 +8,13 @@ use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::ControllerHandle;
 use controller::requests::ReassignPartitions;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 use kube::{
     Api, Client,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
 };
 use model::{BrokerId, TopicPartition};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) struct Applier<'a> {
     pub(super) client: &'a Client,
@@ -27,12 +27,11 @@ impl Applier<'_> {
         let namespace = &self.cluster.namespace;
         match action {
             Action::Apply { resource, name, body } => {
-                let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
-                let parameters = PatchParams::apply(FIELD_MANAGER).force();
-                let applied = api.patch(name, &parameters, &Patch::Apply(body)).await;
+                let applied = self.apply_object(resource, name, body).await;
                 applied.with_context(|| format!("apply {} {name}", resource.kind))?;
                 tracing::info!(cluster = %self.cluster, kind = %resource.kind, name, "applied");
             }
+            Action::Restore { name, body, node_port } => self.restore(name, body, *node_port).await?,
             Action::Delete { resource, name } => {
                 let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
                 gone_is_good(api.delete(name, &DeleteParams::background()).await.map(drop))
@@ -62,6 +61,31 @@ impl Applier<'_> {
             Action::Cancel(partitions) => self.call_back(partitions).await?,
             Action::Throttle(rate) => self.throttle(rate.clone()).await?,
             Action::Forget(broker) => self.forget(*broker).await?,
+        }
+        Ok(())
+    }
+
+    async fn apply_object(&self, resource: &ApiResource, name: &str, body: &Value) -> kube::Result<()> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.cluster.namespace, resource);
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(name, &parameters, &Patch::Apply(body)).await.map(drop)
+    }
+
+    async fn restore(&self, name: &str, body: &Value, node_port: u16) -> anyhow::Result<()> {
+        let resource = ApiResource::erase::<Service>(&());
+        let mut with_port = body.clone();
+        with_port["spec"]["ports"][0]["nodePort"] = node_port.into();
+        match self.apply_object(&resource, name, &with_port).await {
+            // Another one has it by now, or there is no such port.
+            Err(kube::Error::Api(status)) if status.code == 422 => {
+                let applied = self.apply_object(&resource, name, body).await;
+                applied.with_context(|| format!("apply Service {name}"))?;
+                tracing::warn!(cluster = %self.cluster, name, node_port, "service made again has another port of nodes");
+            }
+            other => {
+                other.with_context(|| format!("apply Service {name}"))?;
+                tracing::info!(cluster = %self.cluster, name, node_port, "service made again with its port of nodes");
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::{
     brokers::{self, BrokerPod},
     drain::{self, Drain},
+    node_ports::{self, NodePorts},
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
     set_size::SetSize,
@@ -64,6 +65,12 @@ pub enum Action {
         resource: ApiResource,
         name: String,
     },
+    /// A Service that was there before is made again, with the port of nodes that it had where that is free still.
+    Restore {
+        name: String,
+        body: Value,
+        node_port: u16,
+    },
     /// A volume is to be larger.
     Grow {
         claim: String,
@@ -117,6 +124,7 @@ pub struct Plan {
     pub drain: Drain,
     pub volumes: Volumes,
     pub pods: Vec<BrokerPod>,
+    pub node_ports: NodePorts,
 }
 
 /// `needs_brokers`: there is no metadata, and brokers are to bring it.
@@ -136,6 +144,8 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
     compare(&mut actions, &observed.config_maps, &[config_map::build(cluster)], false);
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
+    let node_ports = node_ports::known(&wanted, observed, image);
+    node_ports::keep(&mut actions, &observed.services, &node_ports);
     let budget = pod_disruption_budget::build(cluster);
     compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     // Volumes without metadata look like a cluster that lost it: the metadata is first.
@@ -186,7 +196,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
-    Plan { actions, roll, scale, drain, volumes, pods }
+    Plan { actions, roll, scale, drain, volumes, pods, node_ports }
 }
 
 fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {

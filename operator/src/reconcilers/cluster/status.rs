@@ -1,6 +1,6 @@
 //! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
 
-use super::{brokers::BrokerPod, plan::Plan, roll::Roll, volumes};
+use super::{brokers::BrokerPod, node_ports::NodePorts, plan::Plan, roll::Roll, volumes};
 use crate::{
     control_plane::View,
     resources::{names, pod_selector},
@@ -63,7 +63,7 @@ impl Report<'_> {
             request: before.and_then(|status| status.request.clone()),
             scaling: plan.scale.progress.clone(),
             held_deletions: self.held.clone(),
-            listeners: listeners(cluster),
+            listeners: listeners(cluster, &plan.node_ports),
         }
     }
 
@@ -213,18 +213,20 @@ fn broker(pod: &BrokerPod, image: Option<&ClusterImage>) -> BrokerStatus {
     }
 }
 
-fn listeners(cluster: &ValidCluster) -> Vec<ListenerStatus> {
+fn listeners(cluster: &ValidCluster, node_ports: &NodePorts) -> Vec<ListenerStatus> {
     let ClusterKey { namespace, name } = &cluster.key;
     let status = |listener: &custom_resources::cluster::Listener| {
-        let outside = listener
-            .node_port
-            .as_ref()
-            .and_then(|ports| Some(format!("{}:{}", ports.advertised_host.as_ref()?, ports.bootstrap_port?)));
-        let inside = || format!("{}.{namespace}.svc:{}", names::bootstrap_service(name, listener), listener.port);
+        let service = names::bootstrap_service(name, listener);
+        let given = listener.node_port.as_ref();
+        let node_port = given.and_then(|ports| ports.bootstrap_port).or_else(|| node_ports.get(&service).copied());
+        let host = given.and_then(|ports| ports.advertised_host.as_ref());
+        let outside = host.zip(node_port).map(|(host, port)| format!("{host}:{port}"));
+        let inside = || format!("{service}.{namespace}.svc:{}", listener.port);
         ListenerStatus {
             name: listener.name.clone(),
             type_: listener.type_.as_str().to_owned(),
             bootstrap_servers: outside.unwrap_or_else(inside),
+            node_port: node_port.map(i32::from),
         }
     };
     cluster.spec.listeners.iter().map(status).collect()

@@ -3,6 +3,7 @@ use super::{
     *,
 };
 use crate::valid_cluster::tests::valid;
+use kube::ResourceExt as _;
 use serde::de::DeserializeOwned;
 
 /// Of a cluster whose moves are throttled as the default says.
@@ -25,6 +26,7 @@ fn kinds(plan: &Plan) -> Vec<String> {
     let told = |action: &Action| match action {
         Action::Apply { resource, name, .. } => format!("apply {} {name}", resource.kind),
         Action::Delete { resource, name } => format!("delete {} {name}", resource.kind),
+        Action::Restore { name, node_port, .. } => format!("restore {name} {node_port}"),
         Action::Restart(pod) => format!("restart {}", pod.name),
         Action::Move(moves) => format!("move {}", moves.len()),
         Action::Grow { claim, size } => format!("grow {claim} {}", size.0),
@@ -148,6 +150,47 @@ fn services_of_a_listener_that_went_go() {
     for service in ["bootstrap", "0", "1", "2"] {
         assert!(planned.contains(&format!("delete Service events-external-{service}")), "{planned:?}");
     }
+}
+
+#[test]
+fn service_that_was_deleted_has_its_port_again() {
+    let spec = "{storage: {size: 1Gi}, listeners: [{name: external, port: 9094, type: nodeport}]}";
+    let (mut cluster, mut image) = (valid(spec), image(3, &[], &[]));
+    let mut observed = converged(&cluster, &image);
+    let chosen = observed.services.iter().position(|service| service.name_any() == "events-external-0").unwrap();
+    let mut service = Service::clone(&observed.services[chosen]);
+    service.spec.as_mut().unwrap().ports.as_mut().unwrap()[0].node_port = Some(30_500);
+    observed.services[chosen] = Arc::new(service);
+    let seen = plan(&cluster, &observed, Some(&image));
+    assert!(seen.actions.is_empty(), "what Kubernetes chose is nobody's to write");
+    assert_eq!(seen.node_ports.get("events-external-0"), Some(&30_500));
+
+    let brokers = Arc::make_mut(&mut image.brokers);
+    let endpoint = |port| controller::Endpoint { listener: "EXTERNAL".to_owned(), host: "node".to_owned(), port };
+    brokers.get_mut(&BrokerId(0)).unwrap().endpoints = vec![endpoint(30_500)];
+    brokers.get_mut(&BrokerId(1)).unwrap().endpoints = vec![endpoint(9094)];
+    cluster.known_node_ports = [("external".to_owned(), 30_600)].into();
+    observed.services.clear();
+    let planned = kinds(&plan(&cluster, &observed, Some(&image)));
+    assert_eq!(
+        planned,
+        [
+            "apply Service events-brokers",
+            "restore events-external-bootstrap 30600",
+            "restore events-external-0 30500",
+            "apply Service events-external-1",
+            "apply Service events-external-2",
+        ],
+        "as far as it is known"
+    );
+    let Action::Restore { body, .. } = &plan(&cluster, &observed, Some(&image)).actions[2] else { panic!() };
+    assert_eq!(body["spec"]["ports"][0].get("nodePort"), None, "what is wanted is as it was");
+    let said = valid(
+        &spec.replace("type: nodeport", "type: nodeport, nodePort: {bootstrapPort: 30001, firstBrokerPort: 30010}"),
+    );
+    let said = ValidCluster { known_node_ports: cluster.known_node_ports.clone(), ..said };
+    let planned = kinds(&plan(&said, &observed, Some(&image)));
+    assert!(planned.iter().all(|action| !action.starts_with("restore")), "the spec counts: {planned:?}");
 }
 
 #[test]
