@@ -120,7 +120,7 @@ def _(cluster, loads):
         cluster.others_lead(number)
         cluster.fenced(1)
         loads.more()
-        loads.waited_less(SILENT)
+        loads.waited_less(SILENT, a_broker_is_silent=True)
         frozen.resume()
         cluster.fenced(0)
         cluster.in_sync()
@@ -163,7 +163,7 @@ def _(cluster, loads):
     cluster.others_lead(number)
     cluster.fenced(1)
     loads.more()
-    loads.waited_less(SILENT)
+    loads.waited_less(SILENT, a_broker_is_silent=True)
     cluster.controller_links[number].mend()
     cluster.fenced(0)
 
@@ -175,7 +175,7 @@ def _(cluster, loads):
     cluster.others_lead(number)
     cluster.fenced(1)
     loads.more()
-    loads.waited_less(SILENT)
+    loads.waited_less(SILENT, a_broker_is_silent=True)
     cluster.controller_links[number].mend()
     cluster.fenced(0)
 
@@ -187,7 +187,7 @@ def _(cluster, loads):
     # Nothing is wrong until the broker misses an answer.
     cluster.others_lead(number, seconds=15)
     loads.more()
-    loads.waited_less(SILENT)
+    loads.waited_less(SILENT, a_broker_is_silent=True)
     cluster.controller_links[number].mend()
     cluster.fenced(0)
 
@@ -200,7 +200,7 @@ def _(cluster, loads):
     cluster.follower_links[number].cut(f"follower-{other}")
     cluster.out_of_sync(led, [other])
     loads.more()
-    loads.waited_less(SILENT)
+    loads.waited_less(SILENT, a_broker_is_silent=True)
     assert cluster.led_by(number) == led
     cluster.follower_links[number].mend()
 
@@ -268,7 +268,7 @@ if os.environ.get("DISKS"):
         victim.start()
         victim.ready()
         loads.more(100)
-        loads.waited_less(SILENT)
+        loads.waited_less(SILENT, a_broker_is_silent=True)
         assert victim.alive() and not cluster.led_by(1)
         cluster.disk.empty()
         cluster.in_sync()
