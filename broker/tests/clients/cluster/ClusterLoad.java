@@ -62,6 +62,8 @@ public final class ClusterLoad {
         properties.put("linger.ms", "1");
         properties.put("delivery.timeout.ms", "300000");
         properties.put("max.block.ms", "300000");
+        // With more, a record may never be answered after a leader fell silent: see README.md.
+        properties.put("max.in.flight.requests.per.connection", "1");
         long number = 0;
         try (var producer = new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer())) {
             while (!produced) {
