@@ -12,7 +12,7 @@
 //!
 //! | the broker | in the ISR | eligible |
 //! |---|---|---|
-//! | fenced, about to stop, or back with its log | leaves, unless it is the last | becomes, while too few are in sync |
+//! | fenced, about to stop, or back with its log | leaves, unless it is the last | becomes, while too few are in sync, or under a leader from outside |
 //! | back without its log | leaves | leaves |
 //! | the same, and nobody else is in the ISR or eligible | stays: what is left is with it | – |
 

@@ -112,10 +112,11 @@ impl PartitionImage {
 
     /// Who had all records before has them still as long as nothing more is committed. Members that leave an ISR of which enough
     /// stay may miss what follows. Those that were eligible miss nothing before the leader has seen that they are so no more
-    /// ([`Self::released`]).
+    /// ([`Self::released`]); neither do those of an ISR that ends with a leader from outside, who may be there no more.
     fn remember_eligible(&mut self, before: &Self, rules: &TopicRules<'_>) {
         let are_enough = rules.are_enough(&self.isr, &self.replicas);
-        let enough = !rules.remembers() || self.leader.is_some() && are_enough;
+        let leads_from_within = self.leader.is_some_and(|leader| before.isr.contains(&leader));
+        let enough = !rules.remembers() || leads_from_within && are_enough;
         let is_released = are_enough && is_made(Mistake::ReleaseUnasked);
         let has_all = |id: &BrokerId| !is_released && before.elr.contains(id) || !enough && before.isr.contains(id);
         let outside = self.replicas.iter().copied().filter(|id| has_all(id) && !self.isr.contains(id));

@@ -193,7 +193,32 @@ fn leader_that_is_lost_before_it_hears_of_a_smaller_minimum_is_succeeded_by_an_e
     live.propose(1, alone).unwrap();
     live.configure(ConfigResource::Topic("a".into()), "1");
     live.lose_machine(1);
-    assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2], 1), vec![3]));
+    assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2], 1), vec![1, 3]));
+}
+
+/// The one that is elected may have lost its machine meanwhile, and with it what the member of the ISR still has.
+#[test]
+fn members_of_the_isr_stay_eligible_under_a_leader_from_outside_until_it_says_that_it_is_there() {
+    for says_so in [false, true] {
+        let mut live = Live::careful();
+        let alone = live.proposal(&[1]);
+        live.propose(1, alone).unwrap();
+        live.configure(ConfigResource::Topic("a".into()), "1");
+        live.lose(1);
+        assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2], 1), vec![1, 3]));
+        if says_so {
+            let confirmed = live.proposal(&[2]);
+            live.propose(2, confirmed).unwrap();
+            assert!(live.eligible().is_empty());
+            continue;
+        }
+        live.lose(3);
+        live.lose_machine(2);
+        live.come_up(2);
+        assert_eq!(live.led().0, None, "it has lost its log");
+        live.come_up(1);
+        assert_eq!(live.led().0, Some(1));
+    }
 }
 
 /// Nothing can be committed while nobody leads, whatever would be enough: and the last member may have lost its log.
