@@ -110,6 +110,8 @@ struct World {
     store: Store,
     controllers: BTreeMap<usize, ControllerNode>,
     newest_controller: usize,
+    /// Every controller so far has another number, up to this one; an earlier one may come back as the newest.
+    highest_controller: usize,
     brokers: BTreeMap<i32, BrokerNode>,
     remains: BTreeMap<i32, Remains>,
     producer: Producer,
@@ -147,6 +149,7 @@ impl World {
             store: Store::new(),
             controllers: BTreeMap::new(),
             newest_controller: 0,
+            highest_controller: 0,
             brokers: BTreeMap::new(),
             remains: BTreeMap::new(),
             producer: Producer::default(),

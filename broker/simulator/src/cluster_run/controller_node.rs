@@ -100,6 +100,7 @@ impl World {
         self.controllers.insert(index, started);
         self.network.set_timer(node, TICK, Timer::Tick);
         self.newest_controller = index;
+        self.highest_controller = self.highest_controller.max(index);
     }
 
     pub(super) fn controller_timer(&mut self, index: usize, timer: Timer) {
@@ -328,11 +329,11 @@ impl World {
 
     /// All that run or would come back end; a new one takes over.
     pub(super) fn replace_controllers(&mut self) {
-        for index in 0..=self.newest_controller {
+        for index in 0..=self.highest_controller {
             self.controllers.remove(&index);
             self.network.end_life(Node::Controller(index));
         }
-        self.start_controller(self.newest_controller + 1);
+        self.start_controller(self.highest_controller + 1);
     }
 
     pub(super) fn crash_controller(&mut self, index: usize) {

@@ -126,7 +126,7 @@ impl World {
         if !self.fate.once_in(3) {
             self.pause(Node::Controller(self.newest_controller), 500, 5000);
         }
-        self.start_controller(self.newest_controller + 1);
+        self.start_controller(self.highest_controller + 1);
     }
 
     /// `None`: what runs is cancelled.

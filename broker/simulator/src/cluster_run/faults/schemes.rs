@@ -79,7 +79,7 @@ impl World {
         let Some(leader) = self.leader_of(partition) else { return };
         let own = Node::Broker(leader.0);
         let others = (1..=self.setup.brokers).filter(|id| *id != leader.0).map(Node::Broker).collect::<Vec<_>>();
-        let controllers = (0..=self.newest_controller + 2).map(Node::Controller).collect::<Vec<_>>();
+        let controllers = (0..=self.highest_controller + 2).map(Node::Controller).collect::<Vec<_>>();
         for other in others.iter().chain(&controllers) {
             self.network.cut(*other, own);
             if !self.fate.once_in(4) {
