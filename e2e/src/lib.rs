@@ -11,11 +11,13 @@
 mod brokers;
 mod clients;
 pub mod distribution;
+pub mod flow_control;
 mod invariants;
 mod load;
 pub mod nodes;
 pub mod operator;
 mod scenario;
+mod volumes;
 mod waiting;
 
 pub use brokers::{BROKERS, Life, pod_name, restarts, until_several_are_down};
@@ -27,6 +29,7 @@ pub use scenario::{
     BOOTSTRAP, CLUSTER, GIVES_UP_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
     leader_of_most, topic, until_topic, until_whole,
 };
+pub use volumes::BrokerVolume;
 pub use waiting::{LIMIT, until, until_gone, until_so};
 
 use anyhow::Context as _;

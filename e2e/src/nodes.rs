@@ -30,6 +30,15 @@ for port in $2; do
   done
 done
 "#;
+/// In a node: signals every process of this name, where there is one.
+const SIGNAL_ALL: &str = r#"
+for comm in $(grep -lxs "$1" /proc/[0-9]*/comm); do
+  process=${comm%/comm}
+  kill -s "$2" "${process#/proc/}"
+done
+"#;
+/// In a node: takes away file systems that a scenario put over volumes.
+const UNMOUNT: &str = r#"grep '^weir-e2e ' /proc/mounts | while read -r _ at _; do umount -l "$at"; done"#;
 /// Nothing else has rules there.
 const MEND: &str = "iptables -w -t raw -F PREROUTING";
 
@@ -78,6 +87,24 @@ impl Nodes {
         until_so("the API server answers", || async { client.apiserver_version().await.is_ok() }).await
     }
 
+    /// It takes what is asked of it, and answers nothing.
+    pub async fn pause_api_server(&self) -> anyhow::Result<()> {
+        in_node(&self.control_plane, SIGNAL_ALL, &["kube-apiserver", "STOP"]).await.map(drop)
+    }
+
+    pub async fn unpause_api_server(&self) -> anyhow::Result<()> {
+        in_node(&self.control_plane, SIGNAL_ALL, &["kube-apiserver", "CONT"]).await.map(drop)
+    }
+
+    /// Nothing that ends on the node is started anew.
+    pub async fn stop_kubelet(&self, node: &str) -> anyhow::Result<()> {
+        docker(["exec", node, "systemctl", "stop", "kubelet"]).await.map(drop)
+    }
+
+    pub async fn start_kubelet(&self, node: &str) -> anyhow::Result<()> {
+        docker(["exec", node, "systemctl", "start", "kubelet"]).await.map(drop)
+    }
+
     /// Undoes what a scenario that failed left behind.
     pub async fn mend(&self) -> anyhow::Result<()> {
         for node in &self.names {
@@ -88,6 +115,11 @@ impl Nodes {
                 _ => self.start(node).await?,
             }
         }
+        for node in &self.names {
+            self.start_kubelet(node).await?;
+            in_node(node, UNMOUNT, &[]).await?;
+        }
+        self.unpause_api_server().await?;
         let back = format!("[ ! -e {API_SERVER_ASIDE} ] || mv {API_SERVER_ASIDE} {API_SERVER}");
         docker(["exec", &self.control_plane, "sh", "-c", &back]).await?;
         self.mend_links().await
@@ -100,6 +132,11 @@ impl Nodes {
         }
         Ok(())
     }
+}
+
+/// Runs a script in a node; what it prints.
+pub(crate) async fn in_node(node: &str, script: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    docker(["exec", node, "sh", "-c", script, "sh"].into_iter().chain(arguments.iter().copied())).await
 }
 
 /// Nothing passes between a pod and others by these ports: silence, as a network that is cut.

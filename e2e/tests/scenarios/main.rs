@@ -6,13 +6,20 @@
 
 mod all_killed;
 mod api_server_down;
+mod api_server_refuses;
+mod api_server_slow;
 mod bad_image;
+mod broker_frozen;
 mod broker_killed;
 mod chart;
 mod cut_from_operator;
+mod cut_from_peers;
+mod disk_full;
 mod drained;
+mod foreign_disk;
 mod hostile_objects;
 mod isolated;
+mod log_damaged;
 mod metadata;
 mod node_gone;
 mod node_silent;
@@ -24,11 +31,13 @@ mod pods_deleted;
 mod roll;
 mod scaling;
 mod smoke;
+mod status_lost;
+mod storm;
 mod topics;
 mod volume_lost;
 
 use anyhow::Context as _;
-use e2e::{Acknowledged, Nodes, Place, in_own_namespace, operator};
+use e2e::{Acknowledged, Nodes, Place, flow_control, in_own_namespace, operator};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use kube::Client;
 use std::{process::ExitCode, time::Instant};
@@ -68,19 +77,28 @@ fn all() -> Vec<Scenario> {
         nodes all_killed,
         objects drained,
         nodes cut_from_operator,
+        nodes cut_from_peers,
         nodes isolated,
+        nodes broker_frozen,
         nodes operator_killed,
         nodes operator_frozen,
         nodes operator_absent,
         nodes api_server_down,
+        nodes api_server_slow,
+        objects api_server_refuses,
         objects objects_deleted,
         objects volume_lost,
+        nodes log_damaged,
+        nodes foreign_disk,
+        nodes disk_full,
         nodes roll,
         objects bad_image,
         objects scaling,
         objects metadata,
+        objects status_lost,
         objects hostile_objects,
         objects topics,
+        nodes storm,
         nodes node_silent,
         nodes node_gone,
         objects chart,
@@ -117,6 +135,7 @@ async fn mend(client: &Client, nodes: Option<&Nodes>) -> anyhow::Result<()> {
     if let Some(nodes) = nodes {
         nodes.mend().await?;
     }
+    flow_control::serve_operator(client).await?;
     operator::scale(client, OPERATORS).await
 }
 

@@ -1,0 +1,22 @@
+//! A broker is cut off from its peers alone, and the operator hears all: it cannot have anything acknowledged by all that are in sync,
+//! and says so to those who wait, until it is reached again. Nobody takes its partitions from it, for it is alive.
+
+use anyhow::Context as _;
+use custom_resources::{Cluster, cluster::ports};
+use e2e::{Acknowledged, Nodes, Place, Stage, is_true, leader_of_most, nodes, pod_name, until};
+
+fn lacks_replicas(cluster: &Cluster) -> bool {
+    let status = cluster.status.as_ref();
+    status.is_some_and(|status| !is_true(&status.conditions, "FullyReplicated"))
+}
+
+pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place.clone()).await?;
+    let broker = leader_of_most(&mut stage, |_| true).await?;
+    nodes::cut(&place, &pod_name(broker), &[ports::REPLICATION]).await?;
+    until(&place, "events", "replicas are out of sync", lacks_replicas).await?;
+    nodes.mend_links().await?;
+    stage.load.more(20).await.with_context(|| format!("broker {broker} is reached again"))?;
+    stage.until_whole(3).await?;
+    stage.end().await
+}
