@@ -30,8 +30,9 @@ BROKEN = 2
 SILENT = 8
 
 
-def survives(name, small_disk=None, **keys):
-    """Runs a body of faults under load on a fresh cluster, then compares. Broker `small_disk` has little room."""
+def survives(name, small_disk=None, metadata_age_ms=1000, **keys):
+    """Runs a body of faults under load on a fresh cluster, then compares. Broker `small_disk` has little room. kafkajs asks for
+    metadata that is older; why that differs: README.md."""
     def run(body):
         if ONLY not in name:
             return
@@ -47,6 +48,7 @@ def survives(name, small_disk=None, **keys):
                 for topic in made.values():
                     topic.result(30)
                 cluster.in_sync()
+                os.environ["METADATA_MAX_AGE_MS"] = str(metadata_age_ms)
                 loads = Loads(cluster, CLIENTS, "survivor", GIVES_UP_MS)
                 loads.more()
                 loads.mark()
@@ -156,28 +158,22 @@ def _(cluster, loads):
     cluster.fenced(0)
 
 
-@survives("a leader that loses its link to the controller steps aside")
-def _(cluster, loads):
-    number, _ = a_leader(cluster)
-    cluster.controller_links[number].cut()
-    cluster.others_lead(number)
-    cluster.fenced(1)
-    loads.more()
-    loads.waited_less(SILENT, a_broker_is_silent=True)
-    cluster.controller_links[number].mend()
-    cluster.fenced(0)
+def is_lost_to_the_controller(cut):
+    """A body: what `cut` does to the link has the session end."""
+    def body(cluster, loads):
+        number, _ = a_leader(cluster)
+        cut(cluster.controller_links[number])
+        cluster.others_lead(number)
+        cluster.fenced(1)
+        loads.more()
+        loads.waited_less(SILENT, a_broker_is_silent=True)
+        cluster.controller_links[number].mend()
+        cluster.fenced(0)
+    return body
 
 
-@survives("the controller hears nothing from a leader, which hears it")
-def _(cluster, loads):
-    number, _ = a_leader(cluster)
-    cluster.controller_links[number].silence("there")
-    cluster.others_lead(number)
-    cluster.fenced(1)
-    loads.more()
-    loads.waited_less(SILENT, a_broker_is_silent=True)
-    cluster.controller_links[number].mend()
-    cluster.fenced(0)
+survives("a leader that loses its link to the controller steps aside")(is_lost_to_the_controller(lambda link: link.cut()))
+survives("the controller hears nothing from a leader, which hears it")(is_lost_to_the_controller(lambda link: link.silence("there")))
 
 
 @survives("a leader hears nothing from the controller, which hears it")
@@ -205,7 +201,7 @@ def _(cluster, loads):
     cluster.follower_links[number].mend()
 
 
-@survives("answers of a leader to its followers stay away: it acknowledges nothing, and partitions of others go on")
+@survives("answers of a leader to its followers stay away: it acknowledges nothing, and partitions of others go on", metadata_age_ms=300_000)
 def _(cluster, loads):
     number, leader = a_leader(cluster)
     led = cluster.led_by(number)

@@ -18,7 +18,7 @@ const produced = new Promise((resolve) => {
   input.on('close', () => { ending = true; resolve() })
 })
 
-const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, metadataMaxAge: 1000, retry })
+const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, metadataMaxAge: Number(process.env.METADATA_MAX_AGE_MS ?? 1000), retry })
 // kafkajs closes connections to brokers that metadata names no more, also one that it is about to write to. What it throws then is none
 // of its own errors, so it does not try again. Of what was not sent nothing is told.
 const send = messages => producer.send({ topic, acks: -1, messages }).catch(error => {
