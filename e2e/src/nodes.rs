@@ -121,14 +121,14 @@ impl Nodes {
         }
         self.unpause_api_server().await?;
         let back = format!("[ ! -e {API_SERVER_ASIDE} ] || mv {API_SERVER_ASIDE} {API_SERVER}");
-        docker(["exec", &self.control_plane, "sh", "-c", &back]).await?;
+        in_node(&self.control_plane, &back, &[]).await?;
         self.mend_links().await
     }
 
     /// Everybody reaches everybody.
     pub async fn mend_links(&self) -> anyhow::Result<()> {
         for node in &self.names {
-            docker(["exec", node, "sh", "-c", MEND]).await?;
+            in_node(node, MEND, &[]).await?;
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ pub async fn cut(place: &Place, pod: &str, ports: &[u16]) -> anyhow::Result<()> 
     let found = place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?;
     let address = found.status.as_ref().and_then(|status| status.pod_ip.clone()).context("the pod has an address")?;
     let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
-    docker(["exec", &node_of(&found)?, "sh", "-c", CUT, "sh", &address, &ports.join(" ")]).await.map(drop)
+    in_node(&node_of(&found)?, CUT, &[&address, &ports.join(" ")]).await.map(drop)
 }
 
 /// Sends a signal to a program in a pod, as the kernel of its node would. Returns when, in milliseconds of the epoch.
@@ -152,7 +152,7 @@ pub async fn signal(place: &Place, pod: &str, program: &str, signal: &str) -> an
     let found = place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?;
     let uid = found.uid().context("the pod has a UID")?;
     let node = node_of(&found)?;
-    let at = docker(["exec", &node, "sh", "-c", SIGNAL, "sh", program, &uid, signal]).await?;
+    let at = in_node(&node, SIGNAL, &[program, &uid, signal]).await?;
     at.trim().parse().with_context(|| format!("{program} of {pod} is signalled at {at:?}"))
 }
 

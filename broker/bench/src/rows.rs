@@ -127,6 +127,12 @@ impl Subject {
         }
     }
 
+    /// No other topic of this system has it.
+    fn next_topic(&self) -> u32 {
+        self.topics_made.update(|made| made + 1);
+        self.topics_made.get()
+    }
+
     /// The pid of the server that `case` has for itself; the first pass starts it and lets `prepare` fill it.
     fn kept(&self, case: &str, prepare: impl FnOnce(&mut Admin) -> Result<()>) -> Result<u32> {
         let mut kept = self.kept.borrow_mut();
@@ -221,9 +227,7 @@ pub(crate) struct Topic<'a> {
 impl<'a> Topic<'a> {
     /// On the floor, where there are no topics, everything is forgotten instead.
     pub(crate) fn create(subject: &'a Subject, partitions: i32, configs: &[(&str, &str)]) -> Result<Self> {
-        let number = subject.topics_made.get() + 1;
-        subject.topics_made.set(number);
-        let name = format!("bench-{}-{number}", std::process::id());
+        let name = format!("bench-{}-{}", std::process::id(), subject.next_topic());
         if subject.kind == Kind::Floor {
             crate::floor::forget(subject.address)?;
         } else {

@@ -81,8 +81,7 @@ fn librdkafka(bootstrap: &str, topic: &str, acknowledged: Arc<Acknowledged>) -> 
 /// On one cluster for all passes: the first one warms it up.
 fn under(subject: &Subject, write: Write, measure: fn(&mut Watched<'_>) -> Result<Figures>) -> Result<Figures> {
     subject.with_cluster(|cluster| {
-        subject.topics_made.set(subject.topics_made.get() + 1);
-        let topic = format!("failover-{}", subject.topics_made.get());
+        let topic = format!("failover-{}", subject.next_topic());
         cluster.create_topic(&topic, PARTITIONS)?;
         let acknowledged = Arc::new(Acknowledged::default());
         let writing = write(&cluster.bootstrap(), &topic, Arc::clone(&acknowledged))?;
@@ -125,8 +124,8 @@ struct Watched<'a> {
     acknowledged: &'a Acknowledged,
 }
 
-/// How long it took.
-struct Kill {
+/// How long it took until all was well without the broker, and with it again.
+struct Absence {
     new_leaders: Duration,
     gap_of_its: Option<Duration>,
     gap_of_others: Option<Duration>,
@@ -135,20 +134,21 @@ struct Kill {
 
 fn kill_and_stop(watched: &mut Watched<'_>) -> Result<Figures> {
     let mut figures = Figures::default();
-    let kill = watched.kill(1)?;
+    let kill = watched.without(1, Cluster::kill)?;
     figures.add(NEW_LEADERS, ms(kill.new_leaders));
     figures.add(GAP_OF_ITS, kill.gap_of_its.map(ms));
     figures.add(GAP_OF_OTHERS, kill.gap_of_others.map(ms));
     figures.add(BACK_IN_SYNC, ms(kill.back_in_sync));
     thread::sleep(RECONNECTED);
-    figures.add(STOP_GAP, watched.stop(2)?.map(ms));
+    figures.add(STOP_GAP, watched.without(2, Cluster::stop)?.gap_of_its.map(ms));
     Ok(figures)
 }
 
 /// Each broker in turn.
 fn kill_often(watched: &mut Watched<'_>) -> Result<Figures> {
-    let kills = (0..KILLS).map(|n| watched.kill(1 + n % systems::NODES)).collect::<Result<Vec<_>>>()?;
-    let spread = |of: fn(&Kill) -> Option<Duration>| {
+    let kills =
+        (0..KILLS).map(|n| watched.without(1 + n % systems::NODES, Cluster::kill)).collect::<Result<Vec<_>>>()?;
+    let spread = |of: fn(&Absence) -> Option<Duration>| {
         Spread::of(&kills.iter().filter_map(of).map(ms).collect::<Vec<_>>()).context("nothing was measured")
     };
     let (new_leaders, gap_of_its) = (spread(|kill| Some(kill.new_leaders))?, spread(|kill| kill.gap_of_its)?);
@@ -164,32 +164,18 @@ fn kill_often(watched: &mut Watched<'_>) -> Result<Figures> {
 }
 
 impl Watched<'_> {
-    /// A broker that is up again, and in sync, when this ends.
-    fn kill(&mut self, victim: usize) -> Result<Kill> {
-        let its = self.wait_until_it_leads(victim)?;
-        let asked = self.cluster.another(victim)?;
-        self.acknowledged.begin();
-        self.cluster.kill(victim)?;
-        let new_leaders = self.cluster.wait(asked, self.topic, |leader, _| leader > 0 && leader != victim as i32)?;
-        self.acknowledged.all_written_to(PATIENCE)?;
-        thread::sleep(STEADY);
-        let (gap_of_its, gap_of_others) = self.acknowledged.longest_gaps(&its);
-        let back_in_sync = back_in_sync(self.cluster, self.topic, victim)?;
-        Ok(Kill { new_leaders, gap_of_its, gap_of_others, back_in_sync })
-    }
-
-    /// In order. It is up again, and in sync, when this ends.
-    fn stop(&mut self, broker: usize) -> Result<Option<Duration>> {
+    /// The broker goes that way; it is up again, and in sync, when this ends.
+    fn without(&mut self, broker: usize, go: fn(&mut Cluster, usize) -> Result<()>) -> Result<Absence> {
         let its = self.wait_until_it_leads(broker)?;
         let asked = self.cluster.another(broker)?;
         self.acknowledged.begin();
-        self.cluster.stop(broker)?;
+        go(self.cluster, broker)?;
+        let new_leaders = self.cluster.wait(asked, self.topic, |leader, _| leader > 0 && leader != broker as i32)?;
         self.acknowledged.all_written_to(PATIENCE)?;
         thread::sleep(STEADY);
-        let gap = self.acknowledged.longest_gaps(&its).0;
-        self.cluster.wait(asked, self.topic, |leader, _| leader > 0 && leader != broker as i32)?;
-        back_in_sync(self.cluster, self.topic, broker)?;
-        Ok(gap)
+        let (gap_of_its, gap_of_others) = self.acknowledged.longest_gaps(&its);
+        let back_in_sync = back_in_sync(self.cluster, self.topic, broker)?;
+        Ok(Absence { new_leaders, gap_of_its, gap_of_others, back_in_sync })
     }
 
     /// What it leads; leaders are handed back some time after a broker is back.

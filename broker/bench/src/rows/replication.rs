@@ -169,9 +169,7 @@ struct Topic {
 
 impl Topic {
     fn create(subject: &Subject, cluster: &Cluster, partitions: usize) -> Result<Self> {
-        let number = subject.topics_made.get() + 1;
-        subject.topics_made.set(number);
-        let name = format!("replicated-{number}");
+        let name = format!("replicated-{}", subject.next_topic());
         cluster.create_topic(&name, i32::try_from(partitions)?)?;
         cluster.wait_until_led(&name, partitions)?;
         Ok(Self { name })

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{Commit, CommitError, ControllerHandle, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{
-    BrokerCondition, ClusterImage, ControllerError, SessionSettings, Settings,
+    BrokerCondition, BrokerRegistration, ClusterImage, ControllerError, SessionSettings, Settings,
     requests::{CreateTopics, NewTopic, RegisterBroker},
 };
-use model::{BrokerId, ClusterId, ControllerEpoch, Incarnation, MetadataVersion, TopicId, TopicName};
+use model::{BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, MetadataVersion, TopicId, TopicName};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::copy_bidirectional,
@@ -155,6 +155,20 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
 }
 
 type Seen = watch::Receiver<Option<Arc<ClusterImage>>>;
+
+/// As a controller has a broker that has just come.
+fn fenced(id: i32, incarnation: &[u8]) -> BrokerRegistration {
+    BrokerRegistration {
+        id: BrokerId(id),
+        epoch: BrokerEpoch(1),
+        incarnation: Incarnation(uuid::Uuid::from_slice(incarnation).unwrap()),
+        log_life: None,
+        rack: None,
+        endpoints: Vec::new(),
+        fenced: true,
+        in_controlled_shutdown: false,
+    }
+}
 
 async fn broker(address: SocketAddr, id: i32) -> (RemoteController, Seen) {
     let (sender, seen) = watch::channel(None);

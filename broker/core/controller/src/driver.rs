@@ -218,7 +218,9 @@ impl Controller {
                     effects.push(Effect::Look);
                 }
             }
-            Event::Looked { image } => drop(self.is_over(&image, &mut effects)),
+            Event::Looked { image } => {
+                self.give_way(&image, &mut effects);
+            }
         }
         while self.in_flight.is_none() && !self.is_deposed && self.decide(now, &mut effects) {}
         effects
@@ -234,7 +236,7 @@ impl Controller {
         for (id, request, _) in decided.into_iter().rev() {
             self.queue.push_front((id, request));
         }
-        if self.is_over(&image, effects) {
+        if self.give_way(&image, effects) {
             return;
         }
         self.committed = Arc::clone(&image);
@@ -243,8 +245,8 @@ impl Controller {
         }
     }
 
-    /// Whether the store knows a controller that took over later.
-    fn is_over(&mut self, image: &ClusterImage, effects: &mut Vec<Effect>) -> bool {
+    /// To a controller that took over later, if the store knows one.
+    fn give_way(&mut self, image: &ClusterImage, effects: &mut Vec<Effect>) -> bool {
         self.is_deposed = self.epoch.is_some_and(|mine| image.controller_epoch > mine);
         if self.is_deposed {
             let refuse = |(id, _): (RequestId, Request)| refused(id, &ControllerError::Deposed);

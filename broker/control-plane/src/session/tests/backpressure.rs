@@ -3,8 +3,7 @@ use crate::wire::{
     BrokerMessage, ControllerMessage, DescribeRequest, DescribeResponse, Registered, Snapshot, broker_message,
     control_plane_server, controller_message::Kind,
 };
-use controller::{BrokerRegistration, MetadataChange, MetadataRecord};
-use model::BrokerEpoch;
+use controller::{MetadataChange, MetadataRecord};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -16,16 +15,7 @@ struct ReadsNothing(tokio::sync::Mutex<Option<mpsc::Receiver<u64>>>);
 
 fn image_with(registration: &crate::wire::Registration, version: u64) -> ClusterImage {
     let mut image = ClusterImage::empty(ClusterId::from(CLUSTER));
-    let registered = BrokerRegistration {
-        id: BrokerId(registration.broker_id),
-        epoch: BrokerEpoch(1),
-        incarnation: Incarnation(uuid::Uuid::from_slice(&registration.incarnation).unwrap()),
-        log_life: None,
-        rack: None,
-        endpoints: Vec::new(),
-        fenced: true,
-        in_controlled_shutdown: false,
-    };
+    let registered = fenced(registration.broker_id, &registration.incarnation);
     let records = vec![MetadataRecord::BrokerRegistered(registered)];
     image.apply(&MetadataChange { version: image.metadata_version.next(), records }).unwrap();
     ClusterImage { metadata_version: MetadataVersion(version), ..image }

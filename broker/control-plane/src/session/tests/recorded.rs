@@ -4,7 +4,7 @@ mod bytes;
 
 use super::*;
 use controller::{MetadataChange, MetadataRecord, requests::Reply};
-use model::{BrokerEpoch, ProducerId};
+use model::ProducerId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -61,16 +61,7 @@ struct OlderController;
 /// The broker alone in its cluster.
 fn image_with(registration: &first::Registration) -> ClusterImage {
     let mut image = ClusterImage::empty(ClusterId::from(CLUSTER));
-    let registered = controller::BrokerRegistration {
-        id: BrokerId(registration.broker_id),
-        epoch: BrokerEpoch(1),
-        incarnation: Incarnation(uuid::Uuid::from_slice(&registration.incarnation).unwrap()),
-        log_life: None,
-        rack: None,
-        endpoints: Vec::new(),
-        fenced: true,
-        in_controlled_shutdown: false,
-    };
+    let registered = fenced(registration.broker_id, &registration.incarnation);
     let records =
         vec![MetadataRecord::ControllerEpochRaised(ControllerEpoch(4)), MetadataRecord::BrokerRegistered(registered)];
     image.apply(&MetadataChange { version: image.metadata_version.next(), records }).unwrap();
