@@ -23,13 +23,17 @@ use kube::{
     Client,
     runtime::reflector::{self, Store, store::Writer},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::JoinSet,
+    time::timeout,
 };
+
+/// How long a stop waits for commits.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Name of the lease: one operator of a namespace is at work.
 const LEASE: &str = "weir-operator";
@@ -71,8 +75,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ = interrupted.recv() => {}
     }
     tracing::info!("stopping");
-    // What is being committed is finished before another operator may begin.
-    controllers.keep_only(|_| false).await;
+    // What is being committed is finished before another operator begins, where the API server lets it; else it is fenced.
+    if timeout(STOP_PATIENCE, controllers.keep_only(|_| false)).await.is_err() {
+        tracing::warn!("what is being committed does not end, stopping all the same");
+    }
     lease.release().await;
     tracing::info!("stopped");
     Ok(())

@@ -9,6 +9,7 @@ mod api_server_down;
 mod api_server_refuses;
 mod api_server_slow;
 mod bad_image;
+mod both_killed;
 mod broker_frozen;
 mod broker_killed;
 mod chart;
@@ -81,6 +82,7 @@ fn all() -> Vec<Scenario> {
         nodes isolated,
         nodes broker_frozen,
         nodes operator_killed,
+        nodes both_killed,
         nodes operator_frozen,
         nodes operator_absent,
         nodes api_server_down,

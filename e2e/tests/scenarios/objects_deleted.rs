@@ -23,6 +23,11 @@ where
     until::<K>(place, name, "it is made again", |object| object.uid() != before).await.map(drop)
 }
 
+async fn node_port(place: &Place, service: &str) -> anyhow::Result<Option<i32>> {
+    let found = place.api::<Service>().get(service).await.with_context(|| format!("find {service}"))?;
+    Ok(found.spec.and_then(|spec| spec.ports?.into_iter().next()?.node_port))
+}
+
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;
     let background = DeleteParams::background();
@@ -44,6 +49,15 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
 
     is_made_again::<Service>(&place, "events-brokers", &background).await?;
     stage.until_whole(3).await.context("after the service that names brokers was deleted")?;
+
+    // Clients have the port of the one in their configuration, and brokers tell those of the others.
+    for service in ["events-external-bootstrap", "events-external-1"] {
+        let before = node_port(&place, service).await?;
+        is_made_again::<Service>(&place, service, &background).await?;
+        let after = node_port(&place, service).await?;
+        ensure!(before == after, "{service} had port {before:?} of nodes and has {after:?}");
+    }
+    stage.load.more(20).await.context("after services for clients outside were deleted")?;
 
     let life = Life::of(&place, &pod_name(0)).await?;
     is_made_again::<StatefulSet>(&place, "events", &background).await?;

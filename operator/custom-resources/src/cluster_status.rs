@@ -207,7 +207,7 @@ pub struct HeldDeletions {
     pub reason: String,
     /// How many.
     pub topics: i32,
-    /// At most 500 of them.
+    /// At most 500 of them. An operator that takes over knows these, and leaves the others be.
     #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub list: Vec<HeldTopic>,
 }

@@ -1,5 +1,6 @@
 //! Topics whose resource was deleted and that stay until a person says that this was meant, or not. They are reported in the
-//! status of their Cluster, from where an operator that takes over knows of them; a status that is lost only leaves them be.
+//! status of their Cluster, from where an operator that takes over knows of them; a status that is lost only leaves them be. So it is
+//! with those for which a status has no room, and it is said of them.
 
 use super::{ownership::owner, valid_topic::ValidTopic};
 use crate::valid_cluster::ClusterKey;
@@ -113,6 +114,11 @@ impl OfCluster {
         self.topics.extend(reported.list.iter().filter_map(topic));
         if self.reason.is_empty() {
             self.reason.clone_from(&reported.reason);
+        }
+        let unnamed = usize::try_from(reported.topics).unwrap_or(0).saturating_sub(reported.list.len());
+        if unnamed > 0 {
+            let told = format!("; {unnamed} more were held by the operator before, and stay: which is not known any more");
+            self.reason.push_str(&told);
         }
     }
 

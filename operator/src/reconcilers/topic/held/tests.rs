@@ -56,3 +56,15 @@ fn status_names_as_many_as_it_has_room_for() {
     let report = OfCluster { topics, ..OfCluster::default() }.report().unwrap();
     assert_eq!((report.topics, report.list.len()), (i32::try_from(MOST_HELD_TOPICS).unwrap() + 7, MOST_HELD_TOPICS));
 }
+
+#[test]
+fn topics_that_no_status_names_stay_and_it_is_said() {
+    let (image, both) = two_topics();
+    let list = vec![HeldTopic { id: both[0].0.0.to_string(), name: both[0].1.clone() }];
+    let reported = HeldDeletions { reason: "8 of 8".to_owned(), topics: 8, list };
+    let report = Held::new(vec![]).of(&key(), Some(&reported), &image).report().unwrap();
+    assert_eq!((report.topics, report.list.len()), (1, 1), "no other is deleted by a decision");
+    assert!(report.reason.starts_with("8 of 8; 7 more were held"), "{}", report.reason);
+    let next = Held::new(vec![]).of(&key(), Some(&report), &image).report();
+    assert_eq!(next, Some(report), "and it is not said twice");
+}
