@@ -4,15 +4,15 @@
 //! of the stored format: the same record has to lead to the same image in every version that reads it. A rule that
 //! changes needs another record, or another feature level.
 //!
-//! Eligible leader replicas (KIP-966, [`crate::features::ELIGIBLE_LEADER_REPLICAS`]): a member that leaves an ISR of which
-//! fewer than `min.insync.replicas` stay has everything that is committed, for nothing more is committed without it. It
-//! stays eligible until enough are in sync again, or until it comes back without its log. Where fewer become enough (another
-//! `min.insync.replicas`) that is so once the leader says that it is there, and has the ISR confirmed: until then it commits
-//! nothing, and who knows whether it still has its log.
+//! Eligible leader replicas (KIP-966, [`crate::features::ELIGIBLE_LEADER_REPLICAS`]): a member that leaves an ISR has everything
+//! that is committed until something more is committed without it. For that the leader needs `min.insync.replicas` members, and
+//! has to have said that it is there and had the ISR confirmed: before that who knows whether those that stay still have their
+//! logs. Until then whoever left stays eligible, unless it comes back without its log. KIP-966 takes an ISR that is large enough
+//! for one that is there.
 //!
 //! | the broker | in the ISR | eligible |
 //! |---|---|---|
-//! | fenced, about to stop, or back with its log | leaves, unless it is the last | becomes, while too few are in sync, or under a leader from outside |
+//! | fenced, about to stop, or back with its log | leaves, unless it is the last | becomes, until the leader has enough and says so |
 //! | back without its log | leaves | leaves |
 //! | the same, and nobody else is in the ISR or eligible | stays: what is left is with it | – |
 

@@ -117,7 +117,8 @@ impl OfCluster {
         }
         let unnamed = usize::try_from(reported.topics).unwrap_or(0).saturating_sub(reported.list.len());
         if unnamed > 0 {
-            let told = format!("; {unnamed} more were held by the operator before, and stay: which is not known any more");
+            let told =
+                format!("; {unnamed} more were held by the operator before, and stay: which is not known any more");
             self.reason.push_str(&told);
         }
     }

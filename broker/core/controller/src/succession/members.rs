@@ -110,16 +110,14 @@ impl PartitionImage {
         self.replicas.iter().copied().find(|id| self.elr.contains(id)).into_iter().collect()
     }
 
-    /// Who had all records before has them still as long as nothing more is committed. Members that leave an ISR of which enough
-    /// stay may miss what follows. Those that were eligible miss nothing before the leader has seen that they are so no more
-    /// ([`Self::released`]); neither do those of an ISR that ends with a leader from outside, who may be there no more.
+    /// Who had all records before has them still as long as nothing more is committed, and a leader commits nothing before it
+    /// has had its ISR confirmed ([`Self::released`]). Until then nobody knows whether those that stay are there: they may have
+    /// lost their machines without a sound, and one that leaves because it was silent may be the last that has everything.
     fn remember_eligible(&mut self, before: &Self, rules: &TopicRules<'_>) {
-        let are_enough = rules.are_enough(&self.isr, &self.replicas);
-        let leads_from_within = self.leader.is_some_and(|leader| before.isr.contains(&leader));
-        let enough = !rules.remembers() || leads_from_within && are_enough;
-        let is_released = are_enough && is_made(Mistake::ReleaseUnasked);
-        let has_all = |id: &BrokerId| !is_released && before.elr.contains(id) || !enough && before.isr.contains(id);
-        let outside = self.replicas.iter().copied().filter(|id| has_all(id) && !self.isr.contains(id));
+        let is_forgotten =
+            !rules.remembers() || is_made(Mistake::ReleaseUnasked) && rules.are_enough(&self.isr, &self.replicas);
+        let had_all = |id: &BrokerId| !is_forgotten && (before.elr.contains(id) || before.isr.contains(id));
+        let outside = self.replicas.iter().copied().filter(|id| had_all(id) && !self.isr.contains(id));
         self.elr = outside.collect();
     }
 

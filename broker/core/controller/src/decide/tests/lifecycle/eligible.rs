@@ -41,6 +41,21 @@ impl Live {
         self.losses[usize::try_from(id).unwrap()] += 1;
     }
 
+    /// The leader says that it is there, and that the ISR is as it was told.
+    fn confirm(&mut self) {
+        let (leader, isr, _) = self.led();
+        let confirmed = self.proposal(&isr);
+        self.propose(leader.unwrap(), confirmed).unwrap();
+    }
+
+    /// The first is lost, and whoever leads then knows of it.
+    fn careful_without_1() -> Self {
+        let mut live = Self::careful();
+        live.lose(1);
+        live.confirm();
+        live
+    }
+
     pub(super) fn eligible(&self) -> Vec<i32> {
         self.state().elr.iter().map(|id| id.0).collect()
     }
@@ -58,7 +73,9 @@ impl Live {
 fn member_that_leaves_too_small_an_isr_stays_eligible_until_enough_are_in_sync() {
     let mut live = Live::careful();
     live.lose(1);
-    assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2, 3], 1), vec![]), "two are enough");
+    assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2, 3], 1), vec![1]));
+    live.confirm();
+    assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2, 3], 1), vec![]), "two are enough, and they are there");
     live.lose(2);
     assert_eq!((live.led(), live.eligible()), ((Some(3), vec![3], 2), vec![2]));
     live.come_up(1);
@@ -80,8 +97,7 @@ fn leader_that_shrinks_the_isr_leaves_eligible_members_behind() {
 
 #[test]
 fn eligible_replica_leads_when_the_last_member_is_gone_and_both_stay_eligible() {
-    let mut live = Live::careful();
-    live.lose(1);
+    let mut live = Live::careful_without_1();
     live.lose(2);
     live.come_up(2);
     assert_eq!((live.led(), live.eligible()), ((Some(3), vec![3], 2), vec![2]));
@@ -96,8 +112,7 @@ fn eligible_replica_leads_when_the_last_member_is_gone_and_both_stay_eligible() 
 
 #[test]
 fn last_member_without_its_log_makes_way_for_an_eligible_one() {
-    let mut live = Live::careful();
-    live.lose(1);
+    let mut live = Live::careful_without_1();
     live.lose(2);
     live.lose_machine(3);
     assert_eq!((live.led(), live.eligible()), ((None, vec![3], 3), vec![2]));
@@ -111,8 +126,7 @@ fn last_member_without_its_log_makes_way_for_an_eligible_one() {
 
 #[test]
 fn eligible_replica_without_its_log_is_forgotten() {
-    let mut live = Live::careful();
-    live.lose(1);
+    let mut live = Live::careful_without_1();
     live.lose_machine(2);
     assert_eq!(live.eligible(), [2]);
     live.come_up(2);
@@ -123,8 +137,7 @@ fn eligible_replica_without_its_log_is_forgotten() {
 
 #[test]
 fn restart_with_the_log_that_nobody_noticed_keeps_the_replica_eligible() {
-    let mut live = Live::careful();
-    live.lose(1);
+    let mut live = Live::careful_without_1();
     let session = live.session(2);
     live.handle(Event::Disconnected(session));
     live.come_up(2);
@@ -221,11 +234,29 @@ fn members_of_the_isr_stay_eligible_under_a_leader_from_outside_until_it_says_th
     }
 }
 
+/// Whoever is silent first may be the only one left that has its log: the one that follows may have lost its machine before
+/// anybody missed it.
+#[test]
+fn whoever_leaves_an_isr_that_is_large_enough_stays_eligible_until_the_leader_says_that_it_is_there() {
+    for minimum in ["1", "2"] {
+        let mut live = Live::careful();
+        live.configure(ConfigResource::Topic("a".into()), minimum);
+        live.lose(1);
+        assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2, 3], 1), vec![1]));
+        live.lose_machine(2);
+        live.lose_machine(3);
+        live.come_up(2);
+        live.come_up(3);
+        assert_eq!(live.led().0, None, "both have lost their logs");
+        live.come_up(1);
+        assert_eq!((live.led().0, live.eligible()), (Some(1), vec![]), "minimum {minimum}");
+    }
+}
+
 /// Nothing can be committed while nobody leads, whatever would be enough: and the last member may have lost its log.
 #[test]
 fn smaller_minimum_ends_no_eligibility_while_nobody_leads() {
-    let mut live = Live::careful();
-    live.lose(1);
+    let mut live = Live::careful_without_1();
     live.lose(2);
     live.lose_machine(3);
     assert_eq!((live.led(), live.eligible()), ((None, vec![3], 3), vec![2]));
