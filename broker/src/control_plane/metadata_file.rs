@@ -312,6 +312,7 @@ fn may_use_reserve(commit: &Commit) -> bool {
                 | MetadataRecord::BrokerFenced { .. }
                 | MetadataRecord::BrokerUnfenced { .. }
                 | MetadataRecord::BrokerShutdownBegan { .. }
+                | MetadataRecord::LeaderConfirmed { .. }
         )
     })
 }

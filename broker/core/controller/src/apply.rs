@@ -64,6 +64,10 @@ impl ClusterImage {
                 self.update_broker(*id, *epoch, |broker| broker.in_controlled_shutdown = true)?;
                 self.succeed(*id, Absence::Stopping);
             }
+            MetadataRecord::LeaderConfirmed { id, epoch } => {
+                self.update_broker(*id, *epoch, |_| {})?;
+                self.release_led_by(*id);
+            }
             MetadataRecord::BrokerHeld { id, hold } if *hold == Hold::NONE => {
                 self.holds.remove(id);
             }

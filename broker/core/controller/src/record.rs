@@ -46,6 +46,11 @@ pub enum MetadataRecord {
         id: BrokerId,
         epoch: BrokerEpoch,
     },
+    /// The broker, in this life, has had the ISR of everything that it leads confirmed: see [`crate::succession`].
+    LeaderConfirmed {
+        id: BrokerId,
+        epoch: BrokerEpoch,
+    },
     /// What a person keeps the broker from is this from here on. Whoever has to be fenced for it is by a record of its own.
     BrokerHeld {
         id: BrokerId,

@@ -118,15 +118,40 @@ impl ClusterImage {
         });
     }
 
-    /// Topics of which nothing changes stay shared with the image before. Deleted ones that may be restored are followed too.
-    fn change_partitions(&mut self, change: impl Fn(&TopicRules<'_>, &PartitionImage) -> Option<PartitionImage>) {
+    /// The leader says that it is there, of all that waits for it. Of deleted topics nobody has the ISR confirmed.
+    pub(crate) fn release_led_by(&mut self, leader: BrokerId) {
         let rules = Rules::of(self);
-        let change = |topic: &TopicImage| changed(topic, &rules.of_topic(topic), &change);
+        self.change_topics(&|topic| {
+            changed(topic, &rules.of_topic(topic), |rules, partition| {
+                partition.awaits_word_of(leader, rules).then(|| partition.confirmed())
+            })
+        });
+    }
+
+    /// How many partitions wait for the word of this leader.
+    pub(crate) fn awaiting_word_of(&self, leader: BrokerId) -> usize {
+        let rules = Rules::of(self);
+        let waiting = self.topics.iter().map(|topic| {
+            let rules = rules.of_topic(topic);
+            topic.partitions.iter().filter(|partition| partition.awaits_word_of(leader, &rules)).count()
+        });
+        waiting.sum()
+    }
+
+    /// Topics of which nothing changes stay shared with the image before.
+    fn change_topics(&mut self, change: &impl Fn(&TopicImage) -> Option<TopicImage>) {
         if self.topics.iter().any(|topic| change(topic).is_some()) {
             for topic in Arc::make_mut(&mut self.topics).iter_mut() {
                 change(topic).into_iter().for_each(|changed| *topic = Arc::new(changed));
             }
         }
+    }
+
+    /// Deleted topics that may be restored are followed too.
+    fn change_partitions(&mut self, change: impl Fn(&TopicRules<'_>, &PartitionImage) -> Option<PartitionImage>) {
+        let rules = Rules::of(self);
+        let change = |topic: &TopicImage| changed(topic, &rules.of_topic(topic), &change);
+        self.change_topics(&change);
         if self.tombstones.values().any(|tombstone| change(&tombstone.topic).is_some()) {
             for tombstone in Arc::make_mut(&mut self.tombstones).values_mut() {
                 change(&tombstone.topic).into_iter().for_each(|changed| tombstone.topic = Arc::new(changed));

@@ -18,6 +18,10 @@ use progress::Progress;
 use proposal::Proposals;
 use std::time::Duration;
 
+/// Before the controller is asked again to count on nobody outside the ISR. What it takes for enough may be its configuration, of
+/// which leaders are not told.
+const AFTER_KEPT: Duration = Duration::from_secs(5);
+
 /// The state of one leadership; a later leader epoch starts a new one.
 #[derive(Debug)]
 pub struct Leader {
@@ -29,8 +33,9 @@ pub struct Leader {
     /// What the other replicas told in this leadership.
     followers: Vec<Progress>,
     proposals: Proposals,
-    /// With this many members, and so many required here, the controller kept others eligible though it was asked not to.
-    kept_eligible: Option<(usize, usize)>,
+    /// With this many members, and so many required here, the controller kept others eligible though it was asked not to, and
+    /// is not asked again before this.
+    kept_eligible: Option<((usize, usize), MonotonicTime)>,
     wants_word: bool,
 }
 
@@ -85,8 +90,9 @@ impl Leader {
             self.wants_word = true;
         }
         if assignment.partition_epoch > self.assignment.partition_epoch {
-            if self.proposals.is_releasing() {
-                self.kept_eligible = assignment.others_are_eligible.then(|| members_and_minimum(&assignment));
+            if self.proposals.is_releasing() && assignment.in_sync == self.assignment.in_sync {
+                let kept = || (members_and_minimum(&assignment), now + AFTER_KEPT);
+                self.kept_eligible = assignment.others_are_eligible.then(kept);
             }
             self.proposals.decided();
         }
@@ -193,12 +199,13 @@ impl Leader {
             && (follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp))
     }
 
-    /// Enough are in sync, by another `min.insync.replicas` than before, and the controller still counts on others: it forgets
-    /// them once it hears of this leader that it is there. One whose configuration asks for more will not.
-    fn awaits_release(&self) -> bool {
+    /// Enough are in sync, and the controller still counts on others: it forgets them once it hears of this leader that it is
+    /// there. One whose configuration asks for more will not.
+    fn awaits_release(&self, now: MonotonicTime) -> bool {
+        let is_kept = |(of, until)| of == members_and_minimum(&self.assignment) && now < until;
         self.assignment.others_are_eligible
             && self.check_min_in_sync().is_ok()
-            && self.kept_eligible != Some(members_and_minimum(&self.assignment))
+            && !self.kept_eligible.is_some_and(is_kept)
     }
 
     /// Members that did not keep up for `lag_max` (`replica.lag.time.max.ms`) are to leave.
@@ -222,7 +229,7 @@ impl Leader {
         if let Some(Progress { broker, epoch, .. }) = self.followers.iter().find(joins) {
             self.proposals.propose_join(*broker, *epoch, now);
         }
-        if self.awaits_release() {
+        if self.awaits_release(now) {
             self.proposals.propose_release(now);
         }
         let followers = &self.followers;

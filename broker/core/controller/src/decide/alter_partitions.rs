@@ -4,7 +4,7 @@
 use super::Draft;
 use crate::{
     errors::IsrError,
-    image::{ClusterImage, PartitionImage},
+    image::{ClusterImage, PartitionImage, TopicImage},
     record::MetadataRecord,
     requests::{AlterPartitions, IsrProposal, Reply},
     succession::Rules,
@@ -24,16 +24,58 @@ pub(super) fn decide(draft: &mut Draft, request: &AlterPartitions) -> Reply {
     if registered.is_none_or(|broker| broker.epoch != request.broker_epoch) {
         return Reply::PartitionsAltered(Err(IsrError::StaleBrokerEpoch));
     }
-    let results = request.proposals.iter().map(|proposal| {
-        let result = alter(draft, request.broker, proposal);
+    let confirmations = confirmations_of_all(draft.image(), request);
+    if !confirmations.is_empty() {
+        draft.add(MetadataRecord::LeaderConfirmed { id: request.broker, epoch: request.broker_epoch });
+    }
+    let results = request.proposals.iter().enumerate().map(|(position, proposal)| {
+        let result = if confirmations.contains(&position) {
+            partition_of(draft.image(), proposal).map(|(_, state)| state.clone())
+        } else {
+            alter(draft, request.broker, proposal)
+        };
         ((proposal.topic_id, proposal.partition), result)
     });
     Reply::PartitionsAltered(Ok(results.collect()))
 }
 
+/// Which of the proposals only confirm an ISR, where they do so for everything that waits for the word of this leader: after
+/// the loss of a broker that is every partition that it was in sync in, and one small record stands for them all. Else none.
+fn confirmations_of_all(image: &ClusterImage, request: &AlterPartitions) -> BTreeSet<usize> {
+    let rules = Rules::of(image);
+    let mut places = BTreeSet::new();
+    let confirms = |proposal: &IsrProposal| {
+        let (topic, current) = partition_of(image, proposal).ok()?;
+        let members: BTreeSet<_> = proposal.isr.iter().map(|(id, _)| id).collect();
+        let is_confirmation = current.awaits_word_of(request.broker, &rules.of_topic(topic))
+            && !proposal.recovered
+            && members == current.isr.iter().collect()
+            && check(image, current, request.broker, proposal).is_ok();
+        is_confirmation.then_some((proposal.topic_id, proposal.partition))
+    };
+    let confirmations = request
+        .proposals
+        .iter()
+        .enumerate()
+        .filter_map(|(position, proposal)| places.insert(confirms(proposal)?).then_some(position));
+    let confirmations: BTreeSet<usize> = confirmations.collect();
+    if confirmations.len() > 1 && confirmations.len() == image.awaiting_word_of(request.broker) {
+        confirmations
+    } else {
+        BTreeSet::new()
+    }
+}
+
+fn partition_of<'a>(
+    image: &'a ClusterImage,
+    proposal: &IsrProposal,
+) -> Result<(&'a TopicImage, &'a PartitionImage), IsrError> {
+    let topic = image.topic_by_id(proposal.topic_id).ok_or(IsrError::UnknownTopicId)?;
+    Ok((topic, topic.partition(proposal.partition).ok_or(IsrError::UnknownPartition)?))
+}
+
 fn alter(draft: &mut Draft, proposer: BrokerId, proposal: &IsrProposal) -> Result<PartitionImage, IsrError> {
-    let topic = draft.image().topic_by_id(proposal.topic_id).ok_or(IsrError::UnknownTopicId)?;
-    let current = topic.partition(proposal.partition).ok_or(IsrError::UnknownPartition)?;
+    let (topic, current) = partition_of(draft.image(), proposal)?;
     check(draft.image(), current, proposer, proposal)?;
     let rules = Rules::of(draft.image());
     let rules = rules.of_topic(topic);

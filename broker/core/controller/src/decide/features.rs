@@ -4,7 +4,7 @@ use super::Draft;
 use crate::{
     errors::FeatureError,
     features::{self, FeatureDefinition},
-    image::{PartitionImage, TopicImage},
+    image::{PartitionImage, Tombstone, TopicImage},
     record::MetadataRecord,
     requests::{FeatureUpdate, Reply, UpdateFeatures},
     succession::Rules,
@@ -77,6 +77,15 @@ fn check(draft: &Draft, update: &FeatureUpdate) -> Result<(), FeatureError> {
     if update.name == features::BROKER_HOLDS && update.level == 0 && !draft.image().holds.is_empty() {
         let held = "brokers are fenced or drained by hand: let them again first";
         return Err(FeatureError::InvalidUpdate(held.to_owned()));
+    }
+    let has_eligible = |tombstone: &Tombstone| tombstone.topic.partitions.iter().any(|one| !one.elr.is_empty());
+    if update.name == features::ELIGIBLE_LEADER_REPLICAS
+        && update.level == 0
+        && draft.image().tombstones.values().any(has_eligible)
+    {
+        let deleted =
+            "topics that were deleted, and that may be restored, have eligible replicas: wait until they are gone";
+        return Err(FeatureError::InvalidUpdate(deleted.to_owned()));
     }
     if update.level > current && update.allow_downgrade {
         return Err(FeatureError::InvalidUpdate(format!(

@@ -128,4 +128,18 @@ impl PartitionImage {
         }
         self
     }
+
+    /// Nothing but the word of this leader is missing.
+    pub(crate) fn awaits_word_of(&self, leader: BrokerId, rules: &TopicRules<'_>) -> bool {
+        self.leader == Some(leader)
+            && !self.elr.is_empty()
+            && !self.recovering
+            && !self.is_being_reassigned()
+            && rules.are_enough(&self.isr, &self.replicas)
+    }
+
+    /// The leader gave it.
+    pub(super) fn confirmed(&self) -> Self {
+        Self { elr: Vec::new(), partition_epoch: self.partition_epoch.next(), ..self.clone() }
+    }
 }

@@ -64,7 +64,7 @@ enum Change {
     Join(BrokerId, BrokerEpoch),
     /// Nothing, so that no copy of this member's joining can be committed any more.
     Confirm(BrokerId),
-    /// Nothing, so that replicas outside the ISR that fewer members have made dispensable are not eligible any more.
+    /// Nothing, so that replicas outside the ISR are not eligible any more.
     Release,
     Leave(Vec<BrokerId>),
     Recovered,

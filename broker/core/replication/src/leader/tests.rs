@@ -338,5 +338,20 @@ fn leader_takes_no_for_an_answer_of_a_controller_that_asks_for_more_members() {
     leader.proposal_lost();
     assert_eq!(members(leader.next_proposal(anybody, at(1))), [1], "nobody knows what became of it");
     leader.proposal_accepted(counted_on(2), at(2));
-    assert_eq!(leader.next_proposal(anybody, at(100_000)), None);
+    assert_eq!(leader.next_proposal(anybody, at(5_001)), None);
+    assert_eq!(members(leader.next_proposal(anybody, at(5_002))), [1], "a person may have lowered its minimum by now");
+}
+
+#[test]
+fn leader_asks_at_once_again_where_another_member_left_meanwhile() {
+    let mut leader = leading(&[ME, SECOND, THIRD]);
+    let without = |partition_epoch, in_sync: &[BrokerId]| Assignment {
+        others_are_eligible: true,
+        ..assignment(partition_epoch, in_sync)
+    };
+    leader.update(without(1, &[ME, SECOND]), at(1));
+    let first = leader.next_proposal(anybody, at(1)).unwrap();
+    leader.update(without(2, &[ME]), at(2));
+    leader.proposal_refused(first.partition_epoch, ProposalRefused::Outdated, at(2));
+    assert_eq!(members(leader.next_proposal(anybody, at(2))), [1], "that was no answer");
 }

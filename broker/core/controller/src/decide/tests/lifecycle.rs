@@ -23,6 +23,7 @@ struct Live {
     up: Vec<BrokerSession>,
     requests: u64,
     replies: Vec<Reply>,
+    changes: Vec<MetadataChange>,
     /// How often each broker lost its log.
     losses: [u128; 5],
 }
@@ -30,9 +31,14 @@ struct Live {
 impl Live {
     /// Brokers 1 to 3, unfenced, and topic `a` with one partition on all of them, led by 1.
     fn start() -> Self {
+        Self::with(Self::settings())
+    }
+
+    fn with(settings: Settings) -> Self {
         let empty = Arc::new(ClusterImage::empty(ClusterId::from("test")));
-        let controller = Controller::new(Self::settings(), empty, NOW);
-        let mut live = Self { controller, now_ms: 0, up: Vec::new(), requests: 0, replies: Vec::new(), losses: [0; 5] };
+        let controller = Controller::new(settings, empty, NOW);
+        let (up, replies, changes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut live = Self { controller, now_ms: 0, up, requests: 0, replies, changes, losses: [0; 5] };
         (1..=3).for_each(|id| live.come_up(id));
         let created = live.ask(Request::CreateTopics(CreateTopics {
             topics: vec![assigned("a", &[(0, &[1, 2, 3])])],
@@ -58,7 +64,7 @@ impl Live {
                     effects.extend(self.controller.handle(Event::Committed, now));
                 }
                 Effect::Reply { reply, .. } => self.replies.push(reply),
-                Effect::Publish { .. } => {}
+                Effect::Publish { changes, .. } => self.changes.extend(changes),
                 Effect::Look | Effect::Deposed => panic!("nobody else decides"),
             }
         }

@@ -268,6 +268,48 @@ fn smaller_minimum_ends_no_eligibility_while_nobody_leads() {
     assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2], 4), vec![]));
 }
 
+/// After the loss of a broker that is thousands of partitions at once.
+#[test]
+fn leader_that_confirms_all_that_waits_for_its_word_does_so_by_one_record() {
+    for confirmed in [3, 2] {
+        let mut live = Live::start();
+        live.ask(Request::DeleteTopics(DeleteTopics { topics: vec![TopicReference::Name("a".into())] }));
+        let partitions: Vec<_> = (0..3).map(|index| (index, &[1, 2, 3][..])).collect();
+        let topics = vec![assigned("many", &partitions)];
+        live.ask(Request::CreateTopics(CreateTopics { topics, validate_only: false }));
+        live.lose(3);
+        let image = Arc::clone(live.controller.committed());
+        let topic = image.topic("many").unwrap();
+        assert!(topic.partitions.iter().all(|one| one.elr == [BrokerId(3)]));
+        let proposals = topic.indexed_partitions().take(confirmed).map(|(partition, one)| IsrProposal {
+            topic_id: topic.id,
+            partition,
+            leader_epoch: one.leader_epoch,
+            partition_epoch: one.partition_epoch,
+            isr: one.isr.iter().map(|id| (*id, image.brokers[id].epoch)).collect(),
+            recovered: false,
+        });
+        let BrokerSession { id: broker, epoch: broker_epoch } = live.session(1);
+        let request = AlterPartitions { broker, broker_epoch, proposals: proposals.collect() };
+        let Reply::PartitionsAltered(Ok(results)) = live.ask(Request::AlterPartitions(request)) else { panic!() };
+        let after = live.controller.committed().topic("many").unwrap();
+        for (index, state) in after.partitions.iter().enumerate() {
+            assert_eq!(state.elr.is_empty(), index < confirmed, "partition {index}");
+        }
+        for (((_, partition), result), before) in results.into_iter().zip(&topic.partitions) {
+            assert_eq!(after.partition(partition), Some(&result.unwrap()));
+            assert!(after.partition(partition).unwrap().partition_epoch > before.partition_epoch);
+        }
+        let records = &live.changes.last().unwrap().records;
+        match confirmed {
+            3 => assert_eq!(records[..], [MetadataRecord::LeaderConfirmed { id: broker, epoch: broker_epoch }]),
+            _ => {
+                assert!(records.iter().all(|one| matches!(one, MetadataRecord::PartitionChanged { .. })), "{records:?}")
+            }
+        }
+    }
+}
+
 #[test]
 fn lowered_feature_level_ends_eligibility_and_is_asked_for_by_name() {
     let mut live = Live::careful();
@@ -285,6 +327,16 @@ fn lowered_feature_level_ends_eligibility_and_is_asked_for_by_name() {
     for (name, level) in [("unheard.of", 1), (ELIGIBLE_LEADER_REPLICAS, 2), (METADATA_VERSION, 7)] {
         assert!(matches!(live.update(name, level, true), Err(FeatureError::InvalidUpdate(_))), "{name} {level}");
     }
+}
+
+/// Below the level nobody would follow what becomes of its log.
+#[test]
+fn feature_level_is_not_lowered_while_a_deleted_topic_that_may_be_restored_has_eligible_replicas() {
+    let mut live = Live::with(Settings { deletion_undo_window: Duration::from_secs(600), ..Live::settings() });
+    live.lose(3);
+    live.ask(Request::DeleteTopics(DeleteTopics { topics: vec![TopicReference::Name("a".into())] }));
+    let refused = live.update(ELIGIBLE_LEADER_REPLICAS, 0, true);
+    assert!(matches!(&refused, Err(FeatureError::InvalidUpdate(why)) if why.contains("restored")), "{refused:?}");
 }
 
 #[test]
