@@ -40,7 +40,7 @@ pub enum Mistake {
     KeepIsrAtRegistration,
     /// Who leaves an ISR is forgotten, and its last member trusted even when it lost its log.
     ForgetEligible,
-    /// With a smaller minimum replicas are eligible no more, whether or not the leader is there to make use of it.
+    /// With enough in sync replicas are eligible no more, whether or not the leader is there to make use of it.
     ReleaseUnasked,
     /// A broker is taken for one that kept its log, whatever happened to it.
     TrustLostLog,
