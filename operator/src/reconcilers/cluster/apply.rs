@@ -15,6 +15,12 @@ use kube::{
 };
 use model::{BrokerId, TopicPartition};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// For a port of nodes that a deleted Service had.
+const PORT_ATTEMPTS: u32 = 10;
+const PORT_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Applier<'a> {
     pub(super) client: &'a Client,
@@ -75,16 +81,24 @@ impl Applier<'_> {
         let resource = ApiResource::erase::<Service>(&());
         let mut with_port = body.clone();
         with_port["spec"]["ports"][0]["nodePort"] = node_port.into();
-        match self.apply_object(&resource, name, &with_port).await {
-            // Another one has it by now, or there is no such port.
-            Err(kube::Error::Api(status)) if status.code == 422 => {
-                let applied = self.apply_object(&resource, name, body).await;
-                applied.with_context(|| format!("apply Service {name}"))?;
-                tracing::warn!(cluster = %self.cluster, name, node_port, "service made again has another port of nodes");
-            }
-            other => {
-                other.with_context(|| format!("apply Service {name}"))?;
-                tracing::info!(cluster = %self.cluster, name, node_port, "service made again with its port of nodes");
+        for attempt in 1.. {
+            match self.apply_object(&resource, name, &with_port).await {
+                // The API server gives a port back only after it has told of the deletion.
+                Err(kube::Error::Api(status)) if status.code == 422 && attempt < PORT_ATTEMPTS => {
+                    sleep(PORT_PAUSE).await
+                }
+                // Another one has it by now, or there is no such port.
+                Err(kube::Error::Api(status)) if status.code == 422 => {
+                    let applied = self.apply_object(&resource, name, body).await;
+                    applied.with_context(|| format!("apply Service {name}"))?;
+                    tracing::warn!(cluster = %self.cluster, name, node_port, "service made again has another port of nodes");
+                    break;
+                }
+                other => {
+                    other.with_context(|| format!("apply Service {name}"))?;
+                    tracing::info!(cluster = %self.cluster, name, node_port, "service made again with its port of nodes");
+                    break;
+                }
             }
         }
         Ok(())
