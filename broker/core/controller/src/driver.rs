@@ -90,7 +90,7 @@ pub enum Effect {
         id: RequestId,
         reply: Reply,
     },
-    /// Read what the store holds.
+    /// Read what the store holds. Comes alone: no commit is under way until its answer, which may depose this controller.
     Look,
     /// The store is another controller's. This one refuses everything from here on.
     Deposed,
@@ -215,7 +215,8 @@ impl Controller {
             Event::Outlived => {
                 if self.in_flight.is_none() && self.epoch.is_some() && now >= self.look_again_at {
                     self.look_again_at = now + LOOK_INTERVAL;
-                    effects.push(Effect::Look);
+                    // Nothing else is decided before it is known who decides.
+                    return vec![Effect::Look];
                 }
             }
             Event::Looked { image } => {

@@ -194,6 +194,28 @@ fn a_controller_below_whose_epoch_the_store_went_gives_way() {
 }
 
 #[test]
+fn a_controller_that_looks_for_another_decides_nothing_before_it_knows() {
+    let mut controller = controller();
+    let epoch = controller.committed().brokers[&BrokerId(1)].epoch;
+    let session = BrokerSession { id: BrokerId(1), epoch };
+    let heartbeat = Heartbeat {
+        id: session.id,
+        epoch: session.epoch,
+        applied: controller.committed().metadata_version,
+        condition: crate::BrokerCondition::default(),
+    };
+    assert!(controller.handle(Event::Heard(heartbeat), NOW).is_empty());
+    assert!(controller.handle(Event::Disconnected(session), NOW).is_empty());
+    // The moment in which the broker is lost.
+    let lost_at = NOW + Settings::default().sessions.reconnect_grace;
+    let effects = controller.handle(Event::Outlived, lost_at);
+    assert!(matches!(effects[..], [Effect::Look]), "{effects:?}");
+    let image = Arc::clone(controller.committed());
+    let commit = only_commit(controller.handle(Event::Looked { image }, lost_at));
+    assert!(commit.image.brokers[&session.id].fenced, "it is the one that decides");
+}
+
+#[test]
 fn a_long_queue_is_committed_in_bounded_parts() {
     let mut controller = controller();
     only_commit(ask(&mut controller, 0, create("first", 1)));
