@@ -14,7 +14,7 @@ mod tests;
 mod updates;
 
 pub use admission::{Admission, Admitting, Directory, Doubt, Found, NotAdmitted};
-pub use client::{Condition, Registrar, RemoteController, SessionError, SessionState};
+pub use client::{Condition, Obeys, Registrar, RemoteController, SessionError, SessionState};
 pub use ownership::{FindingOwners, Owned, Owners};
 pub use recovery::Recovery;
 pub use server::{ControlPlane, ControlPlaneServer};

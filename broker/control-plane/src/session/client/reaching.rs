@@ -44,6 +44,8 @@ pub enum SessionError {
     OldController { found: i64, known: i64 },
     #[error("the controller sent what this version does not understand: {0}")]
     Malformed(String),
+    #[error("the metadata that the controller sent cannot be read: {reason}")]
+    Unreadable { reason: String, is_last: bool },
     #[error("the controller ended the session")]
     Ended,
 }
@@ -59,7 +61,7 @@ impl SessionError {
 
     /// Time does not mend it.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::Address(_) | Self::Refused(_))
+        matches!(self, Self::Address(_) | Self::Refused(_) | Self::Unreadable { is_last: true, .. })
     }
 }
 
