@@ -19,3 +19,7 @@ pub use ownership::{FindingOwners, Owned, Owners};
 pub use recovery::Recovery;
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;
+
+/// Of one message, either way, for an image goes either way: to brokers in each session, and from them where it was lost. That of
+/// a million partitions is smaller.
+const LARGEST_MESSAGE: usize = 512 << 20;

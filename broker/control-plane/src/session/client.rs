@@ -6,7 +6,7 @@
 mod applier;
 mod reaching;
 
-use super::admission::show_token;
+use super::{LARGEST_MESSAGE, admission::show_token};
 use crate::{
     handle::{Call, ControllerHandle},
     wire::{
@@ -21,6 +21,7 @@ use controller::{
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch, MetadataVersion};
+use prost::Message as _;
 use reaching::{CONNECT_LIMIT, answer, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -229,6 +230,9 @@ impl Client {
         registration.reign.clone_from(&self.obeyed_reign);
         if std::mem::take(&mut self.brings_metadata) {
             registration.metadata_json = known_metadata(Arc::clone(&self.registrar.known)).await?;
+            check_size(registration.encoded_len()).inspect_err(
+                |error| tracing::error!(%error, broker_id = registration.broker_id, "metadata of this broker cannot be sent"),
+            )?;
         }
         // There is room for the first.
         let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
@@ -369,6 +373,12 @@ async fn next_call(
     Some((room, calls.recv().await?))
 }
 
+/// Of a registration. The message around it is a few bytes larger.
+fn check_size(bytes: usize) -> Result<(), SessionError> {
+    const AROUND: usize = 16;
+    if bytes + AROUND > LARGEST_MESSAGE { Err(SessionError::TooLarge(bytes)) } else { Ok(()) }
+}
+
 async fn known_metadata(known: Arc<dyn KnownMetadata>) -> Result<Vec<u8>, SessionError> {
     let json = tokio::task::spawn_blocking(move || known.newest().map(|image| serde_json::to_vec(&*image)).transpose());
     match json.await {
@@ -376,5 +386,20 @@ async fn known_metadata(known: Arc<dyn KnownMetadata>) -> Result<Vec<u8>, Sessio
         Ok(Err(error)) => Err(SessionError::Malformed(error.to_string())),
         // The runtime ends.
         Err(_) => Err(SessionError::Ended),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_that_no_controller_takes_is_not_sent() {
+        let largest = Registration { metadata_json: vec![0; LARGEST_MESSAGE - 64], ..Registration::default() };
+        assert!(check_size(largest.encoded_len()).is_ok());
+        let message = BrokerMessage { kind: Some(Sent::Registration(largest)) };
+        assert!(message.encoded_len() <= LARGEST_MESSAGE, "what is sent is taken");
+        let error = check_size(LARGEST_MESSAGE).unwrap_err();
+        assert!(error.to_string().contains("restore it from a backup"), "{error}");
     }
 }
