@@ -14,8 +14,12 @@ mod tests;
 mod updates;
 
 pub use admission::{Admission, Admitting, Directory, Doubt, Found, NotAdmitted};
-pub use client::{Condition, Registrar, RemoteController, SessionError, SessionState};
+pub use client::{Condition, Obeys, Registrar, RemoteController, SessionError, SessionState};
 pub use ownership::{FindingOwners, Owned, Owners};
 pub use recovery::Recovery;
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;
+
+/// Of one message, either way, for an image goes either way: to brokers in each session, and from them where it was lost. That of
+/// a million partitions is smaller.
+const LARGEST_MESSAGE: usize = 512 << 20;

@@ -36,6 +36,8 @@
 //! 4. *A damaged, missing or foreign shard is no shard.* Loading says [`LoadError::Damaged`]; it never goes on with less.
 //! 5. *Nothing there is [`LoadError::Missing`]*, not an empty cluster: whether it is a new one is not for a store to decide.
 //!    See [`ShardedStore::create`] and [`ShardedStore::rebuild`].
+//! 6. *What is written anew replaces only what was found wrong*: the root of that revision, or none. A controller that slept
+//!    since then conflicts with whoever mended it, however sure it was that nobody else decides.
 //!
 //! Superseded shards are deleted with the next fold, so those of one fold before are still there.
 
@@ -46,7 +48,7 @@ mod sharded;
 pub mod sharding;
 
 pub use objects::{MetadataObjects, ObjectError, ShardName, StoredRoot};
-pub use sharded::ShardedStore;
+pub use sharded::{SeenRoot, ShardedStore};
 
 use controller::{ClusterImage, MetadataChange};
 use model::MetadataVersion;

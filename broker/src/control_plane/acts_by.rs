@@ -2,7 +2,7 @@
 
 use super::epoch_file::EpochFile;
 use crate::{metadata_cache::MetadataCache, partitions::Partitions, running::Failure};
-use ::control_plane::{Published, Publisher};
+use ::control_plane::{Published, Publisher, session::Obeys};
 use model::ControllerEpoch;
 
 /// Brings committed images to this broker's own partitions, then to whoever asks for metadata.
@@ -54,5 +54,11 @@ impl Publisher for Obeying {
     async fn publish(&mut self, published: Published) {
         self.note(published.image.controller_epoch).await;
         self.broker.publish(published).await;
+    }
+}
+
+impl Obeys for Obeying {
+    fn fail(&mut self, why: String) {
+        self.failure.tell(why);
     }
 }

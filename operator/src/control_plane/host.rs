@@ -8,7 +8,7 @@ use super::{
     rebuild::{Choice, Gathering, choose},
     settings,
     token::TokenHash,
-    watched_store::WatchedStore,
+    watched_store::{LostRoot, WatchedStore},
 };
 use crate::{
     resources::{CLUSTER_LABEL, names},
@@ -16,9 +16,9 @@ use crate::{
 };
 use anyhow::{Context as _, anyhow};
 use control_plane::{
-    ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
+    CommitError, ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
     session::{ControlPlaneServer, Doubt, Found, Owners, Updates},
-    store::ShardedStore,
+    store::{MetadataObjects, SeenRoot, ShardedStore},
 };
 use controller::{ClusterImage, Leaving, Settings, rebuild::Reign};
 use custom_resources::cluster::{Listener, Retention};
@@ -131,7 +131,11 @@ impl<D: Door> ClusterHost<D> {
                         _ = &mut stopped => return,
                     };
                     match recovered {
-                        Ok(()) => continue,
+                        Ok(Recovered::Rebuilt) => continue,
+                        // Everything is looked at from the start: what was lost may be there.
+                        Ok(Recovered::Overtaken) => {
+                            Ended::Failed(format!("{}; somebody else wrote it meanwhile", known.reason))
+                        }
                         Err(error) => {
                             let problem = format!("{}; rebuilding it from brokers failed: {error:#}", known.reason);
                             // Metadata that went back is there, and is not decided on again.
@@ -166,22 +170,24 @@ impl<D: Door> ClusterHost<D> {
         let updates = Updates::new();
         let start = || async {
             let publisher = Everybody { updates: updates.clone(), view: self.view.clone() };
-            let (store, lost) = WatchedStore::new(ShardedStore::new(self.objects()));
+            let store = ShardedStore::new(self.objects());
+            let seen = store.seen();
+            let (store, lost) = WatchedStore::new(store, seen.clone());
             let settings = Settings { leaving: *self.leaving.borrow(), ..self.parameters.settings.clone() };
-            let (host, handle) = Host::start(store, publisher, settings).await?;
-            Ok((host, handle, lost))
+            let (host, handle) = Host::start(store, publisher, settings).await.map_err(|error| (error, root(&seen)))?;
+            Ok((host, handle, lost, seen))
         };
         let started = match start().await {
-            Err(LoadError::Missing) => {
+            Err((LoadError::Missing, _)) => {
                 self.create_metadata().await?;
                 start().await
             }
             other => other,
         };
-        let (host, handle, lost) = match started {
+        let (host, handle, lost, seen) = match started {
             Ok(started) => started,
-            Err(damaged @ LoadError::Damaged(_)) => return Err(self.lost(damaged.to_string())?),
-            Err(error) => return Err(NotStarted::Failed(anyhow!(error).context("load the metadata"))),
+            Err((damaged @ LoadError::Damaged(_), found)) => return Err(self.lost(damaged.to_string(), found)?),
+            Err((error, _)) => return Err(NotStarted::Failed(anyhow!(error).context("load the metadata"))),
         };
         let (doubting, doubts) = mpsc::channel(DOUBTS);
         let server = ControlPlaneServer {
@@ -193,16 +199,16 @@ impl<D: Door> ClusterHost<D> {
             admission: Some(Arc::new(PodAdmission::new(self.client.clone(), &self.cluster, doubting))),
             owners: Some(Arc::clone(&self.owners)),
         };
-        Ok(Started { host, handle, server, updates, doubts, lost })
+        Ok(Started { host, handle, server, updates, doubts, lost, seen })
     }
 
     /// Without the metadata the id of the cluster is what was reported last, or what a new one would have.
-    fn lost(&self, reason: String) -> anyhow::Result<NotStarted> {
+    fn lost(&self, reason: String, found: Option<Revision>) -> anyhow::Result<NotStarted> {
         let cluster_id = match &self.cluster.known_id {
             Some(id) => ClusterId::from(&**id),
             None => cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?,
         };
-        Ok(NotStarted::Lost(Lost { reason, cluster_id, disproved: None }))
+        Ok(NotStarted::Lost(Lost { reason, cluster_id, found, disproved: None }))
     }
 
     /// Of a cluster that never was. "There is no metadata" alone does not say so: it may have been lost, and a new
@@ -214,7 +220,7 @@ impl<D: Door> ClusterHost<D> {
         let claims = claims.list_metadata(&of_cluster).await.context("look for volumes of the cluster")?;
         if let Some(claim) = claims.items.first().and_then(|claim| claim.metadata.name.as_deref()) {
             let reason = format!("the metadata is gone, and there are volumes with records ({claim})");
-            return Err(self.lost(reason)?);
+            return Err(self.lost(reason, None)?);
         }
         let id = cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?;
         ShardedStore::new(self.objects()).create(id.clone()).await.context("create the metadata")?;
@@ -223,10 +229,12 @@ impl<D: Door> ClusterHost<D> {
     }
 
     async fn decide(&self, started: Started, stopped: &mut oneshot::Receiver<()>) -> Ended {
-        let Started { host, handle, server, updates, mut doubts, mut lost } = started;
+        let Started { host, handle, server, updates, mut doubts, mut lost, seen } = started;
         let (token, cluster_id) = (self.parameters.token, server.cluster_id.clone());
         self.door.open(token, Found::Controller(server));
-        self.view.send_modify(|view| (view.handle, view.problem) = (Some(handle.clone()), None));
+        self.view.send_modify(|view| {
+            (view.handle, view.problem, view.is_recovering) = (Some(handle.clone()), None, false);
+        });
         tracing::info!(cluster = %self.cluster.key, "deciding for the cluster");
         let (stop, stopping) = oneshot::channel();
         let mut running = std::pin::pin!(host.run(stopping));
@@ -238,20 +246,29 @@ impl<D: Door> ClusterHost<D> {
         let mut ended = tokio::select! {
             never = taking_over => never,
             _ = stopped => Ended::Stopped,
-            reason = self.proof(&mut doubts) => Ended::Lost(Lost { reason, cluster_id, disproved: updates.reign() }),
-            Some(error) = lost.recv() => Ended::Lost(Lost { reason: error.to_string(), cluster_id, disproved: None }),
+            reason = self.proof(&mut doubts) => {
+                let (found, disproved) = (root(&seen), updates.reign());
+                Ended::Lost(Lost { reason, cluster_id, found, disproved })
+            }
+            Some(LostRoot { error, found }) = lost.recv() => {
+                Ended::Lost(Lost { reason: error.to_string(), cluster_id, found, disproved: None })
+            }
             _ = &mut running => Ended::Failed("another controller has taken over".to_owned()),
         };
         self.door.close(token);
+        let loads = seen.borrow().loads;
         if !matches!(ended, Ended::Failed(_)) {
             // A host that ended on its own has dropped its side.
             let _ = stop.send(());
             running.await;
         }
         updates.close();
-        if let Ended::Lost(Lost { disproved: Some(reign), .. }) = &mut ended {
-            // With what was being committed.
+        if let Ended::Lost(Lost { disproved: Some(reign), found, .. }) = &mut ended {
+            // With what was being committed; what was read since is somebody else's.
             *reign = updates.reign().unwrap_or(*reign);
+            if seen.borrow().loads == loads {
+                *found = root(&seen);
+            }
         }
         // Nothing is to be planned on what is known to be wrong.
         let is_lost = matches!(ended, Ended::Lost(_));
@@ -280,7 +297,7 @@ impl<D: Door> ClusterHost<D> {
     }
 
     /// Writes anew what the brokers know. The reason is shown meanwhile, with who is waited for.
-    async fn recover(&self, Lost { reason, cluster_id, disproved }: &Lost) -> anyhow::Result<()> {
+    async fn recover(&self, Lost { reason, cluster_id, found, disproved }: &Lost) -> anyhow::Result<Recovered> {
         let brokers = self.brokers().await?;
         let gathering = Arc::new(Gathering::new(cluster_id.clone()));
         let mut offers = gathering.offers();
@@ -291,11 +308,14 @@ impl<D: Door> ClusterHost<D> {
             let problem = match choice {
                 Choice::Rebuild { from, image } => {
                     let mut store = ShardedStore::new(self.objects());
-                    let rebuilt = store.rebuild(&image).await.context("write the metadata")?;
+                    let rebuilt = match store.rebuild(&image, found.as_ref()).await {
+                        Err(CommitError::Conflict) => return Ok(Recovered::Overtaken),
+                        rebuilt => rebuilt.context("write the metadata")?,
+                    };
                     let (epoch, version) = (rebuilt.controller_epoch.0, rebuilt.metadata_version);
                     tracing::warn!(cluster = %self.cluster.key, broker_id = %from, epoch, %version, "metadata rebuilt from what brokers know");
                     self.view.send_modify(|view| view.is_recovering = false);
-                    return Ok(());
+                    return Ok(Recovered::Rebuilt);
                 }
                 Choice::Wait(missing) => {
                     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
@@ -331,21 +351,37 @@ impl<D: Door> Drop for Closing<'_, D> {
     }
 }
 
+type Revision = <KubernetesObjects as MetadataObjects>::Revision;
+
+/// As the store of this controller saw it last.
+fn root(seen: &watch::Receiver<SeenRoot<Revision>>) -> Option<Revision> {
+    seen.borrow().revision.clone()
+}
+
 struct Started {
-    host: Host<WatchedStore<ShardedStore<KubernetesObjects>>, Everybody>,
+    host: Host<WatchedStore<ShardedStore<KubernetesObjects>, Revision>, Everybody>,
     handle: ControllerHandle,
     server: ControlPlaneServer,
     updates: Updates,
     doubts: mpsc::Receiver<Doubt>,
-    lost: mpsc::Receiver<LoadError>,
+    lost: mpsc::Receiver<LostRoot<Revision>>,
+    seen: watch::Receiver<SeenRoot<Revision>>,
 }
 
 /// There is no metadata to decide on, and there was.
 struct Lost {
     reason: String,
     cluster_id: ClusterId,
+    /// The root in whose place the metadata is written anew; `None`: there is none.
+    found: Option<Revision>,
     /// What this controller committed before a broker proved that it had begun with less than there was.
     disproved: Option<Reign>,
+}
+
+enum Recovered {
+    Rebuilt,
+    /// Another one wrote, or a write of this one went through whose answer was lost.
+    Overtaken,
 }
 
 enum NotStarted {

@@ -1,29 +1,38 @@
 //! A store that tells when there is no metadata to load, or less than there was, which a running controller would take for a
 //! failure that passes, or for what another one committed.
 
-use control_plane::{Commit, CommitError, LoadError, MetadataStore};
+use control_plane::{Commit, CommitError, LoadError, MetadataStore, store::SeenRoot};
 use controller::ClusterImage;
 use model::MetadataVersion;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 #[derive(Debug)]
-pub struct WatchedStore<S> {
+pub struct WatchedStore<S, R> {
     store: S,
     /// Of what it is known to have held.
     newest: MetadataVersion,
-    lost: mpsc::Sender<LoadError>,
+    seen: watch::Receiver<SeenRoot<R>>,
+    lost: mpsc::Sender<LostRoot<R>>,
 }
 
-impl<S> WatchedStore<S> {
-    /// What is told is that the metadata is missing or damaged, or went back.
-    pub fn new(store: S) -> (Self, mpsc::Receiver<LoadError>) {
+/// What was found in place of metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRoot<R> {
+    pub error: LoadError,
+    /// The root that was read then, if there was one. Later the store may see another, by whoever mended it.
+    pub found: Option<R>,
+}
+
+impl<S, R> WatchedStore<S, R> {
+    /// What is told is that the metadata is missing or damaged, or went back. `seen`: by that store.
+    pub fn new(store: S, seen: watch::Receiver<SeenRoot<R>>) -> (Self, mpsc::Receiver<LostRoot<R>>) {
         let (lost, told) = mpsc::channel(1);
-        (Self { store, newest: MetadataVersion(0), lost }, told)
+        (Self { store, newest: MetadataVersion(0), seen, lost }, told)
     }
 }
 
-impl<S: MetadataStore> MetadataStore for WatchedStore<S> {
+impl<S: MetadataStore, R: Clone + Send + Sync + 'static> MetadataStore for WatchedStore<S, R> {
     async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
         let loaded = self.store.load().await.and_then(|image| {
             let (found, held) = (image.metadata_version, self.newest);
@@ -35,8 +44,9 @@ impl<S: MetadataStore> MetadataStore for WatchedStore<S> {
         match &loaded {
             Ok(image) => self.newest = image.metadata_version,
             Err(error @ (LoadError::Missing | LoadError::Damaged(_))) => {
+                let found = self.seen.borrow().revision.clone();
                 // Told once is enough.
-                let _ = self.lost.try_send(error.clone());
+                let _ = self.lost.try_send(LostRoot { error: error.clone(), found });
             }
             Err(LoadError::Failed(_)) => {}
         }
@@ -80,7 +90,8 @@ mod tests {
     #[tokio::test]
     async fn store_that_was_put_back_under_a_running_controller_is_lost() {
         let (holds, held) = tokio::sync::watch::channel(900);
-        let (mut store, mut lost) = WatchedStore::new(Shared(held));
+        let (sees, seen) = watch::channel(SeenRoot { revision: Some(7), loads: 1 });
+        let (mut store, mut lost) = WatchedStore::new(Shared(held), seen);
         assert!(store.load().await.is_ok());
         let commit = |from| Commit { expected: MetadataVersion(from), changes: Vec::new(), image: image(from + 1) };
         store.commit(commit(900)).await.expect("nobody else was there");
@@ -90,6 +101,9 @@ mod tests {
         assert!(lost.try_recv().is_err());
         holds.send_replace(949);
         assert!(matches!(store.load().await, Err(LoadError::Damaged(_))));
-        assert!(matches!(lost.try_recv(), Ok(LoadError::Damaged(_))));
+        // By whoever mended it.
+        sees.send_modify(|seen| seen.revision = Some(8));
+        let told = lost.try_recv();
+        assert!(matches!(told, Ok(LostRoot { error: LoadError::Damaged(_), found: Some(7) })), "{told:?}");
     }
 }

@@ -6,21 +6,22 @@
 mod applier;
 mod reaching;
 
-use super::admission::show_token;
+use super::{LARGEST_MESSAGE, admission::show_token};
 use crate::{
     handle::{Call, ControllerHandle},
-    host::Publisher,
     wire::{
         Answer, Ask, BrokerMessage, ControllerMessage, Departure, Heartbeat, Refused, Registration,
         broker_message::Kind as Sent, controller_message::Kind,
     },
 };
-use applier::{Applier, Work};
+pub use applier::Obeys;
+use applier::{Applier, Unreadable, Work};
 use controller::{
     BrokerCondition, ClusterImage, ControllerError,
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch, MetadataVersion};
+use prost::Message as _;
 use reaching::{CONNECT_LIMIT, answer, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -96,13 +97,13 @@ pub struct RemoteController {
 
 impl RemoteController {
     /// Registers and returns once the broker acts by the metadata that has it registered. `publisher` gets every image.
-    pub async fn start<P: Publisher>(registrar: Registrar, publisher: P) -> Result<Self, SessionError> {
+    pub async fn start<P: Obeys>(registrar: Registrar, publisher: P) -> Result<Self, SessionError> {
         let (handle, calls) = ControllerHandle::new();
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let own = (registrar.registration.id, registrar.registration.incarnation);
         let (applier, work) = Applier::new(publisher, own);
-        let applied = applier.applied();
+        let (applied, unreadable) = (applier.applied(), applier.unreadable());
         let applying = tokio::spawn(applier.run());
         let (tell_state, state) =
             watch::channel(SessionState { lost_at: Some(Instant::now()), timeout: Duration::MAX });
@@ -112,6 +113,7 @@ impl RemoteController {
             calls,
             work,
             applied,
+            unreadable,
             waiting: BTreeMap::new(),
             last_ask: 0,
             is_registered: false,
@@ -156,6 +158,7 @@ struct Client {
     calls: mpsc::Receiver<Call>,
     work: mpsc::Sender<Work>,
     applied: watch::Receiver<u64>,
+    unreadable: watch::Receiver<Option<Unreadable>>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
     last_ask: u64,
     is_registered: bool,
@@ -192,6 +195,10 @@ impl Client {
                 let _ = ready.send(Err(error));
                 return;
             }
+            if matches!(error, SessionError::Unreadable { is_last: true, .. }) {
+                tracing::error!(%error, "this broker comes to no controller any more");
+                return;
+            }
             if began.elapsed() > LONGEST_RETRY {
                 retry = FIRST_RETRY;
             }
@@ -209,6 +216,8 @@ impl Client {
 
     /// One session, until the broker stops (`Ok`) or something breaks.
     async fn session(&mut self, stopped: &mut oneshot::Receiver<()>) -> Result<(), SessionError> {
+        // What ended an earlier one does not end this one, which begins with an image.
+        self.unreadable.mark_unchanged();
         let Registrar { controller, token, cluster_id, registration, highest_epoch, .. } = &self.registrar;
         let token = read_token(token.as_ref()).await?;
         let mut client = tokio::select! {
@@ -221,6 +230,9 @@ impl Client {
         registration.reign.clone_from(&self.obeyed_reign);
         if std::mem::take(&mut self.brings_metadata) {
             registration.metadata_json = known_metadata(Arc::clone(&self.registrar.known)).await?;
+            check_size(registration.encoded_len()).inspect_err(
+                |error| tracing::error!(%error, broker_id = registration.broker_id, "metadata of this broker cannot be sent"),
+            )?;
         }
         // There is room for the first.
         let _ = outgoing.try_send(BrokerMessage { kind: Some(Sent::Registration(registration)) });
@@ -246,6 +258,7 @@ impl Client {
                     let _ = tokio::time::timeout(CONNECT_LIMIT, incoming.message()).await;
                     return Ok(());
                 }
+                Ok(()) = self.unreadable.changed() => return Err(self.unreadable()),
                 _ = heartbeats.tick() => self.heartbeat(),
                 // What was applied is told at once: the controller may wait for it.
                 Ok(()) = self.applied.changed() => self.heartbeat(),
@@ -266,6 +279,13 @@ impl Client {
             if let Err(TrySendError::Closed(_)) = outgoing.try_send(message) {
                 return Err(SessionError::Ended);
             }
+        }
+    }
+
+    fn unreadable(&self) -> SessionError {
+        match self.unreadable.borrow().clone() {
+            Some(Unreadable { reason, is_last }) => SessionError::Unreadable { reason, is_last },
+            None => SessionError::Ended,
         }
     }
 
@@ -340,7 +360,7 @@ impl Client {
             // What a later version says.
             Some(Kind::Registered(_)) | None => return Ok(()),
         };
-        self.work.send(work).await.map_err(|_| SessionError::Malformed("metadata that does not fit".to_owned()))
+        self.work.send(work).await.map_err(|_| self.unreadable())
     }
 }
 
@@ -353,6 +373,12 @@ async fn next_call(
     Some((room, calls.recv().await?))
 }
 
+/// Of a registration. The message around it is a few bytes larger.
+fn check_size(bytes: usize) -> Result<(), SessionError> {
+    const AROUND: usize = 16;
+    if bytes + AROUND > LARGEST_MESSAGE { Err(SessionError::TooLarge(bytes)) } else { Ok(()) }
+}
+
 async fn known_metadata(known: Arc<dyn KnownMetadata>) -> Result<Vec<u8>, SessionError> {
     let json = tokio::task::spawn_blocking(move || known.newest().map(|image| serde_json::to_vec(&*image)).transpose());
     match json.await {
@@ -360,5 +386,20 @@ async fn known_metadata(known: Arc<dyn KnownMetadata>) -> Result<Vec<u8>, Sessio
         Ok(Err(error)) => Err(SessionError::Malformed(error.to_string())),
         // The runtime ends.
         Err(_) => Err(SessionError::Ended),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_that_no_controller_takes_is_not_sent() {
+        let largest = Registration { metadata_json: vec![0; LARGEST_MESSAGE - 64], ..Registration::default() };
+        assert!(check_size(largest.encoded_len()).is_ok());
+        let message = BrokerMessage { kind: Some(Sent::Registration(largest)) };
+        assert!(message.encoded_len() <= LARGEST_MESSAGE, "what is sent is taken");
+        let error = check_size(LARGEST_MESSAGE).unwrap_err();
+        assert!(error.to_string().contains("restore it from a backup"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! The controller's side of the sessions.
 
 use super::{
+    LARGEST_MESSAGE,
     admission::{Admission, Directory, Doubt, Found, NotAdmitted, token_of},
     ownership::{Owners, take_out},
     recovery,
@@ -10,7 +11,7 @@ use crate::{
     handle::ControllerHandle,
     wire::{
         self, Answer, Ask, BrokerMessage, ControllerMessage, DescribeRequest, DescribeResponse, Refused, Registered,
-        Registration, broker_message, control_plane_server, controller_message::Kind,
+        Registration, Snapshot, broker_message, control_plane_server, controller_message::Kind,
     },
 };
 use controller::{
@@ -27,16 +28,16 @@ use tokio::{
     time::timeout,
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream, wrappers::TcpListenerStream};
-use tonic::{Request as Call, Response, Status, Streaming, transport::Server};
+use tonic::{Code, Request as Call, Response, Status, Streaming, transport::Server};
 
 /// A broker says at once who it is.
 const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
+/// With all that it knows: the largest message over a link of 100 Mbit/s.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// Messages that wait for a slow broker; then its session waits too, and its metadata is sent together.
 const OUTGOING: usize = 16;
 /// Requests of one broker that are decided at a time; further ones wait on the wire.
 const REQUESTS_AT_ONCE: usize = 256;
-/// The largest request: a create of very many topics.
-const LARGEST_MESSAGE: usize = 64 << 20;
 
 /// Serves brokers on behalf of one controller. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -67,7 +68,15 @@ pub struct ControlPlane<D>(pub D);
 impl<D: Directory> ControlPlane<D> {
     /// Serves until the future is dropped.
     pub async fn serve(self, listener: TcpListener) -> Result<(), tonic::transport::Error> {
-        let service = control_plane_server::ControlPlaneServer::new(self).max_decoding_message_size(LARGEST_MESSAGE);
+        self.serve_up_to(LARGEST_MESSAGE, listener).await
+    }
+
+    pub(super) async fn serve_up_to(
+        self,
+        largest: usize,
+        listener: TcpListener,
+    ) -> Result<(), tonic::transport::Error> {
+        let service = control_plane_server::ControlPlaneServer::new(self).max_decoding_message_size(largest);
         // A node that is gone without a word holds its connection no longer than this.
         let server = Server::builder().http2_keepalive_interval(Some(Duration::from_secs(10))).tcp_nodelay(true);
         server.clone().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)).await
@@ -115,19 +124,43 @@ async fn serve_broker(
     outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
     peer: Option<SocketAddr>,
 ) {
-    let first = timeout(REGISTRATION_LIMIT, incoming.message()).await;
+    let limit = match &found {
+        Found::Controller(_) => REGISTRATION_LIMIT,
+        Found::Recovery(_) => RECOVERY_LIMIT,
+    };
+    let first = timeout(limit, incoming.message()).await;
     let registration = match first {
         Ok(Ok(Some(BrokerMessage { kind: Some(broker_message::Kind::Registration(registration)) }))) => registration,
         Ok(Ok(Some(_))) => {
             let refused = RegistrationRefused::for_good("a session begins with a registration".to_owned());
             return refuse(&outgoing, refused).await;
         }
-        _ => return,
+        Ok(Ok(None)) => return,
+        Ok(Err(error)) => return refuse(&outgoing, not_taken(&error, peer)).await,
+        Err(_) => {
+            tracing::warn!(?peer, ?limit, "a broker came and did not say in time who it is");
+            let reason = format!("no registration arrived within {} s", limit.as_secs());
+            return refuse(&outgoing, RegistrationRefused::for_now(reason)).await;
+        }
     };
     match found {
         Found::Controller(server) => server.serve_registered(registration, incoming, outgoing, peer).await,
         Found::Recovery(recovery) => recovery::receive(&*recovery, registration, &outgoing, peer).await,
     }
+}
+
+/// A stream that merely broke is the network's matter.
+fn not_taken(error: &Status, peer: Option<SocketAddr>) -> RegistrationRefused {
+    if error.code() == Code::OutOfRange {
+        tracing::error!(
+            %error,
+            ?peer,
+            "the metadata that a broker brings is larger than what is taken; it cannot be rebuilt from this broker, restore it from a backup"
+        );
+    } else {
+        tracing::debug!(%error, ?peer, "a broker's registration did not arrive");
+    }
+    RegistrationRefused::for_now(format!("the registration cannot be taken: {}", error.message()))
 }
 
 impl ControlPlaneServer {
@@ -355,6 +388,17 @@ impl Session {
             Gone
         })?;
         self.version = self.version.max(Some(newest));
+        if let Some(Kind::Snapshot(Snapshot { image_json })) = &update
+            && image_json.len() > LARGEST_MESSAGE
+        {
+            let (bytes, limit) = (image_json.len(), LARGEST_MESSAGE);
+            tracing::error!(
+                broker_id = %self.broker.id,
+                bytes,
+                limit,
+                "the metadata is larger than what brokers take; delete topics, partitions or large configs"
+            );
+        }
         match update {
             Some(update) => self.send(update).await,
             None => Ok(()),

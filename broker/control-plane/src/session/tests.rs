@@ -5,6 +5,7 @@ mod backpressure;
 mod newest;
 mod ownership;
 mod recovery;
+mod unreadable;
 
 use super::{
     client::{KnownMetadata, describe},
@@ -48,6 +49,12 @@ struct ActsBy(watch::Sender<Option<Arc<ClusterImage>>>);
 impl Publisher for ActsBy {
     async fn publish(&mut self, published: Published) {
         self.0.send_replace(Some(published.image));
+    }
+}
+
+impl Obeys for ActsBy {
+    fn fail(&mut self, why: String) {
+        panic!("{why}");
     }
 }
 

@@ -11,6 +11,7 @@ use controller::ClusterImage;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::{ClusterId, MetadataVersion};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Calls under way at once. More gain nothing: sixteen writers keep an API server on two cores busy.
 const CONCURRENT_CALLS: usize = 16;
@@ -25,10 +26,20 @@ pub struct ShardedStore<O: MetadataObjects> {
     objects: O,
     /// What the objects held when they were last read or written. Whoever wrote since shows as a conflict of the root.
     held: Option<Held<O::Revision>>,
+    seen: watch::Sender<SeenRoot<O::Revision>>,
     /// To be deleted with the next fold, as far as rule 3 of [`super`] lets us.
     garbage: Vec<ShardName>,
     /// Shards of writers that ended in between are known.
     has_listed: bool,
+}
+
+/// The root as a store last found or wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRoot<R> {
+    /// `None`: there was none.
+    pub revision: Option<R>,
+    /// How often it was read for a load. Where two have the same number, the store itself wrote what came in between.
+    pub loads: u64,
 }
 
 #[derive(Debug)]
@@ -40,7 +51,12 @@ struct Held<R> {
 impl<O: MetadataObjects> MetadataStore for ShardedStore<O> {
     async fn load(&mut self) -> Result<Arc<ClusterImage>, LoadError> {
         for _ in 0..LOADS {
-            let Some(StoredRoot { revision, text }) = self.objects.read_root().await? else {
+            let root = self.objects.read_root().await?;
+            self.seen.send_modify(|seen| {
+                seen.revision = root.as_ref().map(|root| root.revision.clone());
+                seen.loads += 1;
+            });
+            let Some(StoredRoot { revision, text }) = root else {
                 return Err(self.without_root().await?);
             };
             let outline = Outline::parse(&text)?;
@@ -65,7 +81,13 @@ impl<O: MetadataObjects> MetadataStore for ShardedStore<O> {
 
 impl<O: MetadataObjects> ShardedStore<O> {
     pub fn new(objects: O) -> Self {
-        Self { objects, held: None, garbage: Vec::new(), has_listed: false }
+        let seen = watch::Sender::new(SeenRoot { revision: None, loads: 0 });
+        Self { objects, held: None, seen, garbage: Vec::new(), has_listed: false }
+    }
+
+    /// For those who have to know which root was found, also where it could not be read.
+    pub fn seen(&self) -> watch::Receiver<SeenRoot<O::Revision>> {
+        self.seen.subscribe()
     }
 
     /// The root of a new cluster. A conflict where there is one; refused where there are shards, for then there was one.
@@ -82,16 +104,26 @@ impl<O: MetadataObjects> ShardedStore<O> {
 
     /// Writes everything anew, whatever is there: nothing, something damaged, or an older state than the brokers'. Its
     /// version becomes later than any that is there, and the image with that version is returned.
-    pub async fn rebuild(&mut self, image: &ClusterImage) -> Result<Arc<ClusterImage>, CommitError> {
+    ///
+    /// `replaces` is the root (`None`: the absence of one) of which it was found that it is not what it should be. Any other
+    /// is a conflict: somebody else has mended it, and by now brokers may act by what followed.
+    pub async fn rebuild(
+        &mut self,
+        image: &ClusterImage,
+        replaces: Option<&O::Revision>,
+    ) -> Result<Arc<ClusterImage>, CommitError> {
         self.held = None;
         let root = self.objects.read_root().await?;
+        if root.as_ref().map(|root| &root.revision) != replaces {
+            return Err(CommitError::Conflict);
+        }
         let shards = self.objects.list_shards().await?;
         let of_root = root.as_ref().and_then(|root| sharding::version_of(&root.text));
         let there = shards.iter().map(|shard| shard.version).chain(of_root).max();
         let version = there.map_or(image.metadata_version, |there| there.max(image.metadata_version)).next();
         let image = Arc::new(ClusterImage { metadata_version: version, ..image.clone() });
         let plan = Layout::of(Arc::clone(&image)).map_err(|error| CommitError::Failed(error.to_string()))?;
-        self.write(plan, root.as_ref().map(|root| &root.revision)).await?;
+        self.write(plan, replaces).await?;
         self.garbage = shards;
         Ok(image)
     }
@@ -139,6 +171,7 @@ impl<O: MetadataObjects> ShardedStore<O> {
         let creations: Vec<_> = plan.shards.iter().map(|(name, text)| self.objects.create_shard(*name, text)).collect();
         stream::iter(creations).buffer_unordered(CONCURRENT_CALLS).try_collect::<()>().await?;
         let revision = self.objects.write_root(replaces, &plan.root).await?;
+        self.seen.send_modify(|seen| seen.revision = Some(revision.clone()));
         self.held = Some(Held { revision, layout: plan.layout });
         self.garbage.extend(plan.superseded);
         Ok(())

@@ -90,9 +90,9 @@ pub enum Effect {
         id: RequestId,
         reply: Reply,
     },
-    /// Read what the store holds.
+    /// Read what the store holds. Comes alone: no commit is under way until its answer, which may depose this controller.
     Look,
-    /// Another controller took over. This one refuses everything from here on.
+    /// The store is another controller's. This one refuses everything from here on.
     Deposed,
 }
 
@@ -215,7 +215,8 @@ impl Controller {
             Event::Outlived => {
                 if self.in_flight.is_none() && self.epoch.is_some() && now >= self.look_again_at {
                     self.look_again_at = now + LOOK_INTERVAL;
-                    effects.push(Effect::Look);
+                    // Nothing else is decided before it is known who decides.
+                    return vec![Effect::Look];
                 }
             }
             Event::Looked { image } => {
@@ -230,7 +231,7 @@ impl Controller {
         self.in_flight.take().expect("the host reports on a commit only after an effect asked for it")
     }
 
-    /// Somebody else committed. A controller that took over after this one did is the one that decides.
+    /// Somebody else committed. If it was another controller, that one decides.
     fn start_again(&mut self, image: Arc<ClusterImage>, effects: &mut Vec<Effect>) {
         let InFlight { decided, .. } = self.take_in_flight();
         for (id, request, _) in decided.into_iter().rev() {
@@ -245,9 +246,11 @@ impl Controller {
         }
     }
 
-    /// To a controller that took over later, if the store knows one.
+    /// To another controller, if the store knows one. Its epoch is higher when it took over later. A lower one is of metadata
+    /// that was put back or written anew, on which this one's epoch was never reached: what it decides would be obeyed by
+    /// nobody, or by brokers that should obey its successor.
     fn give_way(&mut self, image: &ClusterImage, effects: &mut Vec<Effect>) -> bool {
-        self.is_deposed = self.epoch.is_some_and(|mine| image.controller_epoch > mine);
+        self.is_deposed = self.epoch.is_some_and(|mine| image.controller_epoch != mine);
         if self.is_deposed {
             let refuse = |(id, _): (RequestId, Request)| refused(id, &ControllerError::Deposed);
             effects.extend(self.queue.drain(..).map(refuse));

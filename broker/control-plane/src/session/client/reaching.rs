@@ -1,6 +1,9 @@
 //! Finding the controller, and why there is no session with it.
 
-use super::{super::admission::show_token, FIRST_RETRY, LONGEST_RETRY, LONGEST_RETRY_ELSEWHERE};
+use super::{
+    super::{LARGEST_MESSAGE, admission::show_token},
+    FIRST_RETRY, LONGEST_RETRY, LONGEST_RETRY_ELSEWHERE,
+};
 use crate::wire::{DescribeRequest, control_plane_client::ControlPlaneClient};
 use model::ClusterId;
 use std::{path::PathBuf, time::Duration};
@@ -17,8 +20,6 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// A controller that says nothing at all for this long, on top of the interval between questions, is not there.
 const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
-/// The image of a million partitions is smaller.
-const LARGEST_MESSAGE: usize = 512 << 20;
 
 /// The file with the token of the broker's cluster. It is read for each session, for it may be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,12 @@ pub enum SessionError {
     OldController { found: i64, known: i64 },
     #[error("the controller sent what this version does not understand: {0}")]
     Malformed(String),
+    #[error("the metadata that the controller sent cannot be read: {reason}")]
+    Unreadable { reason: String, is_last: bool },
+    #[error(
+        "the metadata that this broker was asked for has {0} bytes, and a controller takes {LARGEST_MESSAGE} at most: it cannot be rebuilt from this broker, restore it from a backup"
+    )]
+    TooLarge(usize),
     #[error("the controller ended the session")]
     Ended,
 }
@@ -59,7 +66,7 @@ impl SessionError {
 
     /// Time does not mend it.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::Address(_) | Self::Refused(_))
+        matches!(self, Self::Address(_) | Self::Refused(_) | Self::Unreadable { is_last: true, .. })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Brokers that come while there is no metadata.
 
 use super::*;
+use crate::wire;
 use controller::rebuild::Offer;
 use std::sync::Mutex;
 
@@ -76,4 +77,46 @@ async fn broker_brings_its_metadata_once_it_is_asked_for() {
     assert!(!knowing.is_finished() && !empty.is_finished(), "they wait for a controller");
     knowing.abort();
     empty.abort();
+}
+
+/// Half a million partitions are some hundred MiB. What a broker is asked for is taken, whatever requests may have.
+#[tokio::test]
+async fn large_metadata_is_taken() {
+    let (offers, mut offered) = watch::channel(Vec::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(ControlPlane(Lost(offers)).serve(listener));
+    let mut image =
+        ClusterImage { metadata_version: MetadataVersion(77), ..ClusterImage::empty(ClusterId::from(CLUSTER)) };
+    let configs = controller::BrokerConfigs {
+        cluster: [("key".to_owned(), "x".repeat(65 << 20))].into(),
+        ..controller::BrokerConfigs::default()
+    };
+    image.broker_configs = Arc::new(configs);
+    let known = Arc::new(Knows(image.clone(), Mutex::new(0)));
+    let registrar = Registrar { kept_version: MetadataVersion(77), known, ..registrar(address, 1) };
+    let knowing = tokio::spawn(RemoteController::start(registrar, ActsBy(watch::channel(None).0)));
+    let waited = tokio::time::timeout(Duration::from_secs(60), offered.wait_for(|offers| !offers.is_empty())).await;
+    let offer = waited.expect("it is brought").unwrap()[0].clone();
+    assert!(offer.image == Some(image), "whole");
+    knowing.abort();
+}
+
+#[tokio::test]
+async fn broker_whose_metadata_is_too_large_is_told() {
+    let (offers, offered) = watch::channel(Vec::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(ControlPlane(Lost(offers)).serve_up_to(1 << 20, listener));
+    let mut client = wire::control_plane_client::ControlPlaneClient::connect(address).await.unwrap();
+    let registration = wire::Registration { metadata_json: vec![0; 2 << 20], ..wire::Registration::default() };
+    let kind = Some(wire::broker_message::Kind::Registration(registration));
+    let messages = tokio_stream::iter([wire::BrokerMessage { kind }]);
+    let mut incoming = client.session(messages).await.unwrap().into_inner();
+    let said = tokio::time::timeout(Duration::from_secs(20), incoming.message()).await.expect("it is answered");
+    let Some(wire::controller_message::Kind::Refused(refused)) = said.unwrap().unwrap().kind else {
+        panic!("a refusal");
+    };
+    assert!(refused.retriable && refused.reason.contains("limit"), "{refused:?}");
+    assert!(offered.borrow().is_empty());
 }

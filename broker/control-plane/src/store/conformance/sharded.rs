@@ -38,13 +38,19 @@ pub async fn check_sharded(storage: &mut impl ObjectsStorage) {
     a_late_deletion_takes_nothing_that_counts(storage).await;
     an_older_root_is_seen(storage).await;
     damage_is_seen_and_mended(storage).await;
+    one_of_two_who_mend_wins(storage).await;
 }
 
 async fn nothing_is_not_an_empty_cluster(storage: &mut impl ObjectsStorage) {
     let mut store = ShardedStore::new(storage.open().await);
     assert_eq!(store.load().await, Err(LoadError::Missing));
+    let nothing = store.seen().borrow().revision.clone();
+    assert_eq!(nothing, None);
     let id = ClusterId::from("a-cluster");
     store.create(id.clone()).await.expect("a new cluster");
+    let mut late = ShardedStore::new(storage.open().await);
+    let rebuilt = late.rebuild(&ClusterImage::empty(id.clone()), nothing.as_ref()).await;
+    assert_eq!(rebuilt, Err(CommitError::Conflict), "what was not there is there by now");
     assert_eq!(store.create(id.clone()).await, Err(CommitError::Conflict), "there is one already");
     assert_eq!(*store.load().await.expect("load"), ClusterImage::empty(id));
 }
@@ -54,7 +60,13 @@ async fn begin_small(storage: &mut impl ObjectsStorage) {
     let mut store = ShardedStore::new(storage.open().await);
     let image = store.load().await.expect("load");
     let small = ClusterImage { broker_configs: Arc::default(), ..ClusterImage::clone(&image) };
-    store.rebuild(&small).await.expect("written anew");
+    rebuild(&mut store, &small).await;
+}
+
+/// Over the root that it has seen.
+async fn rebuild<O: MetadataObjects>(store: &mut ShardedStore<O>, image: &ClusterImage) -> Arc<ClusterImage> {
+    let seen = store.seen().borrow().revision.clone();
+    store.rebuild(image, seen.as_ref()).await.expect("written anew")
 }
 
 /// Whichever call is the last of a controller: what it was told is committed is there, and at most what it was not told yet.
@@ -191,7 +203,7 @@ async fn an_older_root_is_seen(storage: &mut impl ObjectsStorage) {
         Ok(found) => assert!(found.metadata_version < image.metadata_version),
         Err(error) => assert!(matches!(error, LoadError::Damaged(_)), "{error}"),
     }
-    let rebuilt = store.rebuild(&image).await.expect("from what brokers hold");
+    let rebuilt = rebuild(&mut store, &image).await;
     assert!(rebuilt.metadata_version > image.metadata_version);
     let mut next = ShardedStore::new(storage.open().await);
     assert_eq!(*next.load().await.expect("whole"), *rebuilt);
@@ -225,13 +237,31 @@ async fn damage_is_seen_and_mended(storage: &mut impl ObjectsStorage) {
     }
     // Who has read it before goes on.
     image = live(&mut store, image).await;
-    image = store.rebuild(&image).await.expect("written anew");
+    image = rebuild(&mut store, &image).await;
     let revision = objects.read_root().await.expect("read").expect("there is a root").revision;
     objects.write_root(Some(&revision), "no root at all").await.expect("written over");
     let mut next = ShardedStore::new(storage.open().await);
     assert!(matches!(next.load().await, Err(LoadError::Damaged(_))));
-    let rebuilt = next.rebuild(&image).await.expect("written anew");
+    let rebuilt = rebuild(&mut next, &image).await;
     assert_eq!(*store.load().await.expect("whole"), *rebuilt);
     let layout = Layout::of(rebuilt).expect("small parts");
     assert!(layout.shards.iter().all(|(_, text)| text.len() <= 80 << 10), "shards are small");
+}
+
+/// Both find the root damaged; one sleeps until the other one has mended it and decided on.
+async fn one_of_two_who_mend_wins(storage: &mut impl ObjectsStorage) {
+    let objects = storage.open().await;
+    let (mut sleeper, mut other) = (ShardedStore::new(storage.open().await), ShardedStore::new(storage.open().await));
+    let image = other.load().await.expect("load");
+    let whole = other.seen().borrow().revision.clone();
+    objects.write_root(whole.as_ref(), "no root at all").await.expect("written over");
+    assert!(matches!(sleeper.load().await, Err(LoadError::Damaged(_))));
+    assert!(matches!(other.load().await, Err(LoadError::Damaged(_))));
+    let found = sleeper.seen().borrow().clone();
+    let mended = rebuild(&mut other, &image).await;
+    let image = live(&mut other, mended).await;
+    assert_eq!(sleeper.rebuild(&image, found.revision.as_ref()).await, Err(CommitError::Conflict));
+    let mut next = ShardedStore::new(storage.open().await);
+    assert_eq!(*next.load().await.expect("whole"), *image, "what the other one decided stands");
+    other.commit(story::next(&image)).await.expect("and it goes on");
 }

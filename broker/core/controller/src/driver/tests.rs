@@ -172,6 +172,50 @@ fn a_controller_that_is_told_of_a_later_one_looks_for_it_in_the_store() {
 }
 
 #[test]
+fn a_controller_below_whose_epoch_the_store_went_gives_way() {
+    let went_back = |controller: &Controller| {
+        let mut image = ClusterImage::clone(controller.committed());
+        image.metadata_version = MetadataVersion(image.metadata_version.0 + 100);
+        image.controller_epoch = ControllerEpoch(image.controller_epoch.0 - 1);
+        Arc::new(image)
+    };
+    let mut controller = controller();
+    only_commit(ask(&mut controller, 1, create("a", 1)));
+    let image = went_back(&controller);
+    let effects = controller.handle(Event::Conflict { image }, NOW);
+    let refused =
+        |effect: &Effect| matches!(effect, Effect::Reply { reply: Reply::Refused(ControllerError::Deposed), .. });
+    assert!(refused(&effects[0]) && matches!(effects[1..], [Effect::Deposed]), "{effects:?}");
+
+    let mut controller = super::tests::controller();
+    let image = went_back(&controller);
+    let effects = controller.handle(Event::Looked { image }, NOW);
+    assert!(matches!(effects[..], [Effect::Deposed]), "{effects:?}");
+}
+
+#[test]
+fn a_controller_that_looks_for_another_decides_nothing_before_it_knows() {
+    let mut controller = controller();
+    let epoch = controller.committed().brokers[&BrokerId(1)].epoch;
+    let session = BrokerSession { id: BrokerId(1), epoch };
+    let heartbeat = Heartbeat {
+        id: session.id,
+        epoch: session.epoch,
+        applied: controller.committed().metadata_version,
+        condition: crate::BrokerCondition::default(),
+    };
+    assert!(controller.handle(Event::Heard(heartbeat), NOW).is_empty());
+    assert!(controller.handle(Event::Disconnected(session), NOW).is_empty());
+    // The moment in which the broker is lost.
+    let lost_at = NOW + Settings::default().sessions.reconnect_grace;
+    let effects = controller.handle(Event::Outlived, lost_at);
+    assert!(matches!(effects[..], [Effect::Look]), "{effects:?}");
+    let image = Arc::clone(controller.committed());
+    let commit = only_commit(controller.handle(Event::Looked { image }, lost_at));
+    assert!(commit.image.brokers[&session.id].fenced, "it is the one that decides");
+}
+
+#[test]
 fn a_long_queue_is_committed_in_bounded_parts() {
     let mut controller = controller();
     only_commit(ask(&mut controller, 0, create("first", 1)));
