@@ -11,12 +11,14 @@
 //! | the topic is there again | renamed back before it is served |
 //! | the topic is gone for good | removed |
 //!
-//! A broker that was away finds at its start which of these it missed.
+//! A broker that was away finds at its start which of these it missed. What is in the way of a log that comes back is moved
+//! aside (`…-stray`). A log that could not be moved back is tried again whenever it is to be opened, and until then its
+//! partition fails: an empty one in its place would have followers drop what they have.
 
 use super::{
     Host, Partitions,
     manifest_file::Known,
-    opening::Closed,
+    opening::{Closed, aside},
     partition::{Partition, State},
     queue::Need,
     writer::{LogState, Writer},
@@ -24,13 +26,21 @@ use super::{
 use controller::{ClusterImage, TopicImage};
 use futures_util::future::join_all;
 use model::{BrokerId, PartitionIndex, TopicId, TopicPartition};
-use partition_log::Crash;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use partition_log::{Crash, OpenError};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 const SUFFIX: &str = "-tombstone";
 
 /// What is known of logs that no partition has yet, or has any more, by folder.
 pub(super) type Resting = HashMap<String, (Closed, State)>;
+
+/// A log that could not be moved back yet.
+#[derive(Debug, Clone)]
+pub(super) struct Unmoved {
+    /// Its folder.
+    pub(super) at: String,
+    pub(super) log: Closed,
+}
 
 /// A log on its way to another folder.
 #[derive(Debug)]
@@ -40,6 +50,7 @@ struct Move {
     found: (Closed, State),
     /// Whose it has to be.
     topic: TopicId,
+    comes_back: bool,
 }
 
 impl Partitions {
@@ -60,7 +71,9 @@ impl Partitions {
                 let from = resting_folder(*id, index);
                 let Some(found) = self.host.resting.lock().remove(&from) else { continue };
                 match after.topic_by_id(*id) {
-                    Some(topic) => moves.push(Move { from, to: folder(topic, index), found, topic: *id }),
+                    Some(topic) => {
+                        moves.push(Move { from, to: folder(topic, index), found, topic: *id, comes_back: true })
+                    }
                     None => doomed.push(from),
                 }
             }
@@ -96,19 +109,57 @@ impl Partitions {
 }
 
 impl Host {
-    fn carry_out(&self, Move { from, to, found, topic }: Move) {
-        // A topic of the same name may have been made since.
-        if partition_log::stored_topic_id(&self.disk, &from) != Some(topic.to_string()) {
+    fn carry_out(&self, Move { from, to, found, topic, comes_back }: Move) {
+        let moved = if comes_back {
+            self.bring_back(&from, &to, topic)
+        } else if self.is_log_of(topic, &from) {
+            self.disk.rename_folder(&from, &to)
+        } else {
+            // A topic of the same name may have been made since.
             return;
+        };
+        match moved {
+            Ok(()) => {
+                self.forget_known(&from);
+                self.rest(&from, to, found);
+            }
+            Err(error) => {
+                tracing::error!(%from, %to, %error, "log of a deleted or restored topic cannot be moved");
+                if comes_back && !self.is_log_of(topic, &to) {
+                    let unmoved = Closed::Unmoved(Box::new(Unmoved { at: from, log: found.0 }));
+                    self.resting.lock().insert(to, (unmoved, State::Recovering));
+                }
+            }
         }
-        if let Err(error) = self.disk.rename_folder(&from, &to) {
-            tracing::error!(%from, %to, %error, "log of a deleted or restored topic cannot be moved");
-            return;
+    }
+
+    /// To where the topic is served, whatever is there now.
+    fn bring_back(&self, from: &str, to: &str, topic: TopicId) -> io::Result<()> {
+        let (found, expected) = (partition_log::stored_topic_id(&self.disk, from), topic.to_string());
+        if let Some(found) = found.filter(|found| *found != expected) {
+            return Err(io::Error::other(format!("the folder says that it is of topic {found}")));
         }
+        if self.disk.path(to).exists() {
+            if self.is_log_of(topic, to) {
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the topic has another log there"));
+            }
+            let aside = aside(to, self.clock.random_uuid(), "stray");
+            self.disk.rename_folder(to, &aside)?;
+            tracing::warn!(folder = to, moved_to = aside, "folder in the way of a restored topic");
+            self.manifest.remove(to);
+            self.forget_known(to);
+        }
+        self.disk.rename_folder(from, to)
+    }
+
+    fn is_log_of(&self, topic: TopicId, folder: &str) -> bool {
+        partition_log::stored_topic_id(&self.disk, folder) == Some(topic.to_string())
+    }
+
+    fn forget_known(&self, folder: &str) {
         if let Some(known) = &mut *self.known.lock() {
-            known.forget(&from);
+            known.forget(folder);
         }
-        self.rest(&from, to, found);
     }
 
     fn rest(&self, from: &str, to: String, (closed, state): (Closed, State)) {
@@ -129,18 +180,32 @@ impl Partition {
             LogState::Open(_) => (Closed::Unclean(None, Crash::Process), State::Recovering),
         };
         let from = self.folder();
-        self.host.manifest.remove(&from);
         let to = self.retire(writer, resting_folder(self.topic().id(), self.id.partition))?;
-        let found =
-            if found.1 == State::Failed { (Closed::Unclean(None, Crash::Process), State::Recovering) } else { found };
+        let found = match found {
+            (closed @ Closed::Unmoved(_), _) => (closed, State::Recovering),
+            (_, State::Failed) => (Closed::Unclean(None, Crash::Process), State::Recovering),
+            found => found,
+        };
         self.host.rest(&from, to, found);
         Some(())
+    }
+
+    /// Before the log is opened, if it could not be moved earlier.
+    pub(super) fn move_back(&self, writer: &mut Writer) -> Result<(), OpenError> {
+        let LogState::Closed(Closed::Unmoved(unmoved)) = &writer.log else { return Ok(()) };
+        let folder = self.folder();
+        let moved = self.host.bring_back(&unmoved.at, &folder, self.topic().id());
+        moved.map_err(|source| OpenError::Io { folder: folder.clone(), action: "move the log back", source })?;
+        let closed = unmoved.log.clone().moved_to(&folder);
+        self.host.manifest.replace(&unmoved.at, closed.entry());
+        writer.log = LogState::Closed(closed);
+        Ok(())
     }
 }
 
 /// What a start has to make up for: logs that stay where they are, those that move, those that go.
 fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Move>, Vec<String>) {
-    let (mut stays, mut moves, mut doomed) = (Resting::new(), Vec::new(), Vec::new());
+    let (mut stays, mut back, mut doomed) = (Resting::new(), Vec::new(), Vec::new());
     for from in known.folders() {
         let Some((id, index)) = parse(from) else { continue };
         let is_held = |topic: &TopicImage| held_of(topic, me).any(|held| held == index);
@@ -148,20 +213,24 @@ fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Mo
         if image.tombstones.get(&id).is_some_and(|tombstone| is_held(&tombstone.topic)) {
             stays.insert(from.clone(), found);
         } else if let Some(topic) = image.topic_by_id(id).filter(|topic| is_held(topic)) {
-            moves.push(Move { from: from.clone(), to: folder(topic, index), found, topic: id });
+            let to = folder(topic, index);
+            back.push(Move { from: from.clone(), to, found, topic: id, comes_back: true });
         } else {
             doomed.push(from.clone());
         }
     }
+    // These first: they free names that the others need.
+    let mut moves = Vec::new();
     for (id, tombstone) in image.tombstones.iter() {
         for index in held_of(&tombstone.topic, me) {
             let from = folder(&tombstone.topic, index);
             if known.has_folder(&from) && !known.has_folder(&resting_folder(*id, index)) {
                 let found = known.state_of(&from);
-                moves.push(Move { from, to: resting_folder(*id, index), found, topic: *id });
+                moves.push(Move { from, to: resting_folder(*id, index), found, topic: *id, comes_back: false });
             }
         }
     }
+    moves.extend(back);
     (stays, moves, doomed)
 }
 

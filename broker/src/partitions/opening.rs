@@ -2,6 +2,7 @@
 
 use super::{
     append::AppendError,
+    buried::Unmoved,
     partition::{Log, Offsets, Partition, State},
     queue::Need,
     settings::log_config,
@@ -24,6 +25,8 @@ pub(super) enum Closed {
     Clean(Box<ManifestEntry>),
     /// To be recovered when it opens, from the newest entry known.
     Unclean(Option<Box<ManifestEntry>>, Crash),
+    /// In another folder than its partition's, from which it could not be moved: that is to come first.
+    Unmoved(Box<Unmoved>),
 }
 
 impl Closed {
@@ -32,13 +35,16 @@ impl Closed {
             Self::New => None,
             Self::Clean(entry) => Some(entry),
             Self::Unclean(entry, _) => entry.as_deref(),
+            Self::Unmoved(unmoved) => unmoved.log.entry(),
         }
     }
 
     /// The same log in another folder.
     pub(super) fn moved_to(mut self, folder: &str) -> Self {
-        if let Self::Clean(entry) | Self::Unclean(Some(entry), _) = &mut self {
-            folder.clone_into(&mut entry.folder);
+        match &mut self {
+            Self::Clean(entry) | Self::Unclean(Some(entry), _) => folder.clone_into(&mut entry.folder),
+            Self::New | Self::Unclean(None, _) => {}
+            Self::Unmoved(unmoved) => return unmoved.log.clone().moved_to(folder),
         }
         self
     }
@@ -65,6 +71,7 @@ impl Closed {
             Self::New => Start::New,
             Self::Clean(entry) => Start::Clean(entry),
             Self::Unclean(entry, crash) => Start::Unclean { entry: entry.as_deref(), crash: *crash },
+            Self::Unmoved(unmoved) => unmoved.log.start(),
         }
     }
 }
@@ -110,9 +117,10 @@ impl Partition {
         }
     }
 
-    fn open_log(&self, writer: &Writer) -> Result<Log, OpenError> {
-        let LogState::Closed(closed) = &writer.log else { unreachable!("only a closed log is opened") };
+    fn open_log(&self, writer: &mut Writer) -> Result<Log, OpenError> {
         let folder = self.folder();
+        self.move_back(writer)?;
+        let LogState::Closed(closed) = &writer.log else { unreachable!("only a closed log is opened") };
         let jitter = i64::try_from(self.host.clock.random_u64() % 1000).unwrap_or(0);
         let config = log_config(&self.topic.settings.load(), self.host.log_settings, jitter);
         let now = self.host.clock.wall();
@@ -233,13 +241,18 @@ impl Partition {
         }
         writer.refuse_parked(AppendError::Deleted);
         let wrote = writer.is_open() || !matches!(writer.log, LogState::Closed(Closed::New));
+        let from = match &writer.log {
+            LogState::Closed(Closed::Unmoved(unmoved)) => unmoved.at.clone(),
+            _ => self.folder(),
+        };
+        self.host.manifest.remove(&from);
         writer.log = LogState::Closed(Closed::New);
         self.view.store(None);
         self.watchers.tell(Change::State);
         if !wrote {
             return None;
         }
-        match self.host.disk.rename_folder(&self.folder(), &to) {
+        match self.host.disk.rename_folder(&from, &to) {
             Ok(()) => Some(to),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {

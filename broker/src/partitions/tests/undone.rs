@@ -3,7 +3,10 @@
 use super::*;
 use crate::api::fixture::until;
 use controller::{TopicError, requests::TopicReference};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Longer than a test.
 const UNDO: &[(&str, &str)] = &[("weir.delete.topic.undo.ms", "3600000")];
@@ -18,6 +21,18 @@ fn resting(broker: &Fixture) -> Vec<PathBuf> {
     let mut resting: Vec<_> = entries.filter(|path| path.to_str().unwrap().ends_with("-tombstone")).collect();
     resting.sort();
     resting
+}
+
+fn rests_at(broker: &Fixture, id: TopicId) -> PathBuf {
+    broker.folder.path().join(format!("{:032x}-0-tombstone", id.0.as_u128()))
+}
+
+/// Answers what the folder said before.
+fn make_of_another_topic(folder: &Path) -> Vec<u8> {
+    let path = folder.join("partition.metadata");
+    let before = fs::read(&path).unwrap();
+    fs::write(&path, format!("version: 0\ntopic_id: {}\n", TopicId(uuid::Uuid::from_u128(7)))).unwrap();
+    before
 }
 
 /// Three records in one partition of two, and the topic deleted.
@@ -61,6 +76,59 @@ async fn name_is_free_meanwhile() {
     broker.delete_topic(id).await;
     assert_eq!(restore(&broker, other).await, Ok(other));
     assert_eq!(broker.values("orders", 0).await, ["new"]);
+}
+
+/// The broker went down while another topic of the same name was there, and that was deleted and the first one restored.
+#[tokio::test]
+async fn a_start_that_missed_a_deletion_and_a_restoration_serves_what_was_restored() {
+    for other_is_gone_for_good in [false, true] {
+        let (mut broker, id) = deleted().await;
+        let other = broker.topic("orders", 1, &[]).await;
+        broker.append("orders", 0, &["new"]).await;
+        broker.delete_topic(other).await;
+        assert_eq!(restore(&broker, id).await, Ok(id));
+        assert_eq!(broker.values("orders", 0).await, ["a", "b", "c"]);
+        broker.stop().await;
+        let served = broker.folder.path().join("orders-0");
+        fs::rename(&served, rests_at(&broker, id)).unwrap();
+        fs::rename(rests_at(&broker, other), &served).unwrap();
+        if other_is_gone_for_good {
+            make_of_another_topic(&served);
+        }
+        broker.start_again(UNDO).await;
+        broker.broker().partitions.recovered().await;
+        assert_eq!(broker.values("orders", 0).await, ["a", "b", "c"]);
+        assert_eq!(rests_at(&broker, other).exists(), !other_is_gone_for_good);
+        let stray = fs::read_dir(broker.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let strays = stray.filter(|name| name.to_str().unwrap().ends_with("-stray")).count();
+        assert_eq!(strays, usize::from(other_is_gone_for_good), "nothing is thrown away");
+    }
+}
+
+#[tokio::test]
+async fn restored_log_that_cannot_be_moved_fails_until_it_can() {
+    let (mut broker, id) = deleted().await;
+    assert_eq!(restore(&broker, id).await, Ok(id));
+    broker.values("orders", 0).await;
+    broker.stop().await;
+    let rests = rests_at(&broker, id);
+    fs::rename(broker.folder.path().join("orders-0"), &rests).unwrap();
+    let own = make_of_another_topic(&rests);
+    broker.start_again(UNDO).await;
+    broker.broker().partitions.recovered().await;
+    assert_eq!(broker.produce("orders", 0, batch(&["d"])).await.error_code, Code::KafkaStorageError.code());
+    assert!(!broker.partition("orders", 0).ensure_open().await);
+    broker.delete_topic(id).await;
+    assert_eq!(restore(&broker, id).await, Ok(id));
+    assert!(!broker.partition("orders", 0).ensure_open().await);
+    broker.stop().await;
+    broker.start_again(UNDO).await;
+    assert!(rests.exists() && !broker.partition("orders", 0).ensure_open().await);
+    fs::write(rests.join("partition.metadata"), own).unwrap();
+    assert!(broker.partition("orders", 0).ensure_open().await);
+    is_as_it_was(&broker).await;
+    broker.restart().await;
+    assert_eq!(broker.values("orders", 0).await, ["a", "b", "c", "d"]);
 }
 
 #[tokio::test]
