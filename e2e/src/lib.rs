@@ -11,11 +11,11 @@
 mod brokers;
 mod clients;
 pub mod distribution;
-pub mod flow_control;
 mod invariants;
 mod load;
 pub mod nodes;
 pub mod operator;
+pub mod permissions;
 mod scenario;
 mod volumes;
 mod waiting;

@@ -38,7 +38,7 @@ mod topics;
 mod volume_lost;
 
 use anyhow::Context as _;
-use e2e::{Acknowledged, Nodes, Place, flow_control, in_own_namespace, operator};
+use e2e::{Acknowledged, Nodes, Place, in_own_namespace, operator, permissions};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use kube::Client;
 use std::{process::ExitCode, time::Instant};
@@ -137,7 +137,7 @@ async fn mend(client: &Client, nodes: Option<&Nodes>) -> anyhow::Result<()> {
     if let Some(nodes) = nodes {
         nodes.mend().await?;
     }
-    flow_control::serve_operator(client).await?;
+    permissions::serve_operator(client).await?;
     operator::scale(client, OPERATORS).await
 }
 

@@ -7,6 +7,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 const [bootstrap, topic] = process.argv.slice(2, 4)
 const [keys, perSecond, givesUpMs] = process.argv.slice(4, 7).map(Number)
 const COMMIT_MS = 200
+// A member of kafkajs asks whom it joined for as long as it tries, also one that says that it is no coordinator. It looks for
+// another one when it starts again.
+const TRIES = 5
 const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 }
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: givesUpMs, retry })
 const say = (...words) => console.log(words.join(' '))
@@ -42,7 +45,7 @@ async function produce(key) {
 }
 
 async function read(member) {
-  const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, restartOnFailure: async () => true } })
+  const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, retries: TRIES, restartOnFailure: async () => true } })
   let positions = new Map()
   const kept = new Map()
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
