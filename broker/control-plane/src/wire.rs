@@ -10,6 +10,11 @@ use model::{BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, Re
 
 tonic::include_proto!("weir.control_plane.v1");
 
+/// Of one broker: a listener each. Every image has the endpoints of all brokers.
+const ENDPOINTS_LIMIT: usize = 64;
+/// A name in the DNS has 255.
+const TEXT_BYTES_LIMIT: usize = 1024;
+
 /// A message that says nothing sensible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
@@ -19,6 +24,10 @@ pub(crate) enum Malformed {
     LogLife(usize),
     #[error("port {0} is above 65535")]
     Port(u32),
+    #[error("{0} endpoints, the limit is {ENDPOINTS_LIMIT}")]
+    Endpoints(usize),
+    #[error("a rack, listener or host of {0} bytes, the limit is {TEXT_BYTES_LIMIT}")]
+    Text(usize),
 }
 
 impl Registration {
@@ -57,6 +66,13 @@ impl Registration {
             Err(_) if self.log_life.is_empty() => None,
             Err(_) => return Err(Malformed::LogLife(self.log_life.len())),
         };
+        if self.endpoints.len() > ENDPOINTS_LIMIT {
+            return Err(Malformed::Endpoints(self.endpoints.len()));
+        }
+        let texts = self.endpoints.iter().flat_map(|endpoint| [&endpoint.listener, &endpoint.host]).chain(&self.rack);
+        if let Some(bytes) = texts.map(String::len).find(|bytes| *bytes > TEXT_BYTES_LIMIT) {
+            return Err(Malformed::Text(bytes));
+        }
         let endpoints = self.endpoints.iter().map(|endpoint| {
             Ok(controller::Endpoint {
                 listener: endpoint.listener.clone(),
@@ -135,5 +151,18 @@ mod tests {
     fn life_of_the_log_of_another_length_is_refused() {
         let short = Registration { log_life: vec![1; 15], ..Registration::of(&request(None), "cluster", 1, 0) };
         assert_eq!(short.request().unwrap_err(), Malformed::LogLife(15));
+    }
+
+    #[test]
+    fn registration_that_every_image_would_have_to_carry_is_bounded() {
+        let endpoint = |host: usize| Endpoint { listener: "PLAINTEXT".to_owned(), host: "h".repeat(host), port: 9092 };
+        let asked = |endpoints: Vec<Endpoint>, rack: usize| {
+            let rack = Some("r".repeat(rack));
+            Registration { endpoints, rack, ..Registration::of(&request(None), "cluster", 1, 0) }.request().map(drop)
+        };
+        assert_eq!(asked(vec![endpoint(TEXT_BYTES_LIMIT); ENDPOINTS_LIMIT], TEXT_BYTES_LIMIT), Ok(()));
+        assert_eq!(asked(vec![endpoint(1); ENDPOINTS_LIMIT + 1], 1), Err(Malformed::Endpoints(ENDPOINTS_LIMIT + 1)));
+        assert_eq!(asked(vec![endpoint(TEXT_BYTES_LIMIT + 1)], 1), Err(Malformed::Text(TEXT_BYTES_LIMIT + 1)));
+        assert_eq!(asked(Vec::new(), TEXT_BYTES_LIMIT + 1), Err(Malformed::Text(TEXT_BYTES_LIMIT + 1)));
     }
 }

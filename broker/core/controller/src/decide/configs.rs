@@ -14,6 +14,13 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Names and values of one topic: a list of throttled replicas has eight bytes for each. Kafka bounds only what one commit
+/// holds, at 8 MiB; a place of small objects keeps a topic in one of 1 MiB.
+const TOPIC_BYTES_LIMIT: usize = 256 << 10;
+/// Of all brokers together, which are in one such object with all that is not of topics. Without room in it nobody could be
+/// fenced any more.
+const BROKERS_BYTES_LIMIT: usize = 256 << 10;
+
 pub(super) fn decide(draft: &mut Draft, request: &AlterConfigs) -> Reply {
     let mut times_named = BTreeMap::<&ConfigResource, usize>::new();
     for item in &request.resources {
@@ -47,6 +54,7 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     } else {
         replication_throttle::validate(&after)?;
     }
+    check_size(draft.image(), &item.resource, before, &after)?;
     let mut changes = Vec::new();
     for name in before.keys().filter(|name| !after.contains_key(*name)) {
         changes.push(ConfigChange { name: name.clone(), value: None });
@@ -68,6 +76,32 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
         }
     };
     draft.add(record);
+    Ok(())
+}
+
+/// What makes it smaller is always taken.
+fn check_size(
+    image: &ClusterImage,
+    resource: &ConfigResource,
+    before: &ConfigMap,
+    after: &ConfigMap,
+) -> Result<(), ConfigError> {
+    let bytes = |configs: &ConfigMap| configs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let (others, limit, of) = match resource {
+        ConfigResource::Topic(_) => (0, TOPIC_BYTES_LIMIT, "a topic"),
+        ConfigResource::Broker(_) => {
+            let all = &image.broker_configs;
+            let all = bytes(&all.cluster) + all.per_broker.values().map(bytes).sum::<usize>();
+            (all - bytes(before), BROKERS_BYTES_LIMIT, "all brokers together")
+        }
+    };
+    let (before, after) = (bytes(before), bytes(after));
+    if after > before && others + after > limit {
+        let bytes = others + after;
+        return Err(ConfigError::Invalid(format!(
+            "the configs would have {bytes} bytes, those of {of} at most {limit}"
+        )));
+    }
     Ok(())
 }
 

@@ -160,3 +160,22 @@ fn broker_configuration_is_kept_per_broker_and_for_all() {
     alter(&mut cluster, own(), append).unwrap();
     assert_eq!(cluster.image().broker_configs.of(BrokerId(1)).unwrap()["log.cleanup.policy"], "delete,compact");
 }
+
+#[test]
+fn configs_that_a_store_has_no_room_for_are_refused() {
+    use IncrementalKind::{Delete, Set};
+    let mut cluster = cluster();
+    let (half, most) = ("x".repeat(130 << 10), "x".repeat(257 << 10));
+    let (all, one) = (|| ConfigResource::Broker(None), || ConfigResource::Broker(Some(BrokerId(1))));
+    let too_large = |result| matches!(&result, Err(ConfigError::Invalid(why)) if why.contains("at most"));
+    assert!(too_large(alter(&mut cluster, all(), change(Set, "k", Some(&most)))));
+    assert_eq!(alter(&mut cluster, all(), change(Set, "k", Some(&half))), Ok(()));
+    assert!(too_large(alter(&mut cluster, one(), change(Set, "k", Some(&half)))), "they count together");
+    assert_eq!(alter(&mut cluster, all(), change(Set, "k", Some(&half[1..]))), Ok(()), "its own are replaced");
+    assert_eq!(alter(&mut cluster, all(), change(Delete, "k", None)), Ok(()));
+    assert_eq!(alter(&mut cluster, one(), change(Set, "k", Some(&half))), Ok(()));
+    let throttled = |bytes: usize| "0:1,".repeat(bytes / 4) + "0:1";
+    let list = "leader.replication.throttled.replicas";
+    assert!(too_large(alter(&mut cluster, on_topic(), change(Set, list, Some(&throttled(257 << 10))))));
+    assert_eq!(alter(&mut cluster, on_topic(), change(Set, list, Some(&throttled(200 << 10)))), Ok(()));
+}
