@@ -79,22 +79,28 @@ fn alter(draft: &mut Draft, item: &AlterConfigResource) -> Result<(), ConfigErro
     Ok(())
 }
 
-/// What makes it smaller is always taken.
 fn check_size(
     image: &ClusterImage,
     resource: &ConfigResource,
     before: &ConfigMap,
     after: &ConfigMap,
 ) -> Result<(), ConfigError> {
-    let bytes = |configs: &ConfigMap| configs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-    let (others, limit, of) = match resource {
-        ConfigResource::Topic(_) => (0, TOPIC_BYTES_LIMIT, "a topic"),
+    match resource {
+        ConfigResource::Topic(_) => check_topic_size(before, after),
         ConfigResource::Broker(_) => {
             let all = &image.broker_configs;
             let all = bytes(&all.cluster) + all.per_broker.values().map(bytes).sum::<usize>();
-            (all - bytes(before), BROKERS_BYTES_LIMIT, "all brokers together")
+            at_most(BROKERS_BYTES_LIMIT, "all brokers together", all - bytes(before), before, after)
         }
-    };
+    }
+}
+
+pub(super) fn check_topic_size(before: &ConfigMap, after: &ConfigMap) -> Result<(), ConfigError> {
+    at_most(TOPIC_BYTES_LIMIT, "a topic", 0, before, after)
+}
+
+/// What makes it smaller is always taken.
+fn at_most(limit: usize, of: &str, others: usize, before: &ConfigMap, after: &ConfigMap) -> Result<(), ConfigError> {
     let (before, after) = (bytes(before), bytes(after));
     if after > before && others + after > limit {
         let bytes = others + after;
@@ -103,6 +109,10 @@ fn check_size(
         )));
     }
     Ok(())
+}
+
+fn bytes(configs: &ConfigMap) -> usize {
+    configs.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
 fn current<'a>(image: &'a ClusterImage, resource: &ConfigResource) -> Result<&'a ConfigMap, ConfigError> {

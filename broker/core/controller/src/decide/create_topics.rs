@@ -1,6 +1,6 @@
 //! Creating topics.
 
-use super::Draft;
+use super::{Draft, configs::check_topic_size};
 use crate::{
     errors::TopicError,
     image::{BrokerRegistration, ClusterImage, ConfigMap, PartitionImage},
@@ -99,6 +99,7 @@ fn checked_configs(configs: &[(String, Option<String>)]) -> Result<ConfigMap, To
         checked.insert(name.clone(), topic_config::to_store(name, value));
     }
     topic_config::validate_together(&checked)?;
+    check_topic_size(&ConfigMap::new(), &checked)?;
     Ok(checked)
 }
 

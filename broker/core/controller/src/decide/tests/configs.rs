@@ -177,5 +177,11 @@ fn configs_that_a_store_has_no_room_for_are_refused() {
     let throttled = |bytes: usize| "0:1,".repeat(bytes / 4) + "0:1";
     let list = "leader.replication.throttled.replicas";
     assert!(too_large(alter(&mut cluster, on_topic(), change(Set, list, Some(&throttled(257 << 10))))));
+    let many = (0..40_000).map(|partition| format!("{partition}:1")).collect::<Vec<_>>().join(",");
+    let created = cluster.create(vec![configured("large", &[(list, &many)])]).remove(0);
+    assert!(
+        matches!(&created, Err(TopicError::Config(ConfigError::Invalid(why))) if why.contains("at most")),
+        "{created:?}"
+    );
     assert_eq!(alter(&mut cluster, on_topic(), change(Set, list, Some(&throttled(200 << 10)))), Ok(()));
 }
