@@ -33,6 +33,21 @@ enum Role {
     Follower(Follower),
 }
 
+/// Where a replica's own log stands when it is assigned: `high_watermark` is the one known before, at or below `log_end`, and
+/// of records from `safe_end` on this replica may not say yet that it has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnEnds {
+    pub log_end: Offset,
+    pub safe_end: Offset,
+    pub high_watermark: Offset,
+}
+
+impl OwnEnds {
+    pub fn all_safe(log_end: Offset, high_watermark: Offset) -> Self {
+        Self { log_end, safe_end: log_end, high_watermark }
+    }
+}
+
 /// Why a request for this partition is not answered here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotServed {
@@ -54,15 +69,8 @@ impl Replica {
         Self { me, leader_epoch: LeaderEpoch::UNKNOWN, partition_epoch: PartitionEpoch(-1), role: Role::Waiting }
     }
 
-    /// Takes over what the controller committed. `high_watermark` is the one known before, at or below `log_end`.
-    /// The answer is the high watermark if it rose.
-    pub fn assign(
-        &mut self,
-        assignment: Assignment,
-        log_end: Offset,
-        high_watermark: Offset,
-        now: MonotonicTime,
-    ) -> Option<Offset> {
+    /// Takes over what the controller committed. The answer is the high watermark if it rose.
+    pub fn assign(&mut self, assignment: Assignment, own: OwnEnds, now: MonotonicTime) -> Option<Offset> {
         if is_made(Mistake::LeadWhenReplaced)
             && matches!(self.role, Role::Leader(_))
             && assignment.leader != Some(self.me)
@@ -87,10 +95,10 @@ impl Replica {
                 None
             }
             (_, Some(named)) if named == self.me => {
-                let leader = Leader::new(self.me, assignment, log_end, high_watermark, now);
+                let leader = Leader::new(self.me, assignment, own, now);
                 let reached = leader.high_watermark();
                 self.role = Role::Leader(Box::new(leader));
-                (reached > high_watermark).then_some(reached)
+                (reached > own.high_watermark).then_some(reached)
             }
             (_, Some(named)) => {
                 self.role = Role::Follower(Follower::new(named, assignment.leader_epoch));

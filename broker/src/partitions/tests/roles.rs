@@ -9,11 +9,11 @@ use protocol::record_batch::{set_base_offset, set_partition_leader_epoch};
 use replication::{Assignment, FetchAnswer, NextFetch, NotServed};
 use std::time::Duration;
 
-const ME: BrokerId = BrokerId(1);
-const OTHER: BrokerId = BrokerId(2);
+pub(super) const ME: BrokerId = BrokerId(1);
+pub(super) const OTHER: BrokerId = BrokerId(2);
 const OTHERS_EPOCH: BrokerEpoch = BrokerEpoch(7);
 
-fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment {
+pub(super) fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment {
     Assignment {
         leader: Some(leader),
         leader_epoch: LeaderEpoch(epoch),
@@ -26,23 +26,23 @@ fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment 
     }
 }
 
-async fn assign(partition: &Arc<Partition>, assignment: Assignment) {
+pub(super) async fn assign(partition: &Arc<Partition>, assignment: Assignment) {
     partition.exclusive(queue::Need::Device, move |partition, writer| partition.assign(writer, assignment)).await;
 }
 
 /// A batch as a leader of `epoch` has it at `offset`.
-fn stored(value: &str, offset: i64, epoch: i32) -> Bytes {
+pub(super) fn stored(value: &str, offset: i64, epoch: i32) -> Bytes {
     let mut bytes = BytesMut::from(&batch(&[value])[..]);
     set_base_offset(&mut bytes, Offset(offset));
     set_partition_leader_epoch(&mut bytes, LeaderEpoch(epoch));
     bytes.freeze()
 }
 
-fn records(high_watermark: i64) -> FetchAnswer {
+pub(super) fn records(high_watermark: i64) -> FetchAnswer {
     FetchAnswer::Records { high_watermark: Offset(high_watermark), log_start: Offset(0) }
 }
 
-fn asks(following: Following) -> NextFetch {
+pub(super) fn asks(following: Following) -> NextFetch {
     match following {
         Following::Asks(next) => next,
         other => panic!("it asks for nothing: {other:?}"),
