@@ -95,10 +95,14 @@ impl Partition {
         }
         match self.open_log(writer) {
             Ok(log) => {
-                let log_end = log.view().log_end();
+                let (log_end, high_watermark) = (log.view().log_end(), log.high_watermark());
                 let flush_messages = self.topic.settings.load().flush_messages;
                 writer.flush.found(log.recovery_point(), log_end, flush_messages);
                 writer.log = LogState::Open(Box::new(log));
+                let own = OwnEnds { log_end, safe_end: writer.flush.safe_end(log_end), high_watermark };
+                if writer.replica.log_opened(own, self.host.clock.now()) {
+                    self.fall(writer, log_end);
+                }
                 self.start_leader_epoch(writer);
                 writer.advance(log_end, self.host.clock);
                 self.flush_held_back(writer);
@@ -117,6 +121,16 @@ impl Partition {
                 }
             }
         }
+    }
+
+    /// Records that counted are gone: others lead, or this broker in another epoch, which its next start brings.
+    fn fall(&self, writer: &mut Writer, log_end: Offset) {
+        let (topic, partition) = (&self.id.topic, self.id.partition);
+        tracing::error!(%topic, %partition, log_end = log_end.0, "leader lost records that its followers may have");
+        self.set_leader(None, self.leader_epoch());
+        writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
+        self.watchers.tell(Change::State);
+        self.host.cannot_lead.notify_one();
     }
 
     fn open_log(&self, writer: &mut Writer) -> Result<Log, OpenError> {
@@ -186,6 +200,7 @@ impl Partition {
         self.start_leader_epoch(writer);
         self.propose(writer);
         self.show_follower_logs(writer);
+        let leader = leader.filter(|leader| *leader != self.host.me || writer.replica.leader().is_ok());
         let changed = self.leader_epoch() != epoch || self.leader() != leader;
         // Whoever sees the leader must see its positions.
         self.publish(writer);

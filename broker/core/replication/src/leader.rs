@@ -132,6 +132,11 @@ impl Leader {
         self.high_watermark
     }
 
+    /// Everything before counts as held here.
+    pub(crate) fn counted_end(&self) -> Offset {
+        self.log_end.max(self.high_watermark)
+    }
+
     /// Until the high watermark reached the start of its epoch, "latest" could go backwards: a new leader may know a
     /// lower one than the old leader had published.
     pub fn high_watermark_is_known(&self) -> bool {

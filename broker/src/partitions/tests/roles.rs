@@ -283,6 +283,47 @@ async fn leader_that_never_had_a_record_tells_a_follower_with_records_that_they_
     assert_eq!(answer, Err(NoRecords::Diverges { epoch: LeaderEpoch(epoch), end: Offset(0) }));
 }
 
+/// The log is read anew, and its last record is not there.
+async fn lose_b(broker: &Fixture, partition: &Arc<Partition>) {
+    let segment = broker.first_segment("orders", 0);
+    let lost = partition.exclusive(queue::Need::Nothing, move |partition, writer| {
+        let bytes = std::fs::read(&segment).unwrap();
+        let first = protocol::record_batch::Batches::new(&bytes).next().unwrap().unwrap().header.size_in_bytes();
+        std::fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(first as u64).unwrap();
+        partition.distrust(writer, partition_log::Crash::Machine);
+    });
+    lost.await.unwrap();
+    assert!(partition.ensure_open().await);
+    assert_eq!(partition.view().unwrap().log_end(), Offset(1));
+}
+
+#[tokio::test]
+async fn leader_that_lost_records_leads_no_more_in_its_epoch() {
+    let (broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
+    lose_b(&broker, &partition).await;
+    let later = Assignment { partition_epoch: PartitionEpoch(epoch + 2), ..assignment(ME, epoch + 1, &[ME]) };
+    assign(&partition, later).await;
+    assert_eq!(partition.check(LeaderEpoch::UNKNOWN), Err(Unavailable::NotServed(NotServed::NotLeader)));
+    let (follower, asks) = other_has(epoch + 1, epoch, 2);
+    let refused = partition.follower_asks(follower, asks).await;
+    assert_eq!(refused, Err(NoRecords::Unavailable(Unavailable::NotServed(NotServed::NotLeader))));
+    assert!(broker.running().failed().await.contains("other brokers have to lead"));
+    assign(&partition, assignment(ME, epoch + 2, &[ME])).await;
+    assert_eq!(partition.check(LeaderEpoch::UNKNOWN), Ok(()));
+}
+
+#[tokio::test]
+async fn sole_replica_that_lost_records_goes_on_with_what_it_has() {
+    let (broker, partition, _) = with_two_records().await;
+    lose_b(&broker, &partition).await;
+    assert_eq!(broker.values("orders", 0).await, ["a"]);
+    assert_eq!(partition.offsets().high_watermark, Offset(1));
+    assert_eq!(broker.append("orders", 0, &["c"]).await, 1);
+    assert_eq!(broker.values("orders", 0).await, ["a", "c"]);
+    assert_eq!(broker.running().failed().now_or_never(), None);
+}
+
 #[tokio::test]
 async fn leader_that_cannot_open_its_log_gives_up_where_another_may_lead() {
     for (in_sync, gives_up) in [(&[ME][..], false), (&[ME, OTHER], true)] {

@@ -62,6 +62,34 @@ fn new_leader_counts_what_is_safe_and_takes_nothing_back() {
 }
 
 #[test]
+fn leader_that_lost_records_serves_nobody_before_another_epoch() {
+    for aside in [false, true] {
+        let mut replica = leading(&[ME, OTHER], 1, 10, 4);
+        assert!(!replica.log_opened(ends(10, 4), NOW), "nothing is lost");
+        assert!(!aside || replica.step_aside());
+        assert!(replica.log_opened(ends(9, 4), NOW));
+        assert!(replica.is_replicated());
+        let later = Assignment { partition_epoch: PartitionEpoch(1), ..assignment(5, &[ME], 1) };
+        assert_eq!(replica.assign(later, ends(9, 4), NOW), None);
+        assert_eq!(replica.leader().err(), Some(NotServed::NotLeader));
+        assert!(!replica.log_opened(ends(8, 4), NOW), "said once");
+        replica.assign(assignment(6, &[ME], 1), ends(8, 4), NOW);
+        assert_eq!(replica.leader().map(Leader::high_watermark), Ok(Offset(8)));
+    }
+}
+
+#[test]
+fn sole_replica_that_lost_records_begins_anew_with_what_it_has() {
+    let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
+    let mut replica = Replica::new(ME);
+    replica.assign(alone, ends(10, 10), NOW);
+    assert!(!replica.log_opened(ends(8, 8), NOW));
+    let leader = replica.leader_mut().unwrap();
+    assert_eq!(leader.high_watermark(), Offset(8));
+    assert_eq!(leader.log_end_moved(Offset(9), NOW), Some(Offset(9)));
+}
+
+#[test]
 fn high_watermark_is_the_lowest_log_end_of_the_in_sync_set() {
     let mut replica = leading(&[ME, OTHER, THIRD], 2, 10, 4);
     let leader = replica.leader_mut().unwrap();
