@@ -1,7 +1,8 @@
 //! Group commit: a flush of a partition takes what was appended while the one before it ran, and answers what waited.
 //! Partitions flush side by side on threads of their own.
 //!
-//! `flush.messages` holds records back (unseen, unacknowledged) until they are on the device; `flush.ms` and the
+//! `flush.messages` holds records back (unseen, unacknowledged) until they are on the device, also those that a log has when
+//! it is opened or its replica is elected, and a follower asks for nothing behind them before that; `flush.ms` and the
 //! background flush of much-written logs hold nothing back.
 
 use super::{partition::Partition, queue::Need, writer::Writer};
@@ -24,6 +25,8 @@ pub(super) struct FlushState {
     pub(super) bytes: usize,
     /// Records at and above `durable_end` may not be seen or acknowledged before the next flush (`flush.messages`).
     pub(super) holds_back: bool,
+    /// A follower that does not ask its leader before that.
+    pub(super) keeps_quiet: bool,
     progress: Progress,
     /// Dropped when nothing is left to flush, or the log is not to be believed.
     waiting: Vec<oneshot::Sender<()>>,
@@ -44,9 +47,15 @@ impl FlushState {
         if self.holds_back { self.durable_end } else { log_end }
     }
 
+    /// Of a log that ends at `log_end`.
+    pub(super) fn found(&mut self, durable_end: Offset, log_end: Offset, flush_messages: i64) {
+        self.durable_end = durable_end;
+        self.holds_back = log_end.0 - durable_end.0 >= flush_messages;
+    }
+
     /// Knows nothing of the log any more. A flush that runs goes on.
     pub(super) fn forget(&mut self) {
-        *self = Self { progress: self.progress, ..Self::default() };
+        *self = Self { progress: self.progress, keeps_quiet: self.keeps_quiet, ..Self::default() };
     }
 }
 
@@ -55,6 +64,18 @@ impl Partition {
         match writer.flush.progress {
             Progress::Idle => self.begin_flush(writer),
             Progress::Runs | Progress::RunsAndIsAskedAgain => writer.flush.progress = Progress::RunsAndIsAskedAgain,
+        }
+    }
+
+    /// What a log has from before it was opened: whoever opens it asks for the flush.
+    pub(super) fn flush_held_back(self: &Arc<Self>, writer: &mut Writer) {
+        if !writer.flush.holds_back {
+            return;
+        }
+        if !writer.is_open() {
+            self.queue_job(Need::Log, |_, _| {});
+        } else if writer.flush.progress == Progress::Idle {
+            self.begin_flush(writer);
         }
     }
 
@@ -106,10 +127,12 @@ impl Partition {
             log.flushed(plan);
             let (durable_end, log_end) = (log.recovery_point(), log.view().log_end());
             let flush_messages = self.topic.settings.load().flush_messages;
-            writer.flush.durable_end = durable_end;
-            writer.flush.holds_back = log_end.0 - durable_end.0 >= flush_messages;
+            writer.flush.found(durable_end, log_end, flush_messages);
             again |= writer.flush.holds_back;
             writer.advance(log_end, self.host.clock);
+        }
+        if !writer.flush.holds_back && mem::take(&mut writer.flush.keeps_quiet) {
+            self.host.moved.add(Arc::clone(self));
         }
         if again {
             self.begin_flush(writer);

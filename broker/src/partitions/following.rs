@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// A log that cannot be opened is tried again after this long.
+/// A log that cannot be opened, or flushed, is tried again after this long.
 const FAILED_LOG: Duration = Duration::from_secs(5);
 
 /// Where a replica stands with its leader.
@@ -71,14 +71,14 @@ impl Partition {
         let need = self.need(&answer, &records);
         let taken = self.exclusive(need, move |partition, writer| {
             partition.take_steps(writer, asked, answer, &records);
-            (partition.next_fetch(writer), writer.flush.holds_back)
+            (!writer.flush.holds_back).then(|| partition.next_fetch(writer))
         });
         match taken.await {
-            Some((Following::Asks(_), true)) => {
+            Some(Some(following)) => following,
+            Some(None) => {
                 Arc::clone(self).flush().await;
                 self.following().await
             }
-            Some((following, _)) => following,
             None => Following::Nobody,
         }
     }
@@ -105,6 +105,12 @@ impl Partition {
         match self.state() {
             State::Deleted => Following::Nobody,
             State::Failed | State::Recovering => Following::Waits { leader, until: Some(now + FAILED_LOG) },
+            // To ask for what comes after records says that this replica has them.
+            State::Serving if writer.flush.holds_back => {
+                writer.flush.keeps_quiet = true;
+                self.flush_held_back(writer);
+                Following::Waits { leader, until: Some(now + FAILED_LOG) }
+            }
             State::Serving => match follower.next_fetch(&position, now) {
                 Some(next) => Following::Asks(next),
                 None => Following::Waits { leader, until: follower.next_attempt() },

@@ -12,7 +12,7 @@ use super::{
 use crate::file_disk::FileDisk;
 use model::Offset;
 use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
-use replication::{Assignment, Leader, NotServed};
+use replication::{Assignment, Leader, NotServed, OwnEnds};
 use std::sync::{Arc, atomic::Ordering};
 use tokio::time::{Instant, timeout_at};
 
@@ -95,11 +95,17 @@ impl Partition {
         }
         match self.open_log(writer) {
             Ok(log) => {
-                let log_end = log.view().log_end();
-                writer.flush.durable_end = log.recovery_point();
+                let (log_end, high_watermark) = (log.view().log_end(), log.high_watermark());
+                let flush_messages = self.topic.settings.load().flush_messages;
+                writer.flush.found(log.recovery_point(), log_end, flush_messages);
                 writer.log = LogState::Open(Box::new(log));
+                let own = OwnEnds { log_end, safe_end: writer.flush.safe_end(log_end), high_watermark };
+                if writer.replica.log_opened(own, self.host.clock.now()) {
+                    self.fall(writer, log_end);
+                }
                 self.start_leader_epoch(writer);
                 writer.advance(log_end, self.host.clock);
+                self.flush_held_back(writer);
                 // Whoever sees it serve must see its positions.
                 self.publish(writer);
                 self.set_state(State::Serving);
@@ -115,6 +121,16 @@ impl Partition {
                 }
             }
         }
+    }
+
+    /// Records that counted are gone: others lead, or this broker in another epoch, which its next start brings.
+    fn fall(&self, writer: &mut Writer, log_end: Offset) {
+        let (topic, partition) = (&self.id.topic, self.id.partition);
+        tracing::error!(%topic, %partition, log_end = log_end.0, "leader lost records that its followers may have");
+        self.set_leader(None, self.leader_epoch());
+        writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
+        self.watchers.tell(Change::State);
+        self.host.cannot_lead.notify_one();
     }
 
     fn open_log(&self, writer: &mut Writer) -> Result<Log, OpenError> {
@@ -175,12 +191,16 @@ impl Partition {
         let positions = self.offsets();
         let log_end = writer.log().map_or(positions.log_end, |log| log.view().log_end());
         let now = self.host.clock.now();
-        let risen = writer.replica.assign(assignment, log_end, positions.high_watermark, now);
+        let safe_end = writer.flush.safe_end(log_end);
+        let own = OwnEnds { log_end, safe_end, high_watermark: positions.high_watermark };
+        let risen = writer.replica.assign(assignment, own, now);
         writer.high_watermark_rose(risen);
         writer.advance(log_end, self.host.clock);
+        self.flush_held_back(writer);
         self.start_leader_epoch(writer);
         self.propose(writer);
         self.show_follower_logs(writer);
+        let leader = leader.filter(|leader| *leader != self.host.me || writer.replica.leader().is_ok());
         let changed = self.leader_epoch() != epoch || self.leader() != leader;
         // Whoever sees the leader must see its positions.
         self.publish(writer);

@@ -113,6 +113,7 @@ pub(crate) struct Partition {
 impl Partition {
     pub(super) fn new(id: TopicPartition, topic: Arc<Topic>, host: Arc<Host>, state: State, closed: Closed) -> Self {
         let positions = closed.positions();
+        let flush_messages = topic.settings.load().flush_messages;
         Self {
             id,
             topic,
@@ -137,7 +138,7 @@ impl Partition {
             follower_logs: Mutex::default(),
             queue: Mutex::default(),
             room: Notify::new(),
-            writer: Mutex::new(Writer::new(Replica::new(host.me), closed)),
+            writer: Mutex::new(Writer::new(Replica::new(host.me), closed, flush_messages)),
             host,
         }
     }

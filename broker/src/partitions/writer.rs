@@ -49,7 +49,11 @@ struct Parked {
 }
 
 impl Writer {
-    pub(super) fn new(replica: Replica, closed: Closed) -> Self {
+    pub(super) fn new(replica: Replica, closed: Closed, flush_messages: i64) -> Self {
+        let mut flush = FlushState::default();
+        if let Some(entry) = closed.entry() {
+            flush.found(entry.recovery_point, entry.log_end, flush_messages);
+        }
         Self {
             log: LogState::Closed(closed),
             replica,
@@ -57,7 +61,7 @@ impl Writer {
             awaiting_device: VecDeque::new(),
             unannounced_bytes: 0,
             unreplicated_bytes: 0,
-            flush: FlushState::default(),
+            flush,
         }
     }
 

@@ -9,7 +9,7 @@ mod tests;
 pub use follower_log::FollowerLog;
 pub use proposal::{AFTER_REFUSAL, Proposal, ProposalRefused};
 
-use crate::{Assignment, NotServed};
+use crate::{Assignment, NotServed, OwnEnds};
 use model::{
     BrokerEpoch, BrokerId, LeaderEpoch, MonotonicTime, Offset, PartitionEpoch,
     mistakes::{Mistake, is_made},
@@ -29,6 +29,7 @@ pub struct Leader {
     assignment: Assignment,
     epoch_start: Offset,
     high_watermark: Offset,
+    /// Of what is safe here, see [`Leader::log_end_moved`].
     log_end: Offset,
     /// What the other replicas told in this leadership.
     followers: Vec<Progress>,
@@ -58,18 +59,12 @@ pub struct FollowerFetch {
 }
 
 impl Leader {
-    pub(crate) fn new(
-        me: BrokerId,
-        assignment: Assignment,
-        log_end: Offset,
-        high_watermark: Offset,
-        now: MonotonicTime,
-    ) -> Self {
+    pub(crate) fn new(me: BrokerId, assignment: Assignment, own: OwnEnds, now: MonotonicTime) -> Self {
         let mut leader = Self {
             me,
-            epoch_start: log_end,
-            high_watermark: high_watermark.min(log_end),
-            log_end,
+            epoch_start: own.log_end,
+            high_watermark: own.high_watermark.min(own.log_end),
+            log_end: own.safe_end,
             followers: Vec::new(),
             proposals: Proposals::default(),
             kept_eligible: None,
@@ -135,6 +130,11 @@ impl Leader {
 
     pub fn high_watermark(&self) -> Offset {
         self.high_watermark
+    }
+
+    /// Everything before counts as held here.
+    pub(crate) fn counted_end(&self) -> Offset {
+        self.log_end.max(self.high_watermark)
     }
 
     /// Until the high watermark reached the start of its epoch, "latest" could go backwards: a new leader may know a

@@ -28,5 +28,5 @@ pub use follower::{FetchAnswer, Follower, FollowerStep, NextFetch, OwnLog};
 pub use isolation::{Isolation, IsolationStep, Silence};
 pub use leader::{AFTER_REFUSAL, FollowerFetch, FollowerLog, Leader, NotEnoughReplicas, Proposal, ProposalRefused};
 pub use nearest::AskedLeader;
-pub use replica::{NotServed, Replica, check_epoch};
+pub use replica::{NotServed, OwnEnds, Replica, check_epoch};
 pub use serving::{FollowerRequest, NoRecords};

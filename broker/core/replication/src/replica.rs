@@ -30,7 +30,25 @@ enum Role {
     Leader(Box<Leader>),
     /// It leads and serves nobody. What followers told and what it proposed still holds when it comes back to it.
     Aside(Box<Leader>),
+    /// It led, and its log lost records that counted. With others in their place two records of one epoch would have the same
+    /// offset, so it leads no more before another epoch.
+    Fallen,
     Follower(Follower),
+}
+
+/// Where a replica's own log stands when it is assigned: `high_watermark` is the one known before, at or below `log_end`, and
+/// of records from `safe_end` on this replica may not say yet that it has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnEnds {
+    pub log_end: Offset,
+    pub safe_end: Offset,
+    pub high_watermark: Offset,
+}
+
+impl OwnEnds {
+    pub fn all_safe(log_end: Offset, high_watermark: Offset) -> Self {
+        Self { log_end, safe_end: log_end, high_watermark }
+    }
 }
 
 /// Why a request for this partition is not answered here.
@@ -54,15 +72,8 @@ impl Replica {
         Self { me, leader_epoch: LeaderEpoch::UNKNOWN, partition_epoch: PartitionEpoch(-1), role: Role::Waiting }
     }
 
-    /// Takes over what the controller committed. `high_watermark` is the one known before, at or below `log_end`.
-    /// The answer is the high watermark if it rose.
-    pub fn assign(
-        &mut self,
-        assignment: Assignment,
-        log_end: Offset,
-        high_watermark: Offset,
-        now: MonotonicTime,
-    ) -> Option<Offset> {
+    /// Takes over what the controller committed. The answer is the high watermark if it rose.
+    pub fn assign(&mut self, assignment: Assignment, own: OwnEnds, now: MonotonicTime) -> Option<Offset> {
         if is_made(Mistake::LeadWhenReplaced)
             && matches!(self.role, Role::Leader(_))
             && assignment.leader != Some(self.me)
@@ -82,15 +93,16 @@ impl Replica {
                 leader.update(assignment, now)
             }
             (Role::Aside(_), Some(named)) if same_leadership && named == self.me => self.come_back(assignment, now),
+            (Role::Fallen, Some(named)) if same_leadership && named == self.me => None,
             (Role::Follower(follower), Some(named)) if same_leadership && named == follower.leader() => {
                 follower.met_metadata();
                 None
             }
             (_, Some(named)) if named == self.me => {
-                let leader = Leader::new(self.me, assignment, log_end, high_watermark, now);
+                let leader = Leader::new(self.me, assignment, own, now);
                 let reached = leader.high_watermark();
                 self.role = Role::Leader(Box::new(leader));
-                (reached > high_watermark).then_some(reached)
+                (reached > own.high_watermark).then_some(reached)
             }
             (_, Some(named)) => {
                 self.role = Role::Follower(Follower::new(named, assignment.leader_epoch));
@@ -107,7 +119,7 @@ impl Replica {
     fn known_partition_epoch(&self) -> PartitionEpoch {
         match &self.role {
             Role::Leader(leader) | Role::Aside(leader) => self.partition_epoch.max(leader.assignment().partition_epoch),
-            Role::Waiting | Role::Follower(_) => self.partition_epoch,
+            Role::Waiting | Role::Fallen | Role::Follower(_) => self.partition_epoch,
         }
     }
 
@@ -118,14 +130,14 @@ impl Replica {
     pub fn leader(&self) -> Result<&Leader, NotServed> {
         match &self.role {
             Role::Leader(leader) => Ok(leader),
-            Role::Waiting | Role::Aside(_) | Role::Follower(_) => Err(NotServed::NotLeader),
+            Role::Waiting | Role::Aside(_) | Role::Fallen | Role::Follower(_) => Err(NotServed::NotLeader),
         }
     }
 
     pub fn leader_mut(&mut self) -> Result<&mut Leader, NotServed> {
         match &mut self.role {
             Role::Leader(leader) => Ok(leader),
-            Role::Waiting | Role::Aside(_) | Role::Follower(_) => Err(NotServed::NotLeader),
+            Role::Waiting | Role::Aside(_) | Role::Fallen | Role::Follower(_) => Err(NotServed::NotLeader),
         }
     }
 
@@ -144,6 +156,22 @@ impl Replica {
         }
     }
 
+    /// The log was opened anew, perhaps without records that counted: a leader with followers serves nobody then until another
+    /// epoch, which is told by `true`. The only replica begins anew with what it has.
+    pub fn log_opened(&mut self, own: OwnEnds, now: MonotonicTime) -> bool {
+        match &self.role {
+            Role::Leader(leader) | Role::Aside(leader) if own.log_end < leader.counted_end() => {
+                self.role = if leader.has_followers() {
+                    Role::Fallen
+                } else {
+                    Role::Leader(Box::new(Leader::new(self.me, leader.assignment().clone(), own, now)))
+                };
+            }
+            _ => return false,
+        }
+        matches!(self.role, Role::Fallen)
+    }
+
     /// A proposal may have been answered meanwhile, and nobody listened.
     fn come_back(&mut self, assignment: Assignment, now: MonotonicTime) -> Option<Offset> {
         let Role::Aside(mut leader) = std::mem::replace(&mut self.role, Role::Waiting) else { return None };
@@ -158,14 +186,14 @@ impl Replica {
         match &self.role {
             Role::Waiting => false,
             Role::Leader(leader) | Role::Aside(leader) => leader.has_followers(),
-            Role::Follower(_) => true,
+            Role::Fallen | Role::Follower(_) => true,
         }
     }
 
     pub fn follower_mut(&mut self) -> Option<&mut Follower> {
         match &mut self.role {
             Role::Follower(follower) => Some(follower),
-            Role::Waiting | Role::Leader(_) | Role::Aside(_) => None,
+            Role::Waiting | Role::Leader(_) | Role::Aside(_) | Role::Fallen => None,
         }
     }
 }

@@ -14,7 +14,7 @@ use model::{
     mistakes::{Mistake, is_made},
 };
 use partition_log::{AppendOutcome, Crash, Disk as _, Log, LogConfig, PreparedBatch, Start, memory_disk::MemoryDisk};
-use replication::{Assignment, Leader, NextFetch, Replica, check_epoch};
+use replication::{Assignment, Leader, NextFetch, OwnEnds, Replica, check_epoch};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl World {
         if epoch > partition.replica.leader_epoch() {
             partition.fetching = None;
         }
-        partition.replica.assign(assignment, end, high_watermark, now);
+        partition.replica.assign(assignment, OwnEnds::all_safe(end, high_watermark), now);
         if leads && partition.replica.leader_epoch() == epoch && partition.log.latest_epoch() < Some(epoch) {
             let view = partition.log.view();
             if let Some(records) = records_of(index, view, view.log_start(), view.log_end()) {

@@ -4,7 +4,9 @@ use super::*;
 use crate::api::fixture::until;
 use futures_util::future::join_all;
 use gate::Gate;
+use model::{LeaderEpoch, Offset};
 use partition_log::Crash;
+use roles::{ME, OTHER, asks, assign, assignment, records, stored};
 
 async fn durable_topic() -> (Arc<Fixture>, Arc<Gate>) {
     let broker = Arc::new(Fixture::start().await);
@@ -62,6 +64,8 @@ async fn log_that_is_read_anew_during_a_flush_is_flushed_again() {
     let partition = broker.partition("durable", 0);
     partition.exclusive(queue::Need::Nothing, |partition, writer| partition.distrust(writer, Crash::Process)).await;
     assert_eq!(refused.await.unwrap(), Code::KafkaStorageError.code());
+    assert!(partition.ensure_open().await);
+    assert_eq!(broker.values("durable", 0).await, ["first"], "the device has not taken the other one yet");
     let again = tokio::spawn({
         let broker = Arc::clone(&broker);
         async move { broker.append("durable", 0, &["certain"]).await }
@@ -70,6 +74,71 @@ async fn log_that_is_read_anew_during_a_flush_is_flushed_again() {
     gate.open();
     assert_eq!(again.await.unwrap(), 2);
     assert_eq!(broker.values("durable", 0).await, ["first", "in doubt", "certain"]);
+}
+
+/// A follower that has "first" on its device and appended "second" of the leader's epoch, the second one; that epoch.
+async fn with_a_record_to_flush(broker: &Arc<Fixture>) -> (Arc<Partition>, i32) {
+    let partition = broker.partition("durable", 0);
+    let epoch = partition.leader_epoch().0 + 1;
+    assign(&partition, assignment(OTHER, epoch, &[ME, OTHER])).await;
+    broker.broker().partitions.moved().await;
+    let asked = asks(partition.following().await);
+    let taking = Arc::clone(&partition);
+    tokio::spawn(async move { taking.take_answer(asked, records(1), stored("second", 1, epoch)).await });
+    until("it is appended", || partition.offsets().log_end == Offset(2)).await;
+    (partition, epoch)
+}
+
+#[tokio::test]
+async fn follower_that_was_elected_counts_what_its_device_has() {
+    let (broker, gate) = durable_topic().await;
+    let (partition, epoch) = with_a_record_to_flush(&broker).await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
+    assert_eq!(broker.values("durable", 0).await, ["first"]);
+    gate.open();
+    until("the device has it", || partition.offsets().high_watermark == Offset(2)).await;
+    assert_eq!(broker.values("durable", 0).await, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn follower_with_a_log_that_is_read_anew_asks_once_its_device_has_it() {
+    for closes in [false, true] {
+        let (broker, gate) = durable_topic().await;
+        let (partition, epoch) = with_a_record_to_flush(&broker).await;
+        let read_anew = partition.exclusive(queue::Need::Device, move |partition, writer| {
+            if closes { partition.close_log(writer) } else { partition.distrust(writer, Crash::Process) }
+        });
+        read_anew.await.unwrap();
+        for _ in 0..2 {
+            let following = partition.following().await;
+            assert!(matches!(following, Following::Waits { leader: OTHER, .. }), "{following:?}");
+            assert!(partition.ensure_open().await);
+        }
+        gate.open();
+        broker.broker().partitions.moved().await;
+        let next = asks(partition.following().await);
+        assert_eq!((next.offset, next.last_fetched_epoch), (Offset(2), LeaderEpoch(epoch)));
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_process_did_not_flush_is_flushed_unasked() {
+    let (broker, gate) = durable_topic().await;
+    let waiting = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.append("durable", 0, &["second"]).await }
+    });
+    until("it waits", || waiting_produces(&broker, 1)).await;
+    broker.broker().partitions.checkpoint().await.unwrap();
+    let started = broker.after_a_crash().await;
+    let partition = started.partition("durable", 0);
+    until("its device has it", || partition.offsets().high_watermark == Offset(2)).await;
+    let flushed =
+        partition.exclusive(queue::Need::Nothing, |_, writer| writer.manifest_entry().unwrap().recovery_point);
+    assert_eq!(flushed.await, Some(Offset(2)));
+    assert_eq!(started.values("durable", 0).await, ["first", "second"]);
+    gate.open();
+    assert_eq!(waiting.await.unwrap(), 1);
 }
 
 #[tokio::test]

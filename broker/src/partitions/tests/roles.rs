@@ -9,11 +9,11 @@ use protocol::record_batch::{set_base_offset, set_partition_leader_epoch};
 use replication::{Assignment, FetchAnswer, NextFetch, NotServed};
 use std::time::Duration;
 
-const ME: BrokerId = BrokerId(1);
-const OTHER: BrokerId = BrokerId(2);
+pub(super) const ME: BrokerId = BrokerId(1);
+pub(super) const OTHER: BrokerId = BrokerId(2);
 const OTHERS_EPOCH: BrokerEpoch = BrokerEpoch(7);
 
-fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment {
+pub(super) fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment {
     Assignment {
         leader: Some(leader),
         leader_epoch: LeaderEpoch(epoch),
@@ -26,23 +26,23 @@ fn assignment(leader: BrokerId, epoch: i32, in_sync: &[BrokerId]) -> Assignment 
     }
 }
 
-async fn assign(partition: &Arc<Partition>, assignment: Assignment) {
+pub(super) async fn assign(partition: &Arc<Partition>, assignment: Assignment) {
     partition.exclusive(queue::Need::Device, move |partition, writer| partition.assign(writer, assignment)).await;
 }
 
 /// A batch as a leader of `epoch` has it at `offset`.
-fn stored(value: &str, offset: i64, epoch: i32) -> Bytes {
+pub(super) fn stored(value: &str, offset: i64, epoch: i32) -> Bytes {
     let mut bytes = BytesMut::from(&batch(&[value])[..]);
     set_base_offset(&mut bytes, Offset(offset));
     set_partition_leader_epoch(&mut bytes, LeaderEpoch(epoch));
     bytes.freeze()
 }
 
-fn records(high_watermark: i64) -> FetchAnswer {
+pub(super) fn records(high_watermark: i64) -> FetchAnswer {
     FetchAnswer::Records { high_watermark: Offset(high_watermark), log_start: Offset(0) }
 }
 
-fn asks(following: Following) -> NextFetch {
+pub(super) fn asks(following: Following) -> NextFetch {
     match following {
         Following::Asks(next) => next,
         other => panic!("it asks for nothing: {other:?}"),
@@ -281,6 +281,47 @@ async fn leader_that_never_had_a_record_tells_a_follower_with_records_that_they_
     let (follower, asks) = other_has(epoch + 1, epoch, 2);
     let answer = partition.follower_asks(follower, asks).await;
     assert_eq!(answer, Err(NoRecords::Diverges { epoch: LeaderEpoch(epoch), end: Offset(0) }));
+}
+
+/// The log is read anew, and its last record is not there.
+async fn lose_b(broker: &Fixture, partition: &Arc<Partition>) {
+    let segment = broker.first_segment("orders", 0);
+    let lost = partition.exclusive(queue::Need::Nothing, move |partition, writer| {
+        let bytes = std::fs::read(&segment).unwrap();
+        let first = protocol::record_batch::Batches::new(&bytes).next().unwrap().unwrap().header.size_in_bytes();
+        std::fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(first as u64).unwrap();
+        partition.distrust(writer, partition_log::Crash::Machine);
+    });
+    lost.await.unwrap();
+    assert!(partition.ensure_open().await);
+    assert_eq!(partition.view().unwrap().log_end(), Offset(1));
+}
+
+#[tokio::test]
+async fn leader_that_lost_records_leads_no_more_in_its_epoch() {
+    let (broker, partition, epoch) = with_two_records().await;
+    assign(&partition, assignment(ME, epoch + 1, &[ME])).await;
+    lose_b(&broker, &partition).await;
+    let later = Assignment { partition_epoch: PartitionEpoch(epoch + 2), ..assignment(ME, epoch + 1, &[ME]) };
+    assign(&partition, later).await;
+    assert_eq!(partition.check(LeaderEpoch::UNKNOWN), Err(Unavailable::NotServed(NotServed::NotLeader)));
+    let (follower, asks) = other_has(epoch + 1, epoch, 2);
+    let refused = partition.follower_asks(follower, asks).await;
+    assert_eq!(refused, Err(NoRecords::Unavailable(Unavailable::NotServed(NotServed::NotLeader))));
+    assert!(broker.running().failed().await.contains("other brokers have to lead"));
+    assign(&partition, assignment(ME, epoch + 2, &[ME])).await;
+    assert_eq!(partition.check(LeaderEpoch::UNKNOWN), Ok(()));
+}
+
+#[tokio::test]
+async fn sole_replica_that_lost_records_goes_on_with_what_it_has() {
+    let (broker, partition, _) = with_two_records().await;
+    lose_b(&broker, &partition).await;
+    assert_eq!(broker.values("orders", 0).await, ["a"]);
+    assert_eq!(partition.offsets().high_watermark, Offset(1));
+    assert_eq!(broker.append("orders", 0, &["c"]).await, 1);
+    assert_eq!(broker.values("orders", 0).await, ["a", "c"]);
+    assert_eq!(broker.running().failed().now_or_never(), None);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ impl Leader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Assignment, FollowerFetch};
+    use crate::{Assignment, FollowerFetch, OwnEnds};
     use model::{BrokerEpoch, LeaderEpoch, MonotonicTime, PartitionEpoch};
 
     const FOLLOWER: BrokerId = BrokerId(2);
@@ -47,7 +47,7 @@ mod tests {
             min_in_sync: 1,
             recovering: false,
         };
-        Leader::new(BrokerId(1), assignment, Offset(10), Offset(10), MonotonicTime::ZERO)
+        Leader::new(BrokerId(1), assignment, OwnEnds::all_safe(Offset(10), Offset(10)), MonotonicTime::ZERO)
     }
 
     fn fetch(leader: &mut Leader, broker_epoch: i64, log_end: i64) {

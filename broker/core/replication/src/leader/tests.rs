@@ -24,7 +24,7 @@ fn assignment(partition_epoch: i32, in_sync: &[BrokerId]) -> Assignment {
 
 /// Leads from offset 10 on, with everything committed up to 4.
 fn leading(in_sync: &[BrokerId]) -> Leader {
-    Leader::new(ME, assignment(0, in_sync), Offset(10), Offset(4), at(0))
+    Leader::new(ME, assignment(0, in_sync), OwnEnds::all_safe(Offset(10), Offset(4)), at(0))
 }
 
 fn fetch(broker: BrokerId, broker_epoch: i64, log_end: i64) -> FollowerFetch {
@@ -286,7 +286,7 @@ fn proposal_names_the_life_in_which_each_member_fetched() {
 #[test]
 fn uncleanly_elected_leader_says_that_it_recovered_before_anybody_joins() {
     let recovering = Assignment { recovering: true, ..assignment(0, &[ME]) };
-    let mut leader = Leader::new(ME, recovering, Offset(10), Offset(4), at(0));
+    let mut leader = Leader::new(ME, recovering, OwnEnds::all_safe(Offset(10), Offset(4)), at(0));
     reached(&mut leader, SECOND, 10, 1);
     let proposal = leader.next_proposal(anybody, at(1)).unwrap();
     assert!(proposal.recovered && proposal.in_sync.len() == 1);

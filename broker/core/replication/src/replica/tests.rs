@@ -28,9 +28,13 @@ fn assignment(epoch: i32, in_sync: &[BrokerId], min_in_sync: usize) -> Assignmen
     }
 }
 
+fn ends(log_end: i64, high_watermark: i64) -> OwnEnds {
+    OwnEnds::all_safe(Offset(log_end), Offset(high_watermark))
+}
+
 fn leading(in_sync: &[BrokerId], min_in_sync: usize, log_end: i64, high_watermark: i64) -> Replica {
     let mut replica = Replica::new(ME);
-    replica.assign(assignment(5, in_sync, min_in_sync), Offset(log_end), Offset(high_watermark), NOW);
+    replica.assign(assignment(5, in_sync, min_in_sync), ends(log_end, high_watermark), NOW);
     replica
 }
 
@@ -38,9 +42,51 @@ fn leading(in_sync: &[BrokerId], min_in_sync: usize, log_end: i64, high_watermar
 fn sole_replica_commits_what_it_holds() {
     let mut replica = Replica::new(ME);
     let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
-    assert_eq!(replica.assign(alone, Offset(10), Offset(7), NOW), Some(Offset(10)));
+    assert_eq!(replica.assign(alone, ends(10, 7), NOW), Some(Offset(10)));
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12), NOW), Some(Offset(12)));
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(12), NOW), None);
+}
+
+/// With `flush.messages` records count once they are on the device, also those of the leadership before.
+#[test]
+fn new_leader_counts_what_is_safe_and_takes_nothing_back() {
+    let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
+    let mut replica = Replica::new(ME);
+    assert_eq!(replica.assign(alone.clone(), OwnEnds { safe_end: Offset(8), ..ends(10, 7) }, NOW), Some(Offset(8)));
+    let leader = replica.leader_mut().unwrap();
+    assert!(!leader.high_watermark_is_known(), "the leader before may have told more");
+    assert_eq!(leader.log_end_moved(Offset(10), NOW), Some(Offset(10)));
+    let mut replica = Replica::new(ME);
+    assert_eq!(replica.assign(alone, OwnEnds { safe_end: Offset(5), ..ends(10, 7) }, NOW), None);
+    assert_eq!(replica.leader().unwrap().high_watermark(), Offset(7));
+}
+
+#[test]
+fn leader_that_lost_records_serves_nobody_before_another_epoch() {
+    for aside in [false, true] {
+        let mut replica = leading(&[ME, OTHER], 1, 10, 4);
+        assert!(!replica.log_opened(ends(10, 4), NOW), "nothing is lost");
+        assert!(!aside || replica.step_aside());
+        assert!(replica.log_opened(ends(9, 4), NOW));
+        assert!(replica.is_replicated());
+        let later = Assignment { partition_epoch: PartitionEpoch(1), ..assignment(5, &[ME], 1) };
+        assert_eq!(replica.assign(later, ends(9, 4), NOW), None);
+        assert_eq!(replica.leader().err(), Some(NotServed::NotLeader));
+        assert!(!replica.log_opened(ends(8, 4), NOW), "said once");
+        replica.assign(assignment(6, &[ME], 1), ends(8, 4), NOW);
+        assert_eq!(replica.leader().map(Leader::high_watermark), Ok(Offset(8)));
+    }
+}
+
+#[test]
+fn sole_replica_that_lost_records_begins_anew_with_what_it_has() {
+    let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 1) };
+    let mut replica = Replica::new(ME);
+    replica.assign(alone, ends(10, 10), NOW);
+    assert!(!replica.log_opened(ends(8, 8), NOW));
+    let leader = replica.leader_mut().unwrap();
+    assert_eq!(leader.high_watermark(), Offset(8));
+    assert_eq!(leader.log_end_moved(Offset(9), NOW), Some(Offset(9)));
 }
 
 #[test]
@@ -63,7 +109,7 @@ fn metadata_that_lags_behind_an_accepted_proposal_takes_no_member_back() {
     reached(leader, THIRD, 10);
     let joined = Assignment { partition_epoch: PartitionEpoch(1), ..assignment(5, &[ME, OTHER, THIRD], 2) };
     leader.proposal_accepted(joined, NOW);
-    replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(10), NOW);
+    replica.assign(assignment(5, &[ME, OTHER], 1), ends(10, 10), NOW);
     let leader = replica.leader_mut().unwrap();
     assert_eq!(leader.log_end_moved(Offset(12), NOW), None);
     assert_eq!(reached(leader, OTHER, 12), None, "the third lacks it");
@@ -77,7 +123,7 @@ fn high_watermark_stands_still_below_the_minimum() {
     assert_eq!(leader.log_end_moved(Offset(11), NOW), None);
     assert_eq!(leader.check_min_in_sync(), Err(NotEnoughReplicas { in_sync: 1, required: 2 }));
     reached(leader, OTHER, 11);
-    let raised = replica.assign(assignment(5, &[ME, OTHER], 2), Offset(11), Offset(4), NOW);
+    let raised = replica.assign(assignment(5, &[ME, OTHER], 2), ends(11, 4), NOW);
     assert_eq!(raised, Some(Offset(11)));
 }
 
@@ -85,7 +131,7 @@ fn high_watermark_stands_still_below_the_minimum() {
 fn minimum_is_never_more_than_the_replicas_there_are() {
     let mut replica = Replica::new(ME);
     let alone = Assignment { replicas: vec![ME], ..assignment(0, &[ME], 3) };
-    replica.assign(alone, Offset(0), Offset(0), NOW);
+    replica.assign(alone, ends(0, 0), NOW);
     assert_eq!(replica.leader().unwrap().check_min_in_sync(), Ok(()));
 }
 
@@ -101,7 +147,7 @@ fn new_leader_does_not_know_the_latest_offset_before_its_epoch_is_committed() {
 fn new_leadership_forgets_what_followers_had() {
     let mut replica = leading(&[ME, OTHER], 1, 10, 4);
     reached(replica.leader_mut().unwrap(), OTHER, 9);
-    replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(9), NOW);
+    replica.assign(assignment(6, &[ME, OTHER], 1), ends(10, 9), NOW);
     assert_eq!(replica.leader().unwrap().epoch_start(), Offset(10));
     assert_eq!(
         replica.leader_mut().unwrap().log_end_moved(Offset(20), NOW),
@@ -114,14 +160,14 @@ fn new_leadership_forgets_what_followers_had() {
 fn stale_assignment_changes_nothing() {
     let mut replica = leading(&[ME], 1, 0, 0);
     let stale = Assignment { leader: Some(OTHER), ..assignment(4, &[OTHER], 1) };
-    replica.assign(stale, Offset(0), Offset(0), NOW);
+    replica.assign(stale, ends(0, 0), NOW);
     assert!(replica.leader().is_ok());
 }
 
 #[test]
 fn follower_serves_nobody() {
     let mut replica = leading(&[ME], 1, 0, 0);
-    replica.assign(Assignment { leader: Some(OTHER), ..assignment(6, &[OTHER], 1) }, Offset(0), Offset(0), NOW);
+    replica.assign(Assignment { leader: Some(OTHER), ..assignment(6, &[OTHER], 1) }, ends(0, 0), NOW);
     assert_eq!(replica.leader().unwrap_err(), NotServed::NotLeader);
     assert_eq!(replica.leader_epoch(), LeaderEpoch(6));
 }
@@ -140,11 +186,11 @@ fn requests_of_another_leader_epoch_are_refused() {
 #[test]
 fn leader_that_stepped_aside_serves_again_once_it_is_assigned() {
     let mut replica = Replica::new(ME);
-    replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(4), NOW);
+    replica.assign(assignment(5, &[ME, OTHER], 1), ends(10, 4), NOW);
     assert!(replica.step_aside());
     assert_eq!(replica.leader().unwrap_err(), NotServed::NotLeader);
     assert!(replica.is_replicated());
-    replica.assign(assignment(5, &[ME, OTHER], 1), Offset(10), Offset(4), NOW);
+    replica.assign(assignment(5, &[ME, OTHER], 1), ends(10, 4), NOW);
     assert_eq!(replica.leader().unwrap().high_watermark(), Offset(4));
 }
 
@@ -157,7 +203,7 @@ fn leader_that_stepped_aside_knows_afterwards_what_followers_told_and_what_it_pr
     leader.follower_fetched(fetch, NOW).unwrap();
     let proposal = leader.next_proposal(|_, _| true, NOW).unwrap();
     assert!(replica.step_aside());
-    replica.assign(assignment(5, &[ME, THIRD], 1), Offset(10), Offset(10), NOW);
+    replica.assign(assignment(5, &[ME, THIRD], 1), ends(10, 10), NOW);
     let leader = replica.leader_mut().unwrap();
     assert_eq!(leader.next_proposal(|_, _| true, NOW), Some(proposal), "as long as nobody said what became of it");
     assert_eq!(leader.log_end_moved(Offset(11), NOW), None);
@@ -170,7 +216,7 @@ fn later_leadership_of_one_that_stepped_aside_begins_from_nothing() {
     let fetch = FollowerFetch { broker: OTHER, broker_epoch: BrokerEpoch(7), log_end: Offset(10) };
     replica.leader_mut().unwrap().follower_fetched(fetch, NOW).unwrap();
     assert!(replica.step_aside());
-    replica.assign(assignment(6, &[ME, OTHER], 1), Offset(10), Offset(10), NOW);
+    replica.assign(assignment(6, &[ME, OTHER], 1), ends(10, 10), NOW);
     assert_eq!(replica.leader_mut().unwrap().log_end_moved(Offset(11), NOW), None);
 }
 
@@ -180,7 +226,7 @@ fn only_a_leader_that_others_may_replace_steps_aside() {
     assert!(!alone.step_aside());
     assert!(alone.leader().is_ok(), "nobody else has what it has");
     let mut follower = Replica::new(ME);
-    follower.assign(Assignment { leader: Some(OTHER), ..assignment(5, &[ME, OTHER], 1) }, Offset(10), Offset(4), NOW);
+    follower.assign(Assignment { leader: Some(OTHER), ..assignment(5, &[ME, OTHER], 1) }, ends(10, 4), NOW);
     assert!(!follower.step_aside());
     assert!(follower.follower_mut().is_some());
 }
