@@ -100,7 +100,8 @@ impl World {
         let stops = node.epoch.filter(|_| node.is_to_stop).map(|epoch| BrokerSession { id: node.id, epoch });
         self.network.send(Node::Broker(id), controller, message, &mut self.random);
         if let Some(session) = stops {
-            self.network.send(Node::Broker(id), controller, Message::BeginShutdown(session), &mut self.random);
+            let may_it = Message::BeginShutdown { session, obeyed };
+            self.network.send(Node::Broker(id), controller, may_it, &mut self.random);
         }
         self.look_for_isolation(id);
         self.end_waits(id);
@@ -142,7 +143,8 @@ impl World {
         node.altering = Some((now, proposals.clone()));
         let request = AlterPartitions { broker: node.id, broker_epoch, proposals };
         let controller = Node::Controller(self.newest_controller);
-        self.network.send(Node::Broker(id), controller, Message::Alter(request), &mut self.random);
+        let obeyed = self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch);
+        self.network.send(Node::Broker(id), controller, Message::Alter { request, obeyed }, &mut self.random);
     }
 
     pub(super) fn broker_hears(&mut self, id: i32, from: Node, message: Message) {

@@ -119,6 +119,11 @@ impl World {
         let Node::Broker(broker) = from else { return };
         let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
         let is_outlived = |obeyed: Option<ControllerEpoch>| own.is_some_and(|own| Some(own) < obeyed);
+        let reign = self.controllers.get(&index).map(|node| {
+            let next = || node.controller.committed().controller_epoch.next();
+            node.controller.epoch().unwrap_or_else(next)
+        });
+        let is_of_a_later = |obeyed: Option<ControllerEpoch>| reign < obeyed;
         // The store went back. Of this controller itself a broker may know all that it committed.
         let known = self.controllers.get(&index).map(|node| (node.found, node.controller.committed().metadata_version));
         let knows_more = |obeyed: Option<ControllerEpoch>, applied: Option<MetadataVersion>| {
@@ -143,7 +148,8 @@ impl World {
             Message::Heartbeat(heartbeat) => Event::Heard(heartbeat),
             Message::Broken(session) => Event::Disconnected(session),
             Message::Departed(session) => Event::Departed(session),
-            Message::BeginShutdown(session) => {
+            Message::Alter { obeyed, .. } | Message::BeginShutdown { obeyed, .. } if is_of_a_later(obeyed) => return,
+            Message::BeginShutdown { session, .. } => {
                 self.request(index, Asked::Shutdown(session), Request::BeginShutdown(session))
             }
             Message::Register { obeyed, applied, .. } if is_outlived(obeyed) || knows_more(obeyed, applied) => return,
@@ -151,7 +157,7 @@ impl World {
                 let asked = Asked::Registration { broker, incarnation: register.incarnation };
                 self.request(index, asked, Request::RegisterBroker(register))
             }
-            Message::Alter(alter) => {
+            Message::Alter { request: alter, .. } => {
                 self.request(index, Asked::Alteration(alter.clone()), Request::AlterPartitions(alter))
             }
             _ => return,

@@ -33,9 +33,16 @@ pub(super) enum Message {
         applied: Option<MetadataVersion>,
     },
     Heartbeat(Heartbeat),
-    Alter(AlterPartitions),
+    /// In a session, which a controller of before has with nobody who obeyed a later one: so with what is asked for below.
+    Alter {
+        request: AlterPartitions,
+        obeyed: Option<ControllerEpoch>,
+    },
     // A broker that is to stop asks for leave, and says when it goes.
-    BeginShutdown(BrokerSession),
+    BeginShutdown {
+        session: BrokerSession,
+        obeyed: Option<ControllerEpoch>,
+    },
     Departed(BrokerSession),
     // What the transport tells the controller: the broker's connection broke.
     Broken(BrokerSession),

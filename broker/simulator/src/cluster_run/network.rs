@@ -73,7 +73,7 @@ pub(super) enum What {
 
 impl Slow {
     fn applies(&self, from: Node, to: Node, message: &Message) -> bool {
-        let is_meant = self.what == What::Everything || matches!(message, Message::Alter(_));
+        let is_meant = self.what == What::Everything || matches!(message, Message::Alter { .. });
         self.from == from && self.to.is_none_or(|known| known == to) && is_meant
     }
 }

@@ -67,7 +67,7 @@ impl fmt::Display for Message {
                 let obeyed = one.condition.controller_epoch.0;
                 write!(f, "heartbeat of epoch {}, acts by {}, obeyed {obeyed}", one.epoch.0, one.applied.0)
             }
-            Self::Alter(alter) => {
+            Self::Alter { request: alter, .. } => {
                 write!(f, "alter of broker epoch {}:", alter.broker_epoch.0)?;
                 for one in &alter.proposals {
                     let isr: Vec<i32> = one.isr.iter().map(|(BrokerId(id), _)| *id).collect();
@@ -76,7 +76,7 @@ impl fmt::Display for Message {
                 }
                 Ok(())
             }
-            Self::BeginShutdown(session) => write!(f, "may epoch {} stop?", session.epoch.0),
+            Self::BeginShutdown { session, .. } => write!(f, "may epoch {} stop?", session.epoch.0),
             Self::MayStop { epoch } => write!(f, "epoch {} may stop", epoch.0),
             Self::Departed(session) => write!(f, "epoch {} goes", session.epoch.0),
             Self::Broken(session) => write!(f, "the connection of epoch {} broke", session.epoch.0),
