@@ -14,6 +14,7 @@ mod following;
 mod gathered;
 mod maintenance;
 mod manifest_file;
+mod manifest_format;
 mod opening;
 mod partition;
 mod position;
@@ -308,12 +309,18 @@ impl Host {
     }
 
     /// What the disk has of a partition that is about to be served.
-    fn known_at_start(&self, folder: &str) -> (Closed, State) {
+    fn known_at_start(&self, folder: &str, topic: TopicId) -> (Closed, State) {
         if let Some(restored) = self.resting.lock().remove(folder) {
             return restored;
         }
         if let Some(known) = &*self.known.lock() {
-            return known.state_of(folder);
+            if known.is_of(folder, topic) {
+                self.manifest.note_topic(folder, topic);
+            } else {
+                tracing::info!(%folder, %topic, "log of a deleted topic of the same name");
+                self.manifest.remove(folder);
+            }
+            return known.state_of(folder, topic);
         }
         // A partition made later is new, unless somebody put a folder there for it.
         if self.disk.path(folder).exists() {

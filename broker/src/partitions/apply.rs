@@ -115,7 +115,7 @@ impl Partitions {
         }
         let make = || {
             let id = TopicPartition { topic: topic.name.clone(), partition: index };
-            let (closed, state) = self.host.known_at_start(&id.to_string());
+            let (closed, state) = self.host.known_at_start(&id.to_string(), topic.id);
             let partition = Partition::new(id, Arc::clone(topic), Arc::clone(&self.host), state, closed);
             Arc::new(partition)
         };

@@ -121,7 +121,7 @@ impl Host {
         match moved {
             Ok(()) => {
                 self.forget_known(&from);
-                self.rest(&from, to, found);
+                self.rest(&from, to, found, topic);
             }
             Err(error) => {
                 tracing::error!(%from, %to, %error, "log of a deleted or restored topic cannot be moved");
@@ -143,13 +143,19 @@ impl Host {
             if self.is_log_of(topic, to) {
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the topic has another log there"));
             }
-            let aside = aside(to, self.clock.random_uuid(), "stray");
-            self.disk.rename_folder(to, &aside)?;
-            tracing::warn!(folder = to, moved_to = aside, "folder in the way of a restored topic");
-            self.manifest.remove(to);
-            self.forget_known(to);
+            self.make_way(to)?;
         }
         self.disk.rename_folder(from, to)
+    }
+
+    /// Frees the name of a folder that another topic is to have. What is there is kept, for a person to decide about.
+    pub(super) fn make_way(&self, folder: &str) -> io::Result<()> {
+        let aside = aside(folder, self.clock.random_uuid(), "stray");
+        self.disk.rename_folder(folder, &aside)?;
+        tracing::warn!(folder, moved_to = aside, "folder of another topic in the way");
+        self.manifest.remove(folder);
+        self.forget_known(folder);
+        Ok(())
     }
 
     fn is_log_of(&self, topic: TopicId, folder: &str) -> bool {
@@ -162,9 +168,9 @@ impl Host {
         }
     }
 
-    fn rest(&self, from: &str, to: String, (closed, state): (Closed, State)) {
+    fn rest(&self, from: &str, to: String, (closed, state): (Closed, State), topic: TopicId) {
         let closed = closed.moved_to(&to);
-        self.manifest.replace(from, closed.entry());
+        self.manifest.replace(from, closed.entry(), topic);
         self.resting.lock().insert(to, (closed, state));
     }
 }
@@ -186,7 +192,7 @@ impl Partition {
             (_, State::Failed) => (Closed::Unclean(None, Crash::Process), State::Recovering),
             found => found,
         };
-        self.host.rest(&from, to, found);
+        self.host.rest(&from, to, found, self.topic().id());
         Some(())
     }
 
@@ -197,7 +203,7 @@ impl Partition {
         let moved = self.host.bring_back(&unmoved.at, &folder, self.topic().id());
         moved.map_err(|source| OpenError::Io { folder: folder.clone(), action: "move the log back", source })?;
         let closed = unmoved.log.clone().moved_to(&folder);
-        self.host.manifest.replace(&unmoved.at, closed.entry());
+        self.host.manifest.replace(&unmoved.at, closed.entry(), self.topic().id());
         writer.log = LogState::Closed(closed);
         Ok(())
     }
@@ -209,7 +215,7 @@ fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Mo
     for from in known.folders() {
         let Some((id, index)) = parse(from) else { continue };
         let is_held = |topic: &TopicImage| held_of(topic, me).any(|held| held == index);
-        let found = known.state_of(from);
+        let found = known.state_of(from, id);
         if image.tombstones.get(&id).is_some_and(|tombstone| is_held(&tombstone.topic)) {
             stays.insert(from.clone(), found);
         } else if let Some(topic) = image.topic_by_id(id).filter(|topic| is_held(topic)) {
@@ -225,7 +231,7 @@ fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Mo
         for index in held_of(&tombstone.topic, me) {
             let from = folder(&tombstone.topic, index);
             if known.has_folder(&from) && !known.has_folder(&resting_folder(*id, index)) {
-                let found = known.state_of(&from);
+                let found = known.state_of(&from, *id);
                 moves.push(Move { from, to: resting_folder(*id, index), found, topic: *id, comes_back: false });
             }
         }

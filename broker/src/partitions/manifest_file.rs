@@ -8,6 +8,7 @@
 
 use super::{
     disk_pool::DiskPool,
+    manifest_format::{self, Entries, Entry},
     opening::{Closed, is_unchanged},
     partition::{Partition, State},
     queue::Need,
@@ -15,13 +16,14 @@ use super::{
 use crate::file_disk::FileDisk;
 use anyhow::Context;
 use futures_util::future::join_all;
+use model::TopicId;
 use parking_lot::Mutex;
 use partition_log::{
-    Crash, Disk, Manifest, ManifestEntry,
+    Crash, Disk, ManifestEntry, ManifestError,
     disk::{read_whole, write_atomically},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     sync::{Arc, atomic::Ordering},
 };
@@ -38,7 +40,7 @@ const KERNEL_BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// What the disk told at the start.
 #[derive(Debug)]
 pub(super) struct Known {
-    entries: BTreeMap<String, ManifestEntry>,
+    entries: Entries,
     folders: BTreeSet<String>,
     clean: bool,
     /// The machine did not go down since the clean stop, so what was written is there, flushed or not.
@@ -51,7 +53,7 @@ pub(super) struct Known {
 pub(super) struct ManifestFile {
     disk: FileDisk,
     pool: DiskPool,
-    entries: Mutex<BTreeMap<String, ManifestEntry>>,
+    entries: Mutex<Entries>,
     /// Partitions that moved since the last checkpoint.
     touched: Mutex<Touched>,
     writing: tokio::sync::Mutex<()>,
@@ -78,7 +80,7 @@ impl Known {
         }
         let entries = match read_whole(disk, MANIFEST, MAX_BYTES) {
             Ok(bytes) => decode(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Entries::new(),
             Err(error) => return Err(error).context("read the partition manifest"),
         };
         let folders = disk.folders().context("list the data folder")?.into_iter().collect();
@@ -89,8 +91,20 @@ impl Known {
     }
 
     /// What to make of a partition: only one whose positions are not certain has to be recovered before it serves.
-    pub(super) fn state_of(&self, folder: &str) -> (Closed, State) {
-        let entry = self.entries.get(folder).cloned().map(Box::new);
+    ///
+    /// An entry of another topic says nothing about this one, and not even what is in the folder: after a crash that may be
+    /// this topic's log, begun after the last checkpoint. So the log is opened and says whose it is; another topic's is put
+    /// aside, and the replica begins empty.
+    ///
+    /// The life of the logs goes on then, although the controller may count this replica among those that have all
+    /// committed records, in sync or eligible. It is right: it was made one of them when the topic was created, with nothing
+    /// committed, and the high watermark does not pass what a member of the ISR has fetched, or rise while the ISR is too
+    /// small to go on without the eligible ones. Whoever fetched nothing lacks nothing that was acknowledged for as long as
+    /// it is a member. Had the replica fetched, its own folder would be here, unless the machine was lost, and that ends the
+    /// life by itself.
+    pub(super) fn state_of(&self, folder: &str, topic: TopicId) -> (Closed, State) {
+        let entry = self.entries.get(folder).filter(|_| self.is_of(folder, topic));
+        let entry = entry.map(|entry| Box::new(entry.log.clone()));
         match entry {
             None if !self.folders.contains(folder) => (Closed::New, State::Serving),
             Some(entry) if self.clean && entry.clean && self.survived(&entry) => (Closed::Clean(entry), State::Serving),
@@ -103,6 +117,15 @@ impl Known {
         }
     }
 
+    /// Whether the entry, if there is one, is of this topic's log. One of a manifest that names no topics is, unless the
+    /// folder says otherwise.
+    pub(super) fn is_of(&self, folder: &str, topic: TopicId) -> bool {
+        self.entries.get(folder).is_none_or(|entry| match entry.topic {
+            Some(of) => of == topic,
+            None => partition_log::stored_topic_id(&self.disk, folder).is_none_or(|of| of == topic.to_string()),
+        })
+    }
+
     /// Whatever the machine went through meanwhile, all of the log is there.
     fn survived(&self, entry: &ManifestEntry) -> bool {
         let pages_are_there = if self.clean { self.pages_are_there } else { self.crash == Crash::Process };
@@ -112,7 +135,11 @@ impl Known {
     /// Everything that this broker ever said it had is there: at worst the process was lost. A folder that is new, or was
     /// wiped, does not say so.
     pub(super) fn is_whole(&self) -> bool {
-        if self.clean { self.entries.values().all(|entry| self.survived(entry)) } else { self.crash == Crash::Process }
+        if self.clean {
+            self.entries.values().all(|entry| self.survived(&entry.log))
+        } else {
+            self.crash == Crash::Process
+        }
     }
 
     /// Folders whose deletion a stop interrupted.
@@ -135,13 +162,13 @@ impl Known {
         self.entries.remove(folder);
     }
 
-    pub(super) fn entries(&self) -> BTreeMap<String, ManifestEntry> {
+    pub(super) fn entries(&self) -> Entries {
         self.entries.clone()
     }
 }
 
 impl ManifestFile {
-    pub(super) fn new(disk: FileDisk, pool: DiskPool, entries: BTreeMap<String, ManifestEntry>) -> Self {
+    pub(super) fn new(disk: FileDisk, pool: DiskPool, entries: Entries) -> Self {
         let (touched, writing) = (Mutex::default(), tokio::sync::Mutex::default());
         Self { disk, pool, entries: Mutex::new(entries), touched, writing }
     }
@@ -158,12 +185,21 @@ impl ManifestFile {
         self.touched.lock().unwritten |= removed;
     }
 
-    /// A log has another folder.
-    pub(super) fn replace(&self, folder: &str, by: Option<&ManifestEntry>) {
+    /// A log of `topic` has another folder.
+    pub(super) fn replace(&self, folder: &str, by: Option<&ManifestEntry>, topic: TopicId) {
         let mut entries = self.entries.lock();
         entries.remove(folder);
-        entries.extend(by.map(|entry| (entry.folder.clone(), entry.clone())));
+        entries.extend(by.map(|log| (log.folder.clone(), Entry { log: log.clone(), topic: Some(topic) })));
         self.touched.lock().unwritten = true;
+    }
+
+    /// Whose the log is was looked up: the next start need not.
+    pub(super) fn note_topic(&self, folder: &str, topic: TopicId) {
+        if let Some(entry) = self.entries.lock().get_mut(folder)
+            && entry.topic.replace(topic).is_none()
+        {
+            self.touched.lock().unwritten = true;
+        }
     }
 
     /// Writes the manifest if anything moved. Durable when it returns. Goes on to its end if the caller gives up: half of
@@ -186,20 +222,19 @@ impl ManifestFile {
             (partition, entry)
         });
         let asked = join_all(asked).await;
-        let manifest = Manifest { entries: self.update(asked) };
-        let written = self.write(MANIFEST, manifest.encode()).await;
+        let written = self.write(MANIFEST, manifest_format::encode(self.update(asked))).await;
         self.touched.lock().unwritten |= written.is_err();
         written
     }
 
     /// Looks at the state with the entries locked: a partition that is deleted later finds its entry there to remove.
-    fn update(&self, asked: Vec<(Arc<Partition>, Option<ManifestEntry>)>) -> Vec<ManifestEntry> {
+    fn update(&self, asked: Vec<(Arc<Partition>, Option<ManifestEntry>)>) -> Vec<Entry> {
         let mut entries = self.entries.lock();
         for (partition, entry) in asked {
             if partition.state() != State::Deleted
-                && let Some(entry) = entry
+                && let Some(log) = entry
             {
-                entries.insert(entry.folder.clone(), entry);
+                entries.insert(log.folder.clone(), Entry { log, topic: Some(partition.topic.id) });
             }
         }
         entries.values().cloned().collect()
@@ -226,17 +261,16 @@ impl ManifestFile {
     }
 }
 
-fn decode(bytes: &[u8]) -> anyhow::Result<BTreeMap<String, ManifestEntry>> {
-    let manifest = match Manifest::decode(bytes) {
-        Ok(manifest) => manifest,
-        Err(partition_log::manifest::ManifestError::Damaged) => {
+fn decode(bytes: &[u8]) -> anyhow::Result<Entries> {
+    match manifest_format::decode(bytes) {
+        Ok(entries) => Ok(entries),
+        Err(ManifestError::Damaged) => {
             // Written atomically, so this is a failing disk; every log can be recovered without it.
             tracing::error!("partition manifest is damaged, every log will be recovered");
-            Manifest::default()
+            Ok(Entries::new())
         }
-        Err(error) => return Err(error).context("read the partition manifest"),
-    };
-    Ok(manifest.entries.into_iter().map(|entry| (entry.folder.clone(), entry)).collect())
+        Err(error) => Err(error).context("read the partition manifest"),
+    }
 }
 
 /// Names this boot of the machine; `None` where the kernel has no such name, and then a crash may have been the machine's.

@@ -142,11 +142,10 @@ impl Partition {
         let now = self.host.clock.wall();
         let open = |start| Log::open(self.host.disk.clone(), &folder, self.topic.id, config.clone(), start, now);
         let opened = match open(closed.start()) {
-            // Left behind by a topic of the same name whose deletion a crash interrupted. Kept, out of the way.
-            Err(error @ OpenError::ForeignTopic { .. }) if closed.entry().is_none() => {
-                let aside = format!("{folder}.{:032x}-stray", self.host.clock.random_uuid().as_u128());
-                tracing::warn!(%folder, %error, moved_to = %aside, "folder of another topic in the way");
-                let moved = self.host.disk.rename_folder(&folder, &aside);
+            // Left behind by a topic of the same name whose deletion this broker missed, or a crash interrupted. Where the
+            // manifest has the log as this topic's, a person has to say which of the two is wrong.
+            Err(OpenError::ForeignTopic { .. }) if closed.entry().is_none() => {
+                let moved = self.host.make_way(&folder);
                 moved.map_err(|source| OpenError::Io { folder: folder.clone(), action: "move aside", source })?;
                 open(Start::New)
             }

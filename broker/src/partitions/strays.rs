@@ -22,7 +22,7 @@ impl Partitions {
         }
         let (disk, clock) = (self.host.disk.clone(), self.host.clock);
         let sorted = self.host.pool.run(move || {
-            let mut doomed = Vec::new();
+            let (mut moved, mut doomed) = (Vec::new(), Vec::new());
             for folder in candidates {
                 let Some(id) = partition_log::stored_topic_id(&disk, &folder) else { continue };
                 let is_elsewhere = topics.get(&id).is_some_and(|topic| is_of(topic, &folder));
@@ -31,22 +31,23 @@ impl Partitions {
                 match disk.rename_folder(&folder, &aside) {
                     Ok(()) if fate == "delete" => {
                         tracing::info!(%folder, "partition was moved to other brokers while this one was away");
-                        doomed.push((folder, aside));
+                        moved.push(folder);
+                        doomed.push(aside);
                     }
                     Ok(()) => {
                         tracing::warn!(%folder, topic_id = id, moved_to = aside, "folder of a topic that is not known");
+                        moved.push(folder);
                     }
                     Err(error) => tracing::warn!(%folder, %error, "folder of no partition of this broker stays"),
                 }
             }
-            doomed
+            (moved, doomed)
         });
-        let doomed = sorted.await.unwrap_or_default();
-        for (folder, _) in &doomed {
+        let (moved, doomed) = sorted.await.unwrap_or_default();
+        for folder in &moved {
             self.host.manifest.remove(folder);
         }
-        let folders = doomed.into_iter().map(|(_, aside)| aside).collect();
-        self.host.remove_folders_after(folders, std::time::Duration::ZERO);
+        self.host.remove_folders_after(doomed, std::time::Duration::ZERO);
     }
 
     fn is_unclaimed(&self, folder: &str) -> bool {

@@ -1,3 +1,4 @@
+mod anew;
 mod checkpoints;
 mod descriptors;
 mod flushing;
