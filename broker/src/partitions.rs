@@ -21,6 +21,7 @@ mod position;
 mod queue;
 mod read;
 mod records;
+mod resting;
 mod settings;
 mod strays;
 #[cfg(test)]
@@ -94,7 +95,7 @@ struct Host {
     /// What the disk told at the start. Gone once the first image was applied: later partitions are new.
     known: Mutex<Option<Known>>,
     /// Logs of tombstones, and those about to be served again.
-    resting: Mutex<buried::Resting>,
+    resting: Mutex<resting::Resting>,
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,

@@ -14,33 +14,26 @@
 //! A broker that was away finds at its start which of these it missed. What is in the way of a log that comes back is moved
 //! aside (`…-stray`). A log that could not be moved back is tried again whenever it is to be opened, and until then its
 //! partition fails: an empty one in its place would have followers drop what they have.
+//!
+//! One that could not be moved away stays known where it lies: there it is found when its topic is restored, and it is moved
+//! when another topic needs the name, which fails until it can be moved.
 
 use super::{
     Host, Partitions,
     manifest_file::Known,
-    opening::{Closed, aside},
+    opening::{Closed, Retired, aside},
     partition::{Partition, State},
     queue::Need,
+    resting::Resting,
     writer::{LogState, Writer},
 };
 use controller::{ClusterImage, TopicImage};
 use futures_util::future::join_all;
 use model::{BrokerId, PartitionIndex, TopicId, TopicPartition};
 use partition_log::{Crash, OpenError};
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 const SUFFIX: &str = "-tombstone";
-
-/// What is known of logs that no partition has yet, or has any more, by folder.
-pub(super) type Resting = HashMap<String, (Closed, State)>;
-
-/// A log that could not be moved back yet.
-#[derive(Debug, Clone)]
-pub(super) struct Unmoved {
-    /// Its folder.
-    pub(super) at: String,
-    pub(super) log: Closed,
-}
 
 /// A log on its way to another folder.
 #[derive(Debug)]
@@ -60,7 +53,7 @@ impl Partitions {
         if let Some((stays, moves, doomed)) = at_start {
             self.host.resting.lock().extend(stays);
             self.carry_out(moves).await;
-            self.give_up(doomed);
+            self.give_up(doomed).await;
         }
         if Arc::ptr_eq(&before.tombstones, &after.tombstones) {
             return;
@@ -74,18 +67,18 @@ impl Partitions {
                     Some(topic) => {
                         moves.push(Move { from, to: folder(topic, index), found, topic: *id, comes_back: true })
                     }
-                    None => doomed.push(from),
+                    None => doomed.push(found.0.place(&from).to_owned()),
                 }
             }
         }
         self.carry_out(moves).await;
-        self.give_up(doomed);
+        self.give_up(doomed).await;
     }
 
     /// Takes partitions of a topic that became a tombstone out of service.
     pub(super) async fn bury(&self, partitions: Vec<Arc<Partition>>) {
         let buried = partitions.into_iter().map(|partition| async move {
-            partition.exclusive(Need::Device, Partition::bury).await.flatten();
+            partition.exclusive(Need::Device, Partition::bury).await;
         });
         join_all(buried).await;
     }
@@ -99,17 +92,24 @@ impl Partitions {
         run.await.unwrap_or_default();
     }
 
-    fn give_up(&self, folders: Vec<String>) {
-        for folder in &folders {
-            tracing::info!(%folder, "topic is deleted for good");
-            self.host.manifest.remove(folder);
+    async fn give_up(&self, places: Vec<String>) {
+        if places.is_empty() {
+            return;
         }
-        self.host.remove_folders_after(folders, Duration::ZERO);
+        for place in &places {
+            tracing::info!(folder = %place, "topic is deleted for good");
+            self.host.manifest.remove(place);
+        }
+        let host = Arc::clone(&self.host);
+        let out_of_the_way = move || places.into_iter().filter_map(|place| host.free_name(place)).collect();
+        let doomed = self.host.pool.run(out_of_the_way).await.unwrap_or_default();
+        self.host.remove_folders_after(doomed, Duration::ZERO);
     }
 }
 
 impl Host {
-    fn carry_out(&self, Move { from, to, found, topic, comes_back }: Move) {
+    fn carry_out(&self, Move { from, to, found: (log, state), topic, comes_back }: Move) {
+        let (from, log) = log.at_its_place(from);
         let moved = if comes_back {
             self.bring_back(&from, &to, topic)
         } else if self.is_log_of(topic, &from) {
@@ -121,63 +121,36 @@ impl Host {
         match moved {
             Ok(()) => {
                 self.forget_known(&from);
-                self.rest(&from, to, found, topic);
+                self.rest(&from, to, (log, state), topic);
             }
             Err(error) => {
                 tracing::error!(%from, %to, %error, "log of a deleted or restored topic cannot be moved");
-                if comes_back && !self.is_log_of(topic, &to) {
-                    let unmoved = Closed::Unmoved(Box::new(Unmoved { at: from, log: found.0 }));
-                    self.resting.lock().insert(to, (unmoved, State::Recovering));
+                if !comes_back || !self.is_log_of(topic, &to) {
+                    self.stays(from, to, log);
                 }
             }
         }
     }
 
-    /// To where the topic is served, whatever is there now.
-    fn bring_back(&self, from: &str, to: &str, topic: TopicId) -> io::Result<()> {
-        let (found, expected) = (partition_log::stored_topic_id(&self.disk, from), topic.to_string());
-        if let Some(found) = found.filter(|found| *found != expected) {
-            return Err(io::Error::other(format!("the folder says that it is of topic {found}")));
+    /// What is removed bit by bit must not have a name that others may get meanwhile. `None` if it keeps such a name.
+    fn free_name(&self, place: String) -> Option<String> {
+        if parse(&place).is_some() {
+            return Some(place);
         }
-        if self.disk.path(to).exists() {
-            if self.is_log_of(topic, to) {
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the topic has another log there"));
+        let doomed = aside(&place, self.clock.random_uuid(), "delete");
+        match self.disk.rename_folder(&place, &doomed) {
+            Ok(()) => Some(doomed),
+            Err(error) => {
+                tracing::warn!(folder = %place, %error, "log of a deleted topic stays on disk");
+                None
             }
-            self.make_way(to)?;
         }
-        self.disk.rename_folder(from, to)
-    }
-
-    /// Frees the name of a folder that another topic is to have. What is there is kept, for a person to decide about.
-    pub(super) fn make_way(&self, folder: &str) -> io::Result<()> {
-        let aside = aside(folder, self.clock.random_uuid(), "stray");
-        self.disk.rename_folder(folder, &aside)?;
-        tracing::warn!(folder, moved_to = aside, "folder of another topic in the way");
-        self.manifest.remove(folder);
-        self.forget_known(folder);
-        Ok(())
-    }
-
-    fn is_log_of(&self, topic: TopicId, folder: &str) -> bool {
-        partition_log::stored_topic_id(&self.disk, folder) == Some(topic.to_string())
-    }
-
-    fn forget_known(&self, folder: &str) {
-        if let Some(known) = &mut *self.known.lock() {
-            known.forget(folder);
-        }
-    }
-
-    fn rest(&self, from: &str, to: String, (closed, state): (Closed, State), topic: TopicId) {
-        let closed = closed.moved_to(&to);
-        self.manifest.replace(from, closed.entry(), topic);
-        self.resting.lock().insert(to, (closed, state));
     }
 }
 
 impl Partition {
     /// Fails everything that waits, and moves the log to where it can be restored from.
-    fn bury(self: &Arc<Self>, writer: &mut Writer) -> Option<()> {
+    fn bury(self: &Arc<Self>, writer: &mut Writer) {
         let state = self.state();
         self.close_log(writer);
         let found = match &writer.log {
@@ -185,15 +158,19 @@ impl Partition {
             // It could not be closed: what of it is on the disk shows when it is opened again.
             LogState::Open(_) => (Closed::Unclean(None, Crash::Process), State::Recovering),
         };
-        let from = self.folder();
-        let to = self.retire(writer, resting_folder(self.topic().id(), self.id.partition))?;
-        let found = match found {
-            (closed @ Closed::Unmoved(_), _) => (closed, State::Recovering),
-            (_, State::Failed) => (Closed::Unclean(None, Crash::Process), State::Recovering),
-            found => found,
+        let (from, to) = (self.folder(), resting_folder(self.topic().id(), self.id.partition));
+        let found = match (self.retire(writer, &to), found) {
+            (Retired::Nothing, _) => return,
+            (Retired::Stays(at), (log, _)) => {
+                let (at, log) = log.at_its_place(at);
+                self.host.manifest.replace(&at, log.entry(), self.topic().id());
+                return self.host.stays(at, to, log);
+            }
+            (Retired::Moved, (closed @ Closed::Unmoved(_), _)) => (closed, State::Recovering),
+            (Retired::Moved, (_, State::Failed)) => (Closed::Unclean(None, Crash::Process), State::Recovering),
+            (Retired::Moved, found) => found,
         };
         self.host.rest(&from, to, found, self.topic().id());
-        Some(())
     }
 
     /// Before the log is opened, if it could not be moved earlier.
@@ -253,7 +230,7 @@ fn resting_folder(id: TopicId, index: PartitionIndex) -> String {
     format!("{:032x}-{}{SUFFIX}", id.0.as_u128(), index.0)
 }
 
-fn parse(folder: &str) -> Option<(TopicId, PartitionIndex)> {
+pub(super) fn parse(folder: &str) -> Option<(TopicId, PartitionIndex)> {
     let (id, index) = folder.strip_suffix(SUFFIX)?.split_once('-')?;
     let id = TopicId(uuid::Uuid::from_u128(u128::from_str_radix(id, 16).ok()?));
     let index = PartitionIndex(index.parse().ok()?);

@@ -2,9 +2,9 @@
 
 use super::{
     append::AppendError,
-    buried::Unmoved,
     partition::{Log, Offsets, Partition, State},
     queue::Need,
+    resting::Unmoved,
     settings::log_config,
     watch::Change,
     writer::{LogState, Writer},
@@ -27,6 +27,16 @@ pub(super) enum Closed {
     Unclean(Option<Box<ManifestEntry>>, Crash),
     /// In another folder than its partition's, from which it could not be moved: that is to come first.
     Unmoved(Box<Unmoved>),
+}
+
+/// What became of the folder of a partition that is no more.
+#[derive(Debug)]
+pub(super) enum Retired {
+    /// There is none.
+    Nothing,
+    Moved,
+    /// Moving it failed; it is this one still.
+    Stays(String),
 }
 
 impl Closed {
@@ -248,35 +258,43 @@ impl Partition {
     /// Fails everything that waits and moves the folder away, so that a topic of the same name can be made at once.
     pub(super) fn delete(self: &Arc<Self>, writer: &mut Writer) -> Option<String> {
         let doomed = aside(&self.folder(), self.host.clock.random_uuid(), "delete");
-        self.retire(writer, doomed)
+        matches!(self.retire(writer, &doomed), Retired::Moved).then_some(doomed)
     }
 
-    /// The partition is no more, and its folder another one: answers that one, unless nothing was ever written.
-    pub(super) fn retire(self: &Arc<Self>, writer: &mut Writer, to: String) -> Option<String> {
+    /// The partition is no more, and its folder another one.
+    pub(super) fn retire(self: &Arc<Self>, writer: &mut Writer, to: &str) -> Retired {
         self.set_state(State::Deleted);
         self.set_leader(None, self.leader_epoch());
         if writer.replica.follower_mut().is_some() {
             self.host.moved.add(Arc::clone(self));
         }
         writer.refuse_parked(AppendError::Deleted);
-        let wrote = writer.is_open() || !matches!(writer.log, LogState::Closed(Closed::New));
-        let from = match &writer.log {
-            LogState::Closed(Closed::Unmoved(unmoved)) => unmoved.at.clone(),
-            _ => self.folder(),
+        let folder = self.folder();
+        let (from, has_log) = match &writer.log {
+            LogState::Open(_) => (folder, true),
+            LogState::Closed(Closed::New) => (folder, false),
+            // Never opened: the folder may be one that could not be moved out of the way.
+            LogState::Closed(Closed::Unclean(None, _)) => {
+                let is_own = self.host.another_topic_in(&folder, self.topic.id).is_none();
+                (folder, is_own)
+            }
+            LogState::Closed(closed) => (closed.place(&folder).to_owned(), true),
         };
-        self.host.manifest.remove(&from);
+        if has_log {
+            self.host.manifest.remove(&from);
+        }
         writer.log = LogState::Closed(Closed::New);
         self.view.store(None);
         self.watchers.tell(Change::State);
-        if !wrote {
-            return None;
+        if !has_log {
+            return Retired::Nothing;
         }
-        match self.host.disk.rename_folder(&from, &to) {
-            Ok(()) => Some(to),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        match self.host.disk.rename_folder(&from, to) {
+            Ok(()) => Retired::Moved,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Retired::Nothing,
             Err(error) => {
                 self.storage_failed("move deleted folder", &error);
-                None
+                Retired::Stays(from)
             }
         }
     }

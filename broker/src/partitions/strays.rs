@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a topic that others hold this partition of | it was moved away, so it is removed |
 //! | a topic, or a partition of it, that the metadata does not know | it is moved aside (`…-stray`) and kept for a person to decide about |
+//! | a topic whose deletion can be undone, and it could not be moved | it stays, see [`super::buried`] |
 //! | nothing | it stays: somebody put it there for a topic to be made |
 
 use super::{Partitions, manifest_file::Known, opening::aside};
@@ -53,7 +54,7 @@ impl Partitions {
     fn is_unclaimed(&self, folder: &str) -> bool {
         let Some((topic, index)) = folder.rsplit_once('-') else { return false };
         let Ok(index) = index.parse() else { return false };
-        self.get(topic, PartitionIndex(index)).is_none()
+        self.get(topic, PartitionIndex(index)).is_none() && self.host.looked_for_in(folder).is_none()
     }
 }
 

@@ -7,6 +7,7 @@ mod recovery;
 mod roles;
 mod shown;
 mod undone;
+mod unmoved;
 mod upkeep;
 mod waiting;
 

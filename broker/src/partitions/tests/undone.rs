@@ -9,9 +9,9 @@ use std::{
 };
 
 /// Longer than a test.
-const UNDO: &[(&str, &str)] = &[("weir.delete.topic.undo.ms", "3600000")];
+pub(super) const UNDO: &[(&str, &str)] = &[("weir.delete.topic.undo.ms", "3600000")];
 
-async fn restore(broker: &Fixture, id: TopicId) -> Result<TopicId, TopicError> {
+pub(super) async fn restore(broker: &Fixture, id: TopicId) -> Result<TopicId, TopicError> {
     let restored = broker.broker().controller.restore_topics(vec![TopicReference::Id(id)]).await;
     restored.unwrap().remove(0).result
 }
@@ -23,7 +23,7 @@ fn resting(broker: &Fixture) -> Vec<PathBuf> {
     resting
 }
 
-fn rests_at(broker: &Fixture, id: TopicId) -> PathBuf {
+pub(super) fn rests_at(broker: &Fixture, id: TopicId) -> PathBuf {
     broker.folder.path().join(format!("{:032x}-0-tombstone", id.0.as_u128()))
 }
 
@@ -36,7 +36,7 @@ fn make_of_another_topic(folder: &Path) -> Vec<u8> {
 }
 
 /// Three records in one partition of two, and the topic deleted.
-async fn deleted() -> (Fixture, TopicId) {
+pub(super) async fn deleted() -> (Fixture, TopicId) {
     let broker = Fixture::start_with(UNDO).await;
     let id = broker.topic("orders", 2, &[]).await;
     for value in ["a", "b", "c"] {
