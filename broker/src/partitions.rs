@@ -7,6 +7,7 @@
 mod append;
 mod apply;
 mod buried;
+mod closed;
 mod disk_pool;
 mod flush;
 mod followers;
@@ -16,6 +17,7 @@ mod maintenance;
 mod manifest_file;
 mod manifest_format;
 mod opening;
+mod parked;
 mod partition;
 mod position;
 mod queue;
@@ -47,6 +49,7 @@ use crate::{
 };
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use closed::Closed;
 use controller::{
     image::{BrokerRegistration, ConfigMap},
     topic_config::{Defaults, TopicConfig},
@@ -54,7 +57,6 @@ use controller::{
 use gathered::Gathered;
 use manifest_file::{Known, ManifestFile};
 use model::{BrokerId, MonotonicTime, PartitionIndex, TopicId, TopicName};
-use opening::Closed;
 use parking_lot::{Mutex, RwLock};
 use partition_log::Crash;
 use replication::Proposal;

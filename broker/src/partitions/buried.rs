@@ -20,8 +20,9 @@
 
 use super::{
     Host, Partitions,
+    closed::Closed,
     manifest_file::Known,
-    opening::{Closed, Retired, aside},
+    opening::{Retired, aside},
     partition::{Partition, State},
     queue::Need,
     resting::Resting,

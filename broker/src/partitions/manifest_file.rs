@@ -7,9 +7,9 @@
 //! ```
 
 use super::{
+    closed::{Closed, is_unchanged},
     disk_pool::DiskPool,
     manifest_format::{self, Entries, Entry},
-    opening::{Closed, is_unchanged},
     partition::{Partition, State},
     queue::Need,
 };

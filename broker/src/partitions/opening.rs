@@ -1,33 +1,19 @@
-//! Opening a log at its first use, closing an idle one, and what a partition knows in between.
+//! Opening a log at its first use, closing an idle one, and leaving it for good.
 
 use super::{
     append::AppendError,
-    partition::{Log, Offsets, Partition, State},
+    closed::Closed,
+    partition::{Log, Partition, State},
     queue::Need,
-    resting::Unmoved,
     settings::log_config,
     watch::Change,
     writer::{LogState, Writer},
 };
-use crate::file_disk::FileDisk;
 use model::Offset;
 use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
 use replication::{Assignment, Leader, NotServed, OwnEnds};
 use std::sync::{Arc, atomic::Ordering};
 use tokio::time::{Instant, timeout_at};
-
-/// A log without open files.
-#[derive(Debug, Clone)]
-pub(super) enum Closed {
-    /// Nothing was ever written; there is no folder.
-    New,
-    /// Closed in order, and nothing happened since.
-    Clean(Box<ManifestEntry>),
-    /// To be recovered when it opens, from the newest entry known.
-    Unclean(Option<Box<ManifestEntry>>, Crash),
-    /// In another folder than its partition's, from which it could not be moved: that is to come first.
-    Unmoved(Box<Unmoved>),
-}
 
 /// What became of the folder of a partition that is no more.
 #[derive(Debug)]
@@ -37,53 +23,6 @@ pub(super) enum Retired {
     Moved,
     /// Moving it failed; it is this one still.
     Stays(String),
-}
-
-impl Closed {
-    pub(super) fn entry(&self) -> Option<&ManifestEntry> {
-        match self {
-            Self::New => None,
-            Self::Clean(entry) => Some(entry),
-            Self::Unclean(entry, _) => entry.as_deref(),
-            Self::Unmoved(unmoved) => unmoved.log.entry(),
-        }
-    }
-
-    /// The same log in another folder.
-    pub(super) fn moved_to(mut self, folder: &str) -> Self {
-        match &mut self {
-            Self::Clean(entry) | Self::Unclean(Some(entry), _) => folder.clone_into(&mut entry.folder),
-            Self::New | Self::Unclean(None, _) => {}
-            Self::Unmoved(unmoved) => return unmoved.log.clone().moved_to(folder),
-        }
-        self
-    }
-
-    pub(super) fn positions(&self) -> Offsets {
-        let zero = Offset::ZERO;
-        self.entry().map_or(
-            Offsets { log_start: zero, last_stable: zero, high_watermark: zero, log_end: zero },
-            |entry| Offsets {
-                log_start: entry.log_start,
-                last_stable: entry.high_watermark,
-                high_watermark: entry.high_watermark,
-                log_end: entry.log_end,
-            },
-        )
-    }
-
-    pub(super) fn size(&self) -> i64 {
-        self.entry().map_or(0, |entry| i64::try_from(entry.total_size).unwrap_or(i64::MAX))
-    }
-
-    fn start(&self) -> Start<'_> {
-        match self {
-            Self::New => Start::New,
-            Self::Clean(entry) => Start::Clean(entry),
-            Self::Unclean(entry, crash) => Start::Unclean { entry: entry.as_deref(), crash: *crash },
-            Self::Unmoved(unmoved) => unmoved.log.start(),
-        }
-    }
 }
 
 impl Writer {
@@ -324,12 +263,4 @@ pub(super) fn aside(folder: &str, id: uuid::Uuid, why: &str) -> String {
     let suffix = format!(".{:032x}-{why}", id.as_u128());
     let kept = folder.len().min(LONGEST_NAME - suffix.len());
     format!("{}{suffix}", folder.get(..kept).unwrap_or_default())
-}
-
-/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. Opens nothing: a
-/// start must not leave a descriptor per partition behind.
-pub(super) fn is_unchanged(disk: &FileDisk, entry: &ManifestEntry) -> bool {
-    let length = |base: Offset| disk.length_of(&format!("{}/{:020}.log", entry.folder, base.0));
-    let succeeded = entry.log_end != entry.active_base_offset && length(entry.log_end).is_some();
-    length(entry.active_base_offset) == Some(entry.active_size) && !succeeded
 }

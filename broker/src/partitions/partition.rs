@@ -2,7 +2,7 @@
 
 use super::{
     Host, Topic,
-    opening::Closed,
+    closed::Closed,
     queue::Queue,
     watch::{Ticket, Watcher, Watchers},
     writer::Writer,

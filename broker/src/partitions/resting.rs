@@ -1,11 +1,6 @@
 //! Logs that no partition has now: where each lies, and how another log comes by its name.
 
-use super::{
-    Host,
-    buried::parse,
-    opening::{Closed, aside},
-    partition::State,
-};
+use super::{Host, buried::parse, closed::Closed, opening::aside, partition::State};
 use model::TopicId;
 use std::{collections::HashMap, io};
 

@@ -1,9 +1,10 @@
-//! What only the one writer of a partition touches: the log, the replica's role, and the appends that wait.
+//! What only the one writer of a partition touches: the log, the replica's role, and the appends that wait ([`super::parked`]).
 
 use super::{
-    append::{AppendError, AppendRequest, AppendSink, Appended, RequiredAcks},
+    append::{AppendError, AppendRequest, RequiredAcks},
+    closed::Closed,
     flush::FlushState,
-    opening::Closed,
+    parked::{Parked, park},
     partition::{Log, Partition, State},
     watch::Change,
 };
@@ -25,9 +26,9 @@ pub(super) struct Writer {
     pub(super) log: LogState,
     pub(super) replica: Replica,
     /// Appends with `acks=all`, in the order of their records: they wait for the high watermark.
-    awaiting_commit: VecDeque<Parked>,
+    pub(super) awaiting_commit: VecDeque<Parked>,
     /// All other appends, in the order of their records: with `flush.messages` they wait for the device.
-    awaiting_device: VecDeque<Parked>,
+    pub(super) awaiting_device: VecDeque<Parked>,
     /// Bytes that consumers have not been told of.
     unannounced_bytes: usize,
     /// Bytes that followers have not been told of.
@@ -39,13 +40,6 @@ pub(super) struct Writer {
 pub(super) enum LogState {
     Closed(Closed),
     Open(Box<Log>),
-}
-
-struct Parked {
-    target: Offset,
-    appended: Appended,
-    sink: Arc<dyn AppendSink>,
-    index: u32,
 }
 
 impl Writer {
@@ -101,30 +95,6 @@ impl Writer {
             (Ok(leader), _) => Some(leader.high_watermark()),
             (Err(_), LogState::Open(log)) => Some(log.high_watermark()),
             (Err(_), LogState::Closed(_)) => None,
-        }
-    }
-
-    /// Answers everything that waits, the same.
-    pub(super) fn refuse_parked(&mut self, error: AppendError) {
-        for parked in self.awaiting_commit.drain(..).chain(self.awaiting_device.drain(..)) {
-            parked.sink.appended(parked.index, Err(error));
-        }
-    }
-
-    /// Answers what has reached what it waits for. A duplicate whose target lies lower waits for those before it.
-    fn release_parked(&mut self, log_end: Offset) {
-        let safe_end = self.flush.safe_end(log_end);
-        let Ok(leader) = self.replica.leader() else {
-            return self.refuse_parked(AppendError::NotServed(replication::NotServed::NotLeader));
-        };
-        let high_watermark = leader.high_watermark();
-        while let Some(parked) = self.awaiting_commit.pop_front_if(|parked| parked.target <= high_watermark) {
-            // The in-sync set may have shrunk since the append was let in.
-            let in_sync = leader.check_min_in_sync().map_err(|_| AppendError::NotEnoughReplicasAfterAppend);
-            parked.sink.appended(parked.index, in_sync.map(|()| parked.appended));
-        }
-        while let Some(parked) = self.awaiting_device.pop_front_if(|parked| parked.target <= safe_end) {
-            parked.sink.appended(parked.index, Ok(parked.appended));
         }
     }
 }
@@ -279,35 +249,5 @@ fn refuse_unreplicated(leader: &Leader, group: &mut Vec<AppendRequest>) {
 fn refuse(group: Vec<AppendRequest>, error: AppendError) {
     for request in group {
         request.sink.appended(request.index, Err(error));
-    }
-}
-
-/// Every success waits in order; most of them only until the positions are published, in the same step.
-fn park(writer: &mut Writer, group: Vec<AppendRequest>, outcomes: Vec<AppendOutcome>, log_start: Offset) {
-    for (request, outcome) in group.into_iter().zip(outcomes) {
-        let (base_offset, last_offset, log_append_time) = match outcome {
-            AppendOutcome::Appended { base_offset, last_offset, log_append_time } => {
-                (base_offset, last_offset, log_append_time)
-            }
-            // Kafka answers a duplicate with the timestamp it was stored with.
-            AppendOutcome::Duplicate { base_offset, last_offset, timestamp } => (base_offset, last_offset, timestamp),
-            AppendOutcome::Refused(error) => {
-                request.sink.appended(request.index, Err(error.into()));
-                continue;
-            }
-        };
-        let target = last_offset.next();
-        let appended = Appended { base_offset, next_offset: target, log_append_time, log_start };
-        let queue = match request.acks {
-            RequiredAcks::All => &mut writer.awaiting_commit,
-            RequiredAcks::None | RequiredAcks::Leader => &mut writer.awaiting_device,
-        };
-        queue.push_back(Parked { target, appended, sink: request.sink, index: request.index });
-    }
-}
-
-impl std::fmt::Debug for Parked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parked").field("target", &self.target).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,74 @@
+//! What is known of a log while it has no open files.
+
+use super::{partition::Offsets, resting::Unmoved};
+use crate::file_disk::FileDisk;
+use model::Offset;
+use partition_log::{Crash, ManifestEntry, Start};
+
+/// A log without open files.
+#[derive(Debug, Clone)]
+pub(super) enum Closed {
+    /// Nothing was ever written; there is no folder.
+    New,
+    /// Closed in order, and nothing happened since.
+    Clean(Box<ManifestEntry>),
+    /// To be recovered when it opens, from the newest entry known.
+    Unclean(Option<Box<ManifestEntry>>, Crash),
+    /// In another folder than its partition's, from which it could not be moved: that is to come first.
+    Unmoved(Box<Unmoved>),
+}
+
+impl Closed {
+    pub(super) fn entry(&self) -> Option<&ManifestEntry> {
+        match self {
+            Self::New => None,
+            Self::Clean(entry) => Some(entry),
+            Self::Unclean(entry, _) => entry.as_deref(),
+            Self::Unmoved(unmoved) => unmoved.log.entry(),
+        }
+    }
+
+    /// The same log in another folder.
+    pub(super) fn moved_to(mut self, folder: &str) -> Self {
+        match &mut self {
+            Self::Clean(entry) | Self::Unclean(Some(entry), _) => folder.clone_into(&mut entry.folder),
+            Self::New | Self::Unclean(None, _) => {}
+            Self::Unmoved(unmoved) => return unmoved.log.clone().moved_to(folder),
+        }
+        self
+    }
+
+    pub(super) fn positions(&self) -> Offsets {
+        let zero = Offset::ZERO;
+        self.entry().map_or(
+            Offsets { log_start: zero, last_stable: zero, high_watermark: zero, log_end: zero },
+            |entry| Offsets {
+                log_start: entry.log_start,
+                last_stable: entry.high_watermark,
+                high_watermark: entry.high_watermark,
+                log_end: entry.log_end,
+            },
+        )
+    }
+
+    pub(super) fn size(&self) -> i64 {
+        self.entry().map_or(0, |entry| i64::try_from(entry.total_size).unwrap_or(i64::MAX))
+    }
+
+    pub(super) fn start(&self) -> Start<'_> {
+        match self {
+            Self::New => Start::New,
+            Self::Clean(entry) => Start::Clean(entry),
+            Self::Unclean(entry, crash) => Start::Unclean { entry: entry.as_deref(), crash: *crash },
+            Self::Unmoved(unmoved) => unmoved.log.start(),
+        }
+    }
+}
+
+/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. Opens nothing: a
+/// start must not leave a descriptor per partition behind.
+pub(super) fn is_unchanged(disk: &FileDisk, entry: &ManifestEntry) -> bool {
+    let length = |base: Offset| disk.length_of(&format!("{}/{:020}.log", entry.folder, base.0));
+    let succeeded = entry.log_end != entry.active_base_offset && length(entry.log_end).is_some();
+    length(entry.active_base_offset) == Some(entry.active_size) && !succeeded
+}
