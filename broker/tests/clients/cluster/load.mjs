@@ -7,9 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 const [bootstrap, topic] = process.argv.slice(2, 4)
 const [keys, perSecond, givesUpMs] = process.argv.slice(4, 7).map(Number)
 const COMMIT_MS = 200
-// A member of kafkajs asks whom it joined for as long as it tries, also one that says that it is no coordinator. It looks for
-// another one when it starts again.
-const TRIES = 5
+// A member that is not known any more and gets no answer to its joining anew reads on in no group (README.md): it is replaced after this.
+const IN_NO_GROUP_MS = 10000
 const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 }
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: givesUpMs, retry })
 const say = (...words) => console.log(words.join(' '))
@@ -44,13 +43,11 @@ async function produce(key) {
   return count
 }
 
-async function read(member) {
-  const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, retries: TRIES, restartOnFailure: async () => true } })
-  let positions = new Map()
-  const kept = new Map()
+async function join(member, assigned, saw) {
+  const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, restartOnFailure: async () => true } })
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     const mine = payload.memberAssignment[topic] ?? []
-    positions = new Map()
+    assigned()
     say('assigned', member, ...mine)
   })
   await consumer.connect()
@@ -59,23 +56,40 @@ async function read(member) {
     autoCommit: false,
     eachMessage: async ({ partition, message }) => {
       say('saw', member, partition, message.offset, message.value)
-      positions.set(partition, String(Number(message.offset) + 1))
+      saw(partition, String(Number(message.offset) + 1))
     },
   })
+  return consumer
+}
+
+async function read(member) {
+  let positions = new Map()
+  const kept = new Map()
+  const start = () => join(member, () => { positions = new Map() }, (partition, next) => positions.set(partition, next))
+  let consumer = await start()
   let stopped = false
   const committing = (async () => {
+    let refusedSince
     while (!stopped) {
       const pending = [...positions].filter(([partition, offset]) => kept.get(partition) !== offset)
       if (pending.length > 0) {
         try {
           await consumer.commitOffsets(pending.map(([partition, offset]) => ({ topic, partition, offset })))
+          refusedSince = undefined
           for (const [partition, offset] of pending) {
             kept.set(partition, offset)
             say('committed', partition, offset)
           }
         } catch {
           // No coordinator for now, or the group moved on.
+          refusedSince ??= Date.now()
         }
+      }
+      if (Date.now() - refusedSince > IN_NO_GROUP_MS) {
+        refusedSince = undefined
+        await consumer.disconnect()
+        positions = new Map()
+        consumer = await start()
       }
       await pause(COMMIT_MS)
     }
