@@ -81,27 +81,30 @@ impl Applier<'_> {
         let resource = ApiResource::erase::<Service>(&());
         let mut with_port = body.clone();
         with_port["spec"]["ports"][0]["nodePort"] = node_port.into();
-        for attempt in 1.. {
-            match self.apply_object(&resource, name, &with_port).await {
-                // The API server gives a port back only after it has told of the deletion.
-                Err(kube::Error::Api(status)) if status.code == 422 && attempt < PORT_ATTEMPTS => {
-                    sleep(PORT_PAUSE).await
-                }
-                // Another one has it by now, or there is no such port.
-                Err(kube::Error::Api(status)) if status.code == 422 => {
-                    let applied = self.apply_object(&resource, name, body).await;
-                    applied.with_context(|| format!("apply Service {name}"))?;
-                    tracing::warn!(cluster = %self.cluster, name, node_port, "service made again has another port of nodes");
-                    break;
-                }
-                other => {
-                    other.with_context(|| format!("apply Service {name}"))?;
-                    tracing::info!(cluster = %self.cluster, name, node_port, "service made again with its port of nodes");
-                    break;
-                }
+        match self.apply_when_free(&resource, name, &with_port).await {
+            // Another one has it by now, or there is no such port.
+            Err(kube::Error::Api(status)) if status.code == 422 => {
+                let applied = self.apply_object(&resource, name, body).await;
+                applied.with_context(|| format!("apply Service {name}"))?;
+                tracing::warn!(cluster = %self.cluster, name, node_port, "service made again has another port of nodes");
+            }
+            other => {
+                other.with_context(|| format!("apply Service {name}"))?;
+                tracing::info!(cluster = %self.cluster, name, node_port, "service made again with its port of nodes");
             }
         }
         Ok(())
+    }
+
+    /// The API server gives a port back only after it has told of the deletion.
+    async fn apply_when_free(&self, resource: &ApiResource, name: &str, body: &Value) -> kube::Result<()> {
+        for _ in 1..PORT_ATTEMPTS {
+            match self.apply_object(resource, name, body).await {
+                Err(kube::Error::Api(status)) if status.code == 422 => sleep(PORT_PAUSE).await,
+                other => return other,
+            }
+        }
+        self.apply_object(resource, name, body).await
     }
 
     /// The broker hands over what it leads when it is told to stop, and its pod comes back as the template is now.
