@@ -15,7 +15,6 @@ mod following;
 mod gathered;
 mod maintenance;
 mod manifest_file;
-mod manifest_format;
 mod opening;
 mod parked;
 mod partition;

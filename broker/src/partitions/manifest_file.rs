@@ -9,7 +9,6 @@
 use super::{
     closed::{Closed, is_unchanged},
     disk_pool::DiskPool,
-    manifest_format::{self, Entries, Entry},
     partition::{Partition, State},
     queue::Need,
 };
@@ -19,11 +18,11 @@ use futures_util::future::join_all;
 use model::TopicId;
 use parking_lot::Mutex;
 use partition_log::{
-    Crash, Disk, ManifestEntry, ManifestError,
+    Crash, Disk, ListedLog, Manifest, ManifestEntry, ManifestError,
     disk::{read_whole, write_atomically},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, atomic::Ordering},
 };
@@ -36,6 +35,9 @@ const ROOT: &str = ".";
 const MAX_BYTES: u64 = 64 << 20;
 const MAX_BOOT_ID: u64 = 4096;
 const KERNEL_BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// By folder.
+pub(super) type Entries = BTreeMap<String, ListedLog>;
 
 /// What the disk told at the start.
 #[derive(Debug)]
@@ -189,7 +191,7 @@ impl ManifestFile {
     pub(super) fn replace(&self, folder: &str, by: Option<&ManifestEntry>, topic: TopicId) {
         let mut entries = self.entries.lock();
         entries.remove(folder);
-        entries.extend(by.map(|log| (log.folder.clone(), Entry { log: log.clone(), topic: Some(topic) })));
+        entries.extend(by.map(|log| (log.folder.clone(), ListedLog { log: log.clone(), topic: Some(topic) })));
         self.touched.lock().unwritten = true;
     }
 
@@ -222,22 +224,22 @@ impl ManifestFile {
             (partition, entry)
         });
         let asked = join_all(asked).await;
-        let written = self.write(MANIFEST, manifest_format::encode(self.update(asked))).await;
+        let written = self.write(MANIFEST, self.update(asked).encode()).await;
         self.touched.lock().unwritten |= written.is_err();
         written
     }
 
     /// Looks at the state with the entries locked: a partition that is deleted later finds its entry there to remove.
-    fn update(&self, asked: Vec<(Arc<Partition>, Option<ManifestEntry>)>) -> Vec<Entry> {
+    fn update(&self, asked: Vec<(Arc<Partition>, Option<ManifestEntry>)>) -> Manifest {
         let mut entries = self.entries.lock();
         for (partition, entry) in asked {
             if partition.state() != State::Deleted
                 && let Some(log) = entry
             {
-                entries.insert(log.folder.clone(), Entry { log, topic: Some(partition.topic.id) });
+                entries.insert(log.folder.clone(), ListedLog { log, topic: Some(partition.topic.id) });
             }
         }
-        entries.values().cloned().collect()
+        Manifest { logs: entries.values().cloned().collect() }
     }
 
     /// Everything is closed and in the manifest: the next start may believe it.
@@ -262,8 +264,8 @@ impl ManifestFile {
 }
 
 fn decode(bytes: &[u8]) -> anyhow::Result<Entries> {
-    match manifest_format::decode(bytes) {
-        Ok(entries) => Ok(entries),
+    match Manifest::decode(bytes) {
+        Ok(manifest) => Ok(manifest.logs.into_iter().map(|one| (one.log.folder.clone(), one)).collect()),
         Err(ManifestError::Damaged) => {
             // Written atomically, so this is a failing disk; every log can be recovered without it.
             tracing::error!("partition manifest is damaged, every log will be recovered");

@@ -122,6 +122,10 @@ impl TopicId {
     /// What the wire carries where the id is not known.
     pub const ZERO: Self = Self(Uuid::nil());
 
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     pub fn is_zero(self) -> bool {
         self.0.is_nil()
     }

@@ -44,7 +44,7 @@ pub use config::LogConfig;
 pub use disk::{Disk, DiskFile, FileEntry};
 pub use errors::{CorruptBatch, OpenError, StorageError};
 pub use log::{Dirt, Log, Start};
-pub use manifest::{Crash, Manifest, ManifestEntry, ManifestError};
+pub use manifest::{Crash, ListedLog, Manifest, ManifestEntry, ManifestError};
 pub use partition_metadata::stored_topic_id;
 pub use reports::{DeletedFiles, FlushPlan, OpenReport, ProducerDescription};
 pub use view::{AbortedTransaction, Cursor, LogView, ReadError, ReadPlan, ReadRange, TimestampedOffset};

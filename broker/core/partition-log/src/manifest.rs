@@ -8,9 +8,12 @@
 //! │          │            │          │ cleaned up to i64, flags u8 (bit 0: clean)             │          │
 //! └──────────┴────────────┴──────────┴────────────────────────────────────────────────────────┴──────────┘
 //! ```
+//! Between the last entry and the checksum stands whose log each is, for a name alone does not say so: a topic id (16 bytes) × n, in
+//! the order of the entries, zero where it is not known. Programs of before write none, and stop reading after the entries.
+//!
 //! Big-endian. Replaced as a whole (temporary name, sync, rename).
 
-use model::{LeaderEpoch, Offset};
+use model::{LeaderEpoch, Offset, TopicId};
 use protocol::record_batch::crc32c;
 
 const TAG: [u8; 8] = *b"WEIRLOG\0";
@@ -53,10 +56,18 @@ pub struct ManifestEntry {
     pub clean: bool,
 }
 
+/// A log, and the topic that it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedLog {
+    pub log: ManifestEntry,
+    /// `None` in a manifest of before.
+    pub topic: Option<TopicId>,
+}
+
 /// All partitions of a data folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest {
-    pub entries: Vec<ManifestEntry>,
+    pub logs: Vec<ListedLog>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,12 +80,15 @@ pub enum ManifestError {
 
 impl Manifest {
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.entries.len() * 128);
+        let mut bytes = Vec::with_capacity(32 + self.logs.len() * 144);
         bytes.extend_from_slice(&TAG);
         bytes.extend_from_slice(&FORMAT.to_be_bytes());
-        bytes.extend_from_slice(&u32::try_from(self.entries.len()).unwrap_or(u32::MAX).to_be_bytes());
-        for entry in &self.entries {
-            entry.put(&mut bytes);
+        bytes.extend_from_slice(&u32::try_from(self.logs.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for one in &self.logs {
+            one.log.put(&mut bytes);
+        }
+        for one in &self.logs {
+            bytes.extend_from_slice(one.topic.unwrap_or(TopicId::ZERO).0.as_bytes());
         }
         let crc = crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_be_bytes());
@@ -94,11 +108,15 @@ impl Manifest {
         }
         let count = fields.u32().ok_or(ManifestError::Damaged)?;
         // An entry takes more than 64 bytes: a count beyond that is not believed.
-        let mut entries = Vec::with_capacity((count as usize).min(fields.0.len() / 64));
+        let mut logs = Vec::with_capacity((count as usize).min(fields.0.len() / 64));
         for _ in 0..count {
-            entries.push(ManifestEntry::take(&mut fields).ok_or(ManifestError::Damaged)?);
+            let log = ManifestEntry::take(&mut fields).ok_or(ManifestError::Damaged)?;
+            logs.push(ListedLog { log, topic: None });
         }
-        Ok(Self { entries })
+        for one in &mut logs {
+            one.topic = fields.take().map(TopicId::from_bytes).filter(|id| !id.is_zero());
+        }
+        Ok(Self { logs })
     }
 }
 
@@ -162,7 +180,13 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let entry = |folder: &str, clean| ManifestEntry {
+        let listed = |folder: &str, clean, topic| ListedLog { log: entry(folder, clean), topic };
+        let topic = Some(TopicId::from_bytes([7; 16]));
+        Manifest { logs: vec![listed("orders-0", true, topic), listed("a-1", false, None)] }
+    }
+
+    fn entry(folder: &str, clean: bool) -> ManifestEntry {
+        ManifestEntry {
             folder: folder.into(),
             log_start: Offset(1),
             log_end: Offset(9),
@@ -174,14 +198,22 @@ mod tests {
             total_size: 5000,
             cleaned_up_to: Offset(2),
             clean,
-        };
-        Manifest { entries: vec![entry("orders-0", true), entry("a-1", false)] }
+        }
     }
 
     #[test]
     fn manifest_reads_back() {
         assert_eq!(Manifest::decode(&manifest().encode()), Ok(manifest()));
         assert_eq!(Manifest::decode(&Manifest::default().encode()), Ok(Manifest::default()));
+    }
+
+    #[test]
+    fn manifest_of_before_names_no_topics() {
+        let ours = manifest().encode();
+        let mut before = ours[..ours.len() - 4 - 2 * 16].to_vec();
+        before.extend_from_slice(&crc32c(&before).to_be_bytes());
+        let nameless = manifest().logs.into_iter().map(|one| ListedLog { topic: None, ..one });
+        assert_eq!(Manifest::decode(&before), Ok(Manifest { logs: nameless.collect() }));
     }
 
     #[test]

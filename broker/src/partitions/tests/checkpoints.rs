@@ -8,7 +8,7 @@ fn manifest(broker: &Fixture) -> Manifest {
 }
 
 fn log_ends(broker: &Fixture) -> Vec<(String, i64)> {
-    manifest(broker).entries.into_iter().map(|entry| (entry.folder, entry.log_end.0)).collect()
+    manifest(broker).logs.into_iter().map(|one| (one.log.folder, one.log.log_end.0)).collect()
 }
 
 #[tokio::test]

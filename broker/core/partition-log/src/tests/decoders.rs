@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use crate::{
-    Crash, LogConfig, Manifest, Start, epoch_cache::EpochCache, index_file, memory_disk::MemoryDisk,
+    Crash, ListedLog, LogConfig, Manifest, Start, epoch_cache::EpochCache, index_file, memory_disk::MemoryDisk,
     partition_metadata, producer_snapshot, transaction_index,
 };
 use model::Offset;
@@ -49,7 +49,7 @@ proptest! {
         epochs in damaged(file("leader-epoch-checkpoint")),
         metadata in damaged(file("partition.metadata")),
         entries in damaged(file(".txnindex")),
-        manifest in damaged(Manifest { entries: vec![good_log().1.checkpoint()] }.encode()),
+        manifest in damaged(Manifest { logs: vec![ListedLog { log: good_log().1.checkpoint(), topic: None }] }.encode()),
     ) {
         let _ = producer_snapshot::decode(&snapshot, Offset(7));
         let _ = EpochCache::decode(&epochs);
