@@ -6,7 +6,7 @@
 //! | its connection broke and it did not come back | [`SessionSettings::reconnect_grace`] |
 //! | it is silent on an open connection | [`SessionSettings::timeout`] |
 //! | it said that it goes | at once, however many go |
-//! | more than half of the other brokers seem lost at once | one more `timeout` in which none of them is heard: more often it is the controller that is cut off |
+//! | more than half of the other brokers seem lost within one `timeout` | one more `timeout` in which none of them is heard: more often it is the controller that is cut off |
 
 use model::{BrokerEpoch, BrokerId, ControllerEpoch, MetadataVersion, MonotonicTime};
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,8 @@ struct Session {
     /// By this controller. Otherwise it is only known from the store, which says nothing of what it does now.
     was_heard: bool,
     has_departed: bool,
+    /// When it was given as lost, without a farewell and never heard since.
+    lost_at: Option<MonotonicTime>,
     /// Its connection broke: when it is no longer waited for.
     given_up_at: Option<MonotonicTime>,
     applied: MetadataVersion,
@@ -85,6 +87,7 @@ impl Session {
             last_heard: now,
             was_heard: false,
             has_departed: false,
+            lost_at: None,
             given_up_at: None,
             applied,
             condition: BrokerCondition::default(),
@@ -106,6 +109,7 @@ impl Sessions {
                 session.last_heard = now;
                 session.was_heard = true;
                 session.has_departed = false;
+                session.lost_at = None;
                 session.given_up_at = None;
                 session.applied = session.applied.max(applied);
                 session.condition = condition;
@@ -141,6 +145,7 @@ impl Sessions {
         for session in self.by_broker.values_mut() {
             session.last_heard = session.last_heard + gap;
             session.given_up_at = session.given_up_at.map(|at| at + gap);
+            session.lost_at = session.lost_at.map(|at| at + gap);
         }
         self.most_lost_since = self.most_lost_since.map(|since| since + gap);
     }
@@ -181,17 +186,34 @@ impl Sessions {
             session.epoch == *epoch && now >= self.end_of(session)
         };
         let lost: Vec<_> = alive.iter().filter(is_lost).copied().collect();
-        let departed = alive.iter().filter(|(id, _)| self.by_broker[id].has_departed).count();
-        let vanished = lost.iter().filter(|(id, _)| !self.by_broker[id].has_departed).count();
-        if vanished * 2 <= alive.len() - departed {
+        let (departed, vanished): (Vec<_>, Vec<_>) = lost.iter().partition(|(id, _)| self.by_broker[id].has_departed);
+        let departing = alive.iter().filter(|(id, _)| self.by_broker[id].has_departed).count();
+        // They seldom fall silent in the same moment: heartbeats lie apart.
+        let lately = self.lost_lately(alive, now).count();
+        if (vanished.len() + lately) * 2 <= alive.len() + lately - departing {
             self.most_lost_since = None;
-            return lost;
+        } else {
+            let since = *self.most_lost_since.get_or_insert(now);
+            if now < since + self.settings.timeout {
+                return departed;
+            }
         }
-        let since = *self.most_lost_since.get_or_insert(now);
-        if now < since + self.settings.timeout {
-            return lost.into_iter().filter(|(id, _)| self.by_broker[id].has_departed).collect();
+        for (id, _) in &vanished {
+            self.by_broker.entry(*id).and_modify(|session| _ = session.lost_at.get_or_insert(now));
         }
         lost
+    }
+
+    /// When those that were lost within the last timeout were. They are fenced by now.
+    fn lost_lately(
+        &self,
+        alive: &[(BrokerId, BrokerEpoch)],
+        now: MonotonicTime,
+    ) -> impl Iterator<Item = MonotonicTime> {
+        let is_alive = |id: &BrokerId| alive.iter().any(|(alive, _)| alive == id);
+        let lost =
+            self.by_broker.iter().filter(move |(id, _)| !is_alive(id)).filter_map(|(_, session)| session.lost_at);
+        lost.filter(move |at| now < *at + self.settings.timeout)
     }
 
     /// When [`Self::lost`] may answer more than at `now`.
@@ -200,7 +222,8 @@ impl Sessions {
             let session = self.by_broker.get(id).filter(|session| session.epoch == *epoch)?;
             Some(self.end_of(session)).filter(|end| *end > now)
         });
-        ends.chain(self.most_lost_since.map(|since| since + self.settings.timeout).filter(|end| *end > now)).min()
+        let doubted = self.most_lost_since.iter().copied().chain(self.lost_lately(alive, now));
+        ends.chain(doubted.map(|since| since + self.settings.timeout).filter(|end| *end > now)).min()
     }
 
     fn end_of(&self, session: &Session) -> MonotonicTime {

@@ -53,6 +53,42 @@ fn most_brokers_lost_at_once_get_another_timeout() {
 }
 
 #[test]
+fn most_brokers_lost_one_after_the_other_get_another_timeout_too() {
+    let (mut sessions, alive) = sessions(3);
+    (1..=3).for_each(|id| sessions.heard(heartbeat(id), at(200 * u64::try_from(id).unwrap())));
+    assert_eq!(ids(sessions.lost(&alive, at(3200))), [1]);
+    let alive = &alive[1..];
+    assert_eq!(ids(sessions.lost(alive, at(3400))), [0; 0]);
+    assert_eq!(ids(sessions.lost(alive, at(3600))), [0; 0]);
+    assert_eq!(sessions.next_deadline(alive, at(3600)), Some(at(6200)));
+    assert_eq!(ids(sessions.lost(alive, at(6399))), [0; 0], "the others are most of those that are left");
+    assert_eq!(ids(sessions.lost(alive, at(6400))), [2, 3]);
+}
+
+#[test]
+fn second_loss_is_doubted_for_a_timeout_after_the_first() {
+    let (mut sessions, alive) = sessions(3);
+    sessions.disconnected(BrokerId(1), EPOCH, at(0));
+    assert_eq!(ids(sessions.lost(&alive, at(200))), [1]);
+    sessions.disconnected(BrokerId(2), EPOCH, at(1000));
+    (2000..=2100).step_by(100).for_each(|ms| sessions.heard(heartbeat(3), at(ms)));
+    assert_eq!(ids(sessions.lost(&alive[1..], at(1200))), [0; 0]);
+    assert_eq!(sessions.next_deadline(&alive[1..], at(2100)), Some(at(3200)));
+    assert_eq!(ids(sessions.lost(&alive[1..], at(3200))), [2]);
+}
+
+#[test]
+fn loss_of_a_broker_that_came_back_says_nothing_of_the_next() {
+    let (mut sessions, alive) = sessions(3);
+    sessions.disconnected(BrokerId(1), EPOCH, at(0));
+    assert_eq!(ids(sessions.lost(&alive, at(200))), [1]);
+    sessions.heard(Heartbeat { epoch: BrokerEpoch(8), ..heartbeat(1) }, at(500));
+    let alive = [(BrokerId(1), BrokerEpoch(8)), alive[1], alive[2]];
+    sessions.disconnected(BrokerId(2), EPOCH, at(1000));
+    assert_eq!(ids(sessions.lost(&alive, at(1200))), [2]);
+}
+
+#[test]
 fn one_that_comes_back_ends_the_doubt_of_the_others() {
     let (mut sessions, alive) = sessions(4);
     sessions.heard(heartbeat(4), at(2900));
