@@ -105,6 +105,8 @@ struct Host {
     moved: Gathered<Arc<Partition>>,
     /// As the newest metadata has them.
     brokers: ArcSwap<BTreeMap<BrokerId, BrokerRegistration>>,
+    /// `replica.lag.time.max.ms`.
+    lag_max: Duration,
     /// When any follower asked last.
     heard: Mutex<MonotonicTime>,
     /// A replicated partition that is led here could not be written to.
@@ -160,6 +162,7 @@ impl Partitions {
             topics: RwLock::default(),
             moved: Gathered::default(),
             brokers: ArcSwap::default(),
+            lag_max: Duration::from_millis(config.replication.lag_max_ms),
             heard: Mutex::new(clock.now()),
             cannot_lead: Notify::new(),
             proposals: Gathered::default(),

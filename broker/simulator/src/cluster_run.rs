@@ -206,6 +206,7 @@ impl World {
 
     /// Everything comes to rest within a bound, and everything promised is there.
     fn heal(&mut self) {
+        self.get_in_sync_while_written_to();
         self.producing = false;
         let limit = self.network.now + HEALING_LIMIT;
         while !self.is_at_rest() && self.network.now < limit && self.history.broken.is_empty() {
@@ -234,6 +235,25 @@ impl World {
                     None => self.history.broken.push(format!("broker {} cannot read {partition}", node.id)),
                 }
             }
+        }
+    }
+
+    /// With whatever minimum the faults left, as long as no disk has to be replaced: with one replica in sync every append is
+    /// committed at once, and others have to catch up with that.
+    fn get_in_sync_while_written_to(&mut self) {
+        let limit = self.network.now + HEALING_LIMIT;
+        while !self.unrest_of_cluster().is_empty() && self.network.now < limit && self.history.broken.is_empty() {
+            if self.remains.values().any(|remains| !remains.damaged.is_empty()) {
+                self.restore_minimums();
+                self.replace_damaged_disks();
+            }
+            self.pass(Duration::from_millis(500));
+        }
+        let unrest = self.unrest_of_cluster();
+        if !unrest.is_empty() && self.history.broken.is_empty() {
+            self.history
+                .broken
+                .push(format!("not in sync {HEALING_LIMIT:?} after the last fault, while producers write: {unrest}"));
         }
     }
 

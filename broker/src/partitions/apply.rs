@@ -40,7 +40,7 @@ impl Partitions {
                 old => under_way.extend(self.take_over(topic, old.map(|old| &**old), &mut resolved)),
             }
         }
-        self.welcome_back(before, after);
+        self.reconsider_followers(before, after);
         let known = self.host.known.lock().take();
         if let Some(known) = known {
             self.put_strays_aside(&known, after).await;

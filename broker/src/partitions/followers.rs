@@ -67,14 +67,16 @@ impl Partitions {
     }
 
     /// Followers that caught up before the controller would have them in sync may join now: what they said they say but once.
-    pub(super) fn welcome_back(&self, before: &ClusterImage, after: &ClusterImage) {
-        let is_back = |id: &BrokerId| after.is_usable(*id) && !before.is_usable(*id);
-        if !after.brokers.keys().any(is_back) {
+    /// Those that it would no longer have are not waited for.
+    pub(super) fn reconsider_followers(&self, before: &ClusterImage, after: &ClusterImage) {
+        let has_turned = |id: &BrokerId| after.is_usable(*id) != before.is_usable(*id);
+        if !before.brokers.keys().chain(after.brokers.keys()).any(has_turned) {
             return;
         }
         for topic in after.topics.iter() {
             let waits = |one: &PartitionImage| {
-                one.leader == Some(self.host.me) && one.replicas.iter().any(|id| is_back(id) && !one.isr.contains(id))
+                one.leader == Some(self.host.me)
+                    && one.replicas.iter().any(|id| has_turned(id) && !one.isr.contains(id))
             };
             let Some(held) = self.topic_by_id(topic.id) else { continue };
             for (index, _) in topic.indexed_partitions().filter(|(_, one)| waits(one)) {
@@ -209,9 +211,12 @@ impl Partition {
         if leader.takes_word_again() {
             self.watchers.tell(Change::Forgotten);
         }
-        if let Some(proposal) = leader.next_proposal(is_usable, self.host.clock.now()) {
+        let now = self.host.clock.now();
+        let risen = leader.await_followers(is_usable, self.host.lag_max, now);
+        if let Some(proposal) = leader.next_proposal(is_usable, now) {
             self.host.proposals.add((Arc::clone(self), proposal));
         }
+        writer.high_watermark_rose(risen);
     }
 
     /// The answer to a proposal that was made from the state `from`.

@@ -1,5 +1,6 @@
 //! The leader's side: who is in sync, and the high watermark that follows from it.
 
+mod awaited;
 mod follower_log;
 mod progress;
 mod proposal;
@@ -260,13 +261,15 @@ impl Leader {
 
     /// KIP-966: while too few replicas are in sync the high watermark stands still, also for `acks=1` data. So it does while
     /// the controller counts on replicas outside the in-sync set, whatever this broker takes for too few. A member that
-    /// is to join counts already; one that is to leave counts until that is committed.
+    /// is to join counts already, as do followers on their way to it; one that is to leave counts until that is committed.
     fn raise_high_watermark(&mut self) -> Option<Offset> {
         let may_commit = self.check_min_in_sync().is_ok() && !self.assignment.others_are_eligible;
         if !may_commit && !is_made(Mistake::CommitBelowMinimum) {
             return None;
         }
-        let in_sync = self.assignment.in_sync.iter().copied().chain(self.proposals.joining());
+        let awaited = self.followers.iter().filter(|follower| follower.is_awaited && follower.is_back);
+        let awaited = awaited.map(|follower| follower.broker);
+        let in_sync = self.assignment.in_sync.iter().copied().chain(self.proposals.joining()).chain(awaited);
         let is_left_out = |broker: BrokerId| {
             is_made(Mistake::CommitAtAppend)
                 || is_made(Mistake::CountNotLeaving) && self.proposals.leaving().contains(&broker)

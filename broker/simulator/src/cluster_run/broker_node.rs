@@ -106,6 +106,7 @@ impl World {
         self.look_for_isolation(id);
         self.end_waits(id);
         self.check_followers(id);
+        Place::all(self.setup.partitions).into_iter().for_each(|place| self.await_followers(id, place));
         self.propose(id);
         self.coordinate(id);
         let Some(node) = self.brokers.get(&id) else { return };
@@ -120,6 +121,19 @@ impl World {
         let Some(node) = self.brokers.get_mut(&id) else { return };
         for leader in node.partitions.values_mut().filter_map(|one| one.leader()) {
             leader.check_lag(LAG_MAX, now);
+        }
+    }
+
+    /// After a follower has fetched, and whenever other brokers may be usable.
+    pub(super) fn await_followers(&mut self, id: i32, place: Place) {
+        let now = self.network.clock(Node::Broker(id));
+        let Some(node) = self.brokers.get_mut(&id) else { return };
+        let known = |id| node.image.as_ref().and_then(|image| image.brokers.get(&id));
+        let is_usable = |id, epoch| known(id).is_some_and(|known| known.is_usable_as(epoch));
+        let partition = node.partitions.get_mut(&place);
+        let leader = partition.and_then(SimulatedPartition::leader);
+        if leader.is_some_and(|leader| leader.await_followers(is_usable, LAG_MAX, now).is_some()) {
+            self.publish(id, place);
         }
     }
 

@@ -145,6 +145,8 @@ impl World {
             Err(NoRecords::Diverges { epoch, end }) => return refuse(FetchAnswer::Diverging { epoch, end }),
             Err(NoRecords::OutOfRange { log_start }) => return refuse(FetchAnswer::OutOfRange { log_start }),
         }
+        self.await_followers(id, index);
+        let partition = self.brokers.get_mut(&id)?.partitions.get_mut(&index)?;
         if asked.offset < partition.log.log_end() {
             return Some(partition.records_for(asked));
         }

@@ -11,6 +11,8 @@ pub(super) struct Progress {
     pub(super) epoch: BrokerEpoch,
     /// It fetched in this leadership, and since it last left the ISR: only then it may be asked back.
     pub(super) is_back: bool,
+    /// Nothing is committed without it, though it is not in the ISR.
+    pub(super) is_awaited: bool,
     /// `None` before the first fetch in this leadership.
     pub(super) log_end: Option<Offset>,
     /// What it told last; it may lag behind the leader's.
@@ -28,6 +30,7 @@ impl Progress {
             broker,
             epoch: BrokerEpoch(-1),
             is_back: false,
+            is_awaited: false,
             log_end: None,
             log_start: None,
             caught_up_at,
