@@ -1,6 +1,6 @@
 //! What a broker does with committed metadata, wherever it comes from.
 
-use super::epoch_file::EpochFile;
+use super::{epoch_file::EpochFile, kept_metadata::KeptMetadata};
 use crate::{metadata_cache::MetadataCache, partitions::Partitions, running::Failure};
 use ::control_plane::{Published, Publisher, session::Obeys};
 use model::ControllerEpoch;
@@ -26,6 +26,8 @@ impl Publisher for OwnBroker {
 pub(super) struct Obeying {
     /// There between writes.
     pub(super) epoch: Option<EpochFile>,
+    /// A process that is the controller has the metadata itself.
+    pub(super) kept: Option<KeptMetadata>,
     pub(super) broker: OwnBroker,
     pub(super) failure: Failure,
 }
@@ -53,7 +55,12 @@ impl Obeying {
 impl Publisher for Obeying {
     async fn publish(&mut self, published: Published) {
         self.note(published.image.controller_epoch).await;
-        self.broker.publish(published).await;
+        match &self.kept {
+            Some(kept) if !kept.keep_change(&published).await => {
+                tokio::join!(kept.keep(published.clone()), self.broker.publish(published));
+            }
+            _ => self.broker.publish(published).await,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use controller::{
 };
 use model::{BrokerId, ClusterId, Incarnation};
 use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 /// How long a request waits for a controller to come back, or for another to take over.
 const CALL_PATIENCE: Duration = Duration::from_secs(5);
@@ -59,8 +59,7 @@ pub(crate) struct BrokerSession {
     me: BrokerId,
     metadata: MetadataCache,
     controller: RemoteController,
-    /// A process that is the controller has the metadata itself.
-    kept: Option<KeptMetadata>,
+    kept: Option<(KeptMetadata, JoinHandle<()>)>,
 }
 
 fn token(config: &BrokerConfig) -> Option<TokenFile> {
@@ -113,8 +112,9 @@ impl BrokerSession {
             call_patience: CALL_PATIENCE,
         };
         let keeps = matches!(config.role, Role::Broker { .. });
-        let kept = keeps.then(|| KeptMetadata::start(&config.data_dir, metadata.subscribe()));
-        let publisher = Obeying { epoch: Some(epoch), broker, failure };
+        let kept = keeps.then(|| KeptMetadata::new(&config.data_dir));
+        let publisher = Obeying { epoch: Some(epoch), kept: kept.clone(), broker, failure };
+        let kept = kept.map(|kept| (kept.clone(), kept.start_syncing()));
         let controller = RemoteController::start(registrar, publisher).await;
         let controller = controller.with_context(|| format!("register with the controller at {address}"))?;
         Ok(Self { me: config.node_id, metadata, controller, kept })
@@ -160,8 +160,9 @@ impl BrokerSession {
         if tokio::time::timeout(FAREWELL_PATIENCE, self.controller.stop()).await.is_err() {
             tracing::warn!("the controller did not hear the farewell in time");
         }
-        if let Some(kept) = self.kept {
-            kept.stop().await;
+        if let Some((kept, syncing)) = self.kept {
+            syncing.abort();
+            kept.finish().await;
         }
     }
 }

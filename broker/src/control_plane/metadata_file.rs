@@ -12,10 +12,13 @@
 //! A write that fails is cut off again. Where that fails too, or the sync did, nobody knows what the disk holds: the next
 //! commit starts with fresh files written from the last committed image, and is refused when that fails as well.
 
+mod copy;
 mod frame;
 mod recovery;
 #[cfg(test)]
 mod tests;
+
+pub(super) use copy::{MetadataCopy, read_copy};
 
 use crate::whole_file;
 use anyhow::{Context, ensure};
@@ -101,19 +104,6 @@ impl MetadataStore for MetadataFile {
         self.files = Some(files);
         result
     }
-}
-
-/// The image as a folder that [`MetadataFile::open`] reads, and knows for a copy.
-pub(super) fn write_copy(folder: PathBuf, image: Arc<ClusterImage>) -> io::Result<()> {
-    fs::create_dir_all(&folder)?;
-    whole_file::replace(&folder.join(COPY), ABOUT_COPIES.as_bytes())?;
-    Files { folder, committed: image, journal: None, snapshot_bytes: 0 }.rewrite()
-}
-
-/// What [`write_copy`] wrote.
-pub(super) fn read_copy(folder: &Path) -> anyhow::Result<Option<ClusterImage>> {
-    let recovered = recovery::recover(&folder.join(SNAPSHOT), &folder.join(JOURNAL))?;
-    Ok(recovered.map(|recovered| recovered.image))
 }
 
 /// A new cluster over partitions that somebody still needs would take them for leftovers and delete them.
@@ -223,6 +213,16 @@ impl Files {
     }
 
     fn append(&mut self, commit: &Commit) -> io::Result<()> {
+        self.append_frame(commit)?;
+        // After a failed sync nobody knows what the disk holds: the journal is not used again.
+        let journal = self.journal.take().ok_or_else(|| io::Error::other("the journal is not open"))?;
+        journal.file.sync_data()?;
+        self.journal = Some(journal);
+        Ok(())
+    }
+
+    /// A process that dies leaves it; the machine may take it with it.
+    fn append_frame(&mut self, commit: &Commit) -> io::Result<()> {
         if self.journal.is_none() {
             self.rewrite()?;
         }
@@ -242,8 +242,6 @@ impl Files {
             }
             return Err(error);
         }
-        // After a failed sync nobody knows what the disk holds: the journal is not used again.
-        journal.file.sync_data()?;
         journal.length += bytes.len() as u64;
         self.journal = Some(journal);
         Ok(())

@@ -1,5 +1,8 @@
 use super::*;
-use control_plane::store::conformance::{self, Storage};
+use control_plane::{
+    Published,
+    store::conformance::{self, Storage},
+};
 use controller::MetadataChange;
 use model::{MetadataVersion, ProducerId, TopicId};
 use std::io::{Seek, SeekFrom};
@@ -380,7 +383,8 @@ fn controller_that_starts_with_a_copy_goes_on_above_it_once() {
     });
     let copy = folder.path().join("metadata-copy");
     for _ in 0..2 {
-        write_copy(copy.clone(), Arc::clone(&image)).unwrap();
+        let published = Published { image: Arc::clone(&image), changes: Vec::new() };
+        MetadataCopy::in_folder(copy.clone()).keep(published).unwrap();
     }
     assert_eq!(read_copy(&copy).unwrap().as_ref(), Some(&*image), "to the broker it is what it was");
     fs::rename(&copy, folder.path().join("metadata")).unwrap();
