@@ -39,6 +39,9 @@ pub(crate) struct FileDisk {
     /// Makes every write fail as on a full disk.
     #[cfg(test)]
     pub(crate) full: Arc<AtomicBool>,
+    /// Makes every sync fail as a device does that has no place for a page.
+    #[cfg(test)]
+    pub(crate) broken: Arc<AtomicBool>,
 }
 
 /// An open file. Clones are one descriptor.
@@ -47,6 +50,8 @@ pub(crate) struct OpenFile {
     file: Arc<File>,
     #[cfg(test)]
     full: Arc<AtomicBool>,
+    #[cfg(test)]
+    broken: Arc<AtomicBool>,
 }
 
 impl FileDisk {
@@ -56,6 +61,8 @@ impl FileDisk {
             open: Arc::new(OpenFiles::within_process_limit()),
             #[cfg(test)]
             full: Arc::default(),
+            #[cfg(test)]
+            broken: Arc::default(),
         }
     }
 
@@ -64,6 +71,8 @@ impl FileDisk {
             file,
             #[cfg(test)]
             full: Arc::clone(&self.full),
+            #[cfg(test)]
+            broken: Arc::clone(&self.broken),
         }
     }
 
@@ -289,6 +298,10 @@ impl DiskFile for OpenFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Errno::IO.into());
+        }
         self.file.sync_data()
     }
 }

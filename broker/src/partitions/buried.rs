@@ -155,6 +155,8 @@ impl Partition {
         let state = self.state();
         self.close_log(writer);
         let found = match &writer.log {
+            // If it fails nobody here hears of it, and the kernel tells of it but once.
+            LogState::Closed(closed) if writer.flush.runs() => (closed.clone().in_doubt(), State::Recovering),
             LogState::Closed(closed) => (closed.clone(), state),
             // It could not be closed: what of it is on the disk shows when it is opened again.
             LogState::Open(_) => (Closed::Unclean(None, Crash::Process), State::Recovering),

@@ -38,6 +38,18 @@ impl Closed {
         self
     }
 
+    /// The same log, of which nothing above the recovery point is known to be on the device.
+    pub(super) fn in_doubt(self) -> Self {
+        match self {
+            Self::New => Self::New,
+            Self::Clean(entry) => {
+                Self::Unclean(Some(Box::new(ManifestEntry { clean: false, ..*entry })), Crash::Machine)
+            }
+            Self::Unclean(entry, _) => Self::Unclean(entry, Crash::Machine),
+            Self::Unmoved(unmoved) => Self::Unmoved(Box::new(Unmoved { at: unmoved.at, log: unmoved.log.in_doubt() })),
+        }
+    }
+
     pub(super) fn positions(&self) -> Offsets {
         let zero = Offset::ZERO;
         self.entry().map_or(

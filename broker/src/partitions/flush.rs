@@ -5,7 +5,11 @@
 //! it is opened or its replica is elected, and a follower asks for nothing behind them before that; `flush.ms` and the
 //! background flush of much-written logs hold nothing back.
 
-use super::{partition::Partition, queue::Need, writer::Writer};
+use super::{
+    partition::{Partition, State},
+    queue::Need,
+    writer::Writer,
+};
 use crate::{control_plane::log_life, file_disk::FileDisk};
 use model::Offset;
 use partition_log::{Crash, FlushPlan};
@@ -28,6 +32,8 @@ pub(super) struct FlushState {
     /// A follower that does not ask its leader before that.
     pub(super) keeps_quiet: bool,
     progress: Progress,
+    /// What runs, or waits for a thread.
+    plan: Option<Arc<FlushPlan<FileDisk>>>,
     /// Dropped when nothing is left to flush, or the log is not to be believed.
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -55,7 +61,19 @@ impl FlushState {
 
     /// Knows nothing of the log any more. A flush that runs goes on.
     pub(super) fn forget(&mut self) {
-        *self = Self { progress: self.progress, keeps_quiet: self.keeps_quiet, ..Self::default() };
+        let plan = self.plan.take();
+        *self = Self { progress: self.progress, plan, keeps_quiet: self.keeps_quiet, ..Self::default() };
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.progress != Progress::Idle
+    }
+
+    /// The log is about to leave its folder, where a flush that runs would look for it, and perhaps find another.
+    pub(super) fn call_off(&self) {
+        if let Some(plan) = &self.plan {
+            plan.call_off();
+        }
     }
 }
 
@@ -106,8 +124,9 @@ impl Partition {
         writer.flush.progress = Progress::Idle;
         writer.flush.bytes = 0;
         let Some(log) = writer.log() else { return writer.flush.waiting.clear() };
-        let plan = log.flush_plan();
+        let plan = Arc::new(log.flush_plan());
         writer.flush.progress = Progress::Runs;
+        writer.flush.plan = Some(Arc::clone(&plan));
         let (partition, started) = (Arc::clone(self), Instant::now());
         self.host.syncs.spawn(move || {
             let synced = plan.run();
@@ -119,8 +138,11 @@ impl Partition {
 
     fn flushed(self: &Arc<Self>, writer: &mut Writer, plan: &FlushPlan<FileDisk>, synced: io::Result<()>) {
         let progress = mem::take(&mut writer.flush.progress);
-        if let Err(error) = synced {
-            return self.flush_failed(writer, &error);
+        writer.flush.plan = None;
+        match synced {
+            Err(error) if self.state() == State::Deleted => return self.flush_of_no_log_failed(writer, &error),
+            Err(error) => return self.flush_failed(writer, &error),
+            Ok(()) => {}
         }
         let mut again = progress == Progress::RunsAndIsAskedAgain;
         if let Some(log) = writer.log() {
@@ -139,6 +161,12 @@ impl Partition {
         } else {
             writer.flush.waiting.clear();
         }
+    }
+
+    /// Nothing counts on a log that was deleted, and one that can come back rests in doubt ([`Partition::bury`]).
+    fn flush_of_no_log_failed(&self, writer: &mut Writer, error: &dyn std::error::Error) {
+        self.storage_failed("flush a log that is gone", error);
+        writer.flush.waiting.clear();
     }
 
     /// After a failed sync the kernel may have dropped the pages and call the next sync a success: nothing in memory can

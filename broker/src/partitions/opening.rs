@@ -228,6 +228,7 @@ impl Partition {
         if !has_log {
             return Retired::Nothing;
         }
+        writer.flush.call_off();
         match self.host.disk.rename_folder(&from, to) {
             Ok(()) => Retired::Moved,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Retired::Nothing,

@@ -89,6 +89,18 @@ impl<D: Disk> FlushPlan<D> {
         for segment in &self.segments {
             segment.sync(&self.disk, &self.folder)?;
         }
-        if self.name_changes.is_some() { self.disk.sync_folder(&self.folder) } else { Ok(()) }
+        if self.name_changes.is_none() {
+            return Ok(());
+        }
+        match self.disk.sync_folder(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.active.lock().retired => Ok(()),
+            synced => synced,
+        }
+    }
+
+    /// Before the log's folder gets another name, with no [`Log`] of it left: what is not synced by now stays so. From then on
+    /// other files may have the names of these.
+    pub fn call_off(&self) {
+        self.segments.iter().chain([&self.active]).for_each(|segment| segment.retire());
     }
 }
