@@ -72,7 +72,7 @@ struct Writing<D: Disk> {
     segment: usize,
     position: u64,
     output: Option<Output<D>>,
-    finished: Vec<CleanedSegment>,
+    finished: Vec<CleanedSegment<D>>,
 }
 
 impl<D: Disk> CleaningJob<D> {
@@ -241,14 +241,7 @@ impl<D: Disk> CleaningJob<D> {
 
     fn create_output(&self, first: usize, end: usize) -> Result<Output<D>, StorageError> {
         let replaced = &self.plan.segments[first..end];
-        Output::create(
-            &self.plan.disk,
-            &self.plan.folder,
-            replaced[0].base_offset,
-            replaced.iter().map(|segment| segment.id).collect(),
-            replaced.iter().map(|segment| segment.extent().size).sum(),
-            self.plan.index_interval_bytes,
-        )
+        Output::create(&self.plan.disk, &self.plan.folder, replaced, self.plan.index_interval_bytes)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     active_index::{ActiveIndex, MaxTimestamp, NewBatch},
     errors::During,
     index_file, names,
+    segment::Segment,
     transaction_index::AbortedEntry,
 };
 use model::Offset;
@@ -17,7 +18,7 @@ const BUFFER: usize = 1 << 20;
 /// A finished compaction that waits to be swapped in.
 #[derive(Debug)]
 pub struct Cleaned<D: Disk> {
-    pub(crate) segments: Vec<CleanedSegment>,
+    pub(crate) segments: Vec<CleanedSegment<D>>,
     pub(crate) cleaned_up_to: Offset,
     pub(crate) disk: D,
     pub(crate) folder: Arc<str>,
@@ -38,10 +39,10 @@ impl<D: Disk> Cleaned<D> {
 
 /// One new segment on disk, its files under names ending in `.cleaned`.
 #[derive(Debug)]
-pub(crate) struct CleanedSegment {
+pub(crate) struct CleanedSegment<D: Disk> {
     pub(crate) base_offset: Offset,
-    /// Ids of the segments it replaces, in order.
-    pub(crate) replaces: Vec<u64>,
+    /// In order. These very ones: a log that is opened anew has others, with the same numbers.
+    pub(crate) replaces: Vec<Arc<Segment<D>>>,
     pub(crate) replaced_bytes: u64,
     pub(crate) size: u64,
     pub(crate) max_timestamp: Option<MaxTimestamp>,
@@ -53,7 +54,7 @@ pub(super) struct Output<D: Disk> {
     disk: D,
     folder: Arc<str>,
     file: D::File,
-    written: CleanedSegment,
+    written: CleanedSegment<D>,
     index: ActiveIndex,
     /// The time index names records only: Kafka's dump tool looks for them.
     newest_record: Option<MaxTimestamp>,
@@ -66,11 +67,10 @@ impl<D: Disk> Output<D> {
     pub(super) fn create(
         disk: &D,
         folder: &Arc<str>,
-        base_offset: Offset,
-        replaces: Vec<u64>,
-        replaced_bytes: u64,
+        replaces: &[Arc<Segment<D>>],
         interval: u32,
     ) -> Result<Self, StorageError> {
+        let base_offset = replaces[0].base_offset;
         let path = format!("{}{}", names::path(folder, base_offset, names::LOG), names::CLEANED);
         Ok(Self {
             disk: disk.clone(),
@@ -78,8 +78,8 @@ impl<D: Disk> Output<D> {
             file: disk.create(&path).during("create a cleaned segment")?,
             written: CleanedSegment {
                 base_offset,
-                replaces,
-                replaced_bytes,
+                replaces: replaces.to_vec(),
+                replaced_bytes: replaces.iter().map(|segment| segment.extent().size).sum(),
                 size: 0,
                 max_timestamp: None,
                 has_transaction_index: false,
@@ -117,7 +117,7 @@ impl<D: Disk> Output<D> {
     }
 
     /// Writes the indexes and syncs everything: the originals go once this is swapped in.
-    pub(super) fn finish(mut self, aborted: &[AbortedEntry]) -> Result<CleanedSegment, StorageError> {
+    pub(super) fn finish(mut self, aborted: &[AbortedEntry]) -> Result<CleanedSegment<D>, StorageError> {
         self.flush()?;
         self.file.sync().during("sync a cleaned segment")?;
         if let Some(max) = self.newest_record {

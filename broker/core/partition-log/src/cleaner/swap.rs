@@ -65,7 +65,8 @@ pub(crate) fn swap_in<D: Disk, T>(
     for suffix in names::SEGMENT_SUFFIXES {
         let path = names::path(folder, base, suffix);
         match disk.rename(&format!("{path}{}", names::CLEANED), &format!("{path}{}", names::SWAP)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Not every segment has all of them. Without the records nothing is there to swap in.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && suffix != names::LOG => {}
             renamed => renamed.during("decide the swap of a cleaned segment")?,
         }
     }

@@ -109,8 +109,8 @@ impl<D: Disk> Log<D> {
         Ok(sealed)
     }
 
-    /// Swaps cleaned segments in. Segments that were deleted or truncated meanwhile are not brought back: the work on them is
-    /// removed.
+    /// Swaps cleaned segments in. Segments that were deleted or truncated meanwhile are not brought back, nor is anything
+    /// replaced in a log that was opened anew: the work on them is removed.
     pub fn finish_cleaning(&mut self, cleaned: Cleaned<D>) -> Result<Vec<DeletedFiles>, StorageError> {
         let mut deleted = Vec::new();
         let mut all = true;
@@ -131,17 +131,18 @@ impl<D: Disk> Log<D> {
     }
 
     /// Where the replaced segments are, if all of them still are.
-    fn replaced_range(&self, cleaned: &CleanedSegment) -> Option<std::ops::Range<usize>> {
-        let first_id = *cleaned.replaces.first()?;
-        let first = self.view.segments.iter().position(|segment| segment.id == first_id)?;
+    fn replaced_range(&self, cleaned: &CleanedSegment<D>) -> Option<std::ops::Range<usize>> {
+        let (_, sealed) = self.view.segments.split_last()?;
+        let first_replaced = cleaned.replaces.first()?;
+        let first = sealed.iter().position(|segment| Arc::ptr_eq(segment, first_replaced))?;
         let range = first..first + cleaned.replaces.len();
-        let there = self.view.segments.get(range.clone())?;
-        there.iter().map(|segment| &segment.id).eq(&cleaned.replaces).then_some(range)
+        let there = sealed.get(range.clone())?;
+        there.iter().zip(&cleaned.replaces).all(|(there, replaced)| Arc::ptr_eq(there, replaced)).then_some(range)
     }
 
     fn swap_in(
         &mut self,
-        cleaned: &CleanedSegment,
+        cleaned: &CleanedSegment<D>,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<DeletedFiles>, StorageError> {
         let old = self.view.segments[range.clone()].to_vec();

@@ -293,6 +293,45 @@ fn work_on_segments_that_are_gone_is_thrown_away() {
     assert!(!disk.paths().iter().any(|path| path.ends_with(".cleaned")));
 }
 
+/// The segments of a log that is opened anew are numbered as before, and its folder is tidied.
+#[test]
+fn work_on_a_log_that_was_opened_anew_is_thrown_away() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, compacted());
+    for number in 0..12 {
+        append(&mut log, &[keyed(&[("a", Some(&format!("{number}{}", "x".repeat(200))))])]);
+    }
+    let before = records(&log);
+    let cleaned = run(&log, NOW, 1 << 20).unwrap();
+    let entry = log.checkpoint();
+    let start = Start::Unclean { entry: Some(&entry), crash: crate::Crash::Process };
+    let (mut log, _) = reopen(&disk, compacted(), start);
+    assert_eq!(log.finish_cleaning(cleaned).unwrap(), []);
+    assert_eq!(records(&log), before);
+    assert!(!disk.paths().iter().any(|path| path.ends_with(".deleted") || path.ends_with(".cleaned")));
+    assert!(clean(&mut log), "it is still dirty");
+    assert_eq!(records(&log).last(), before.last());
+}
+
+#[test]
+fn segments_stay_where_what_is_to_replace_them_is_gone() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, compacted());
+    for number in 0..12 {
+        append(&mut log, &[keyed(&[("a", Some(&format!("{number}{}", "x".repeat(200))))])]);
+    }
+    let before = records(&log);
+    let cleaned = run(&log, NOW, 1 << 20).unwrap();
+    for path in disk.paths().iter().filter(|path| path.ends_with(".log.cleaned")) {
+        crate::Disk::remove(&disk, path).unwrap();
+    }
+    assert!(log.finish_cleaning(cleaned).is_err());
+    assert_eq!(records(&log), before);
+    let entry = log.checkpoint();
+    let start = Start::Unclean { entry: Some(&entry), crash: crate::Crash::Process };
+    assert_eq!(records(&reopen(&disk, compacted(), start).0), before);
+}
+
 #[test]
 fn a_crash_at_any_step_leaves_the_old_log_or_the_new_one() {
     let build = || {
