@@ -39,9 +39,8 @@ pub(crate) struct FileDisk {
     /// Makes every write fail as on a full disk.
     #[cfg(test)]
     pub(crate) full: Arc<AtomicBool>,
-    /// Makes every sync fail as a device does that has no place for a page.
     #[cfg(test)]
-    pub(crate) broken: Arc<AtomicBool>,
+    pub(crate) syncs: Arc<tests::Syncs>,
 }
 
 /// An open file. Clones are one descriptor.
@@ -51,7 +50,7 @@ pub(crate) struct OpenFile {
     #[cfg(test)]
     full: Arc<AtomicBool>,
     #[cfg(test)]
-    broken: Arc<AtomicBool>,
+    syncs: Arc<tests::Syncs>,
 }
 
 impl FileDisk {
@@ -62,7 +61,7 @@ impl FileDisk {
             #[cfg(test)]
             full: Arc::default(),
             #[cfg(test)]
-            broken: Arc::default(),
+            syncs: Arc::default(),
         }
     }
 
@@ -72,7 +71,7 @@ impl FileDisk {
             #[cfg(test)]
             full: Arc::clone(&self.full),
             #[cfg(test)]
-            broken: Arc::clone(&self.broken),
+            syncs: Arc::clone(&self.syncs),
         }
     }
 
@@ -299,9 +298,7 @@ impl DiskFile for OpenFile {
 
     fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(Errno::IO.into());
-        }
+        self.syncs.begin()?;
         self.file.sync_data()
     }
 }
@@ -343,4 +340,4 @@ fn write_rest(file: &File, pieces: &[IoSlice<'_>], position: u64, mut written: u
 #[cfg(test)]
 use std::sync::atomic::AtomicBool;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,45 @@
 use super::*;
+use parking_lot::{Condvar, Mutex};
+
+/// What becomes of syncs of files.
+#[derive(Debug, Default)]
+pub(crate) struct Syncs {
+    state: Mutex<SyncState>,
+    goes_on: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct SyncState {
+    hangs_next: bool,
+    hangs: bool,
+    fails: bool,
+}
+
+impl Syncs {
+    pub(crate) fn hang_next(&self) {
+        self.state.lock().hangs_next = true;
+    }
+
+    pub(crate) fn one_hangs(&self) -> bool {
+        self.state.lock().hangs
+    }
+
+    /// The one that hangs, and all later ones.
+    pub(crate) fn go_on(&self, fail: bool) {
+        let mut state = self.state.lock();
+        (state.hangs, state.fails) = (false, fail);
+        self.goes_on.notify_all();
+    }
+
+    pub(super) fn begin(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if std::mem::take(&mut state.hangs_next) {
+            state.hangs = true;
+            self.goes_on.wait_while(&mut state, |state| state.hangs);
+        }
+        if state.fails { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+}
 
 fn disk() -> (tempfile::TempDir, FileDisk) {
     let folder = tempfile::tempdir().unwrap();

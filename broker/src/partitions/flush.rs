@@ -10,7 +10,7 @@ use super::{
     queue::Need,
     writer::Writer,
 };
-use crate::{control_plane::log_life, file_disk::FileDisk};
+use crate::file_disk::FileDisk;
 use model::Offset;
 use partition_log::{Crash, FlushPlan};
 use std::{
@@ -139,10 +139,8 @@ impl Partition {
     fn flushed(self: &Arc<Self>, writer: &mut Writer, plan: &FlushPlan<FileDisk>, synced: io::Result<()>) {
         let progress = mem::take(&mut writer.flush.progress);
         writer.flush.plan = None;
-        match synced {
-            Err(error) if self.state() == State::Deleted => return self.flush_of_no_log_failed(writer, &error),
-            Err(error) => return self.flush_failed(writer, &error),
-            Ok(()) => {}
+        if let Err(error) = synced {
+            return self.flush_failed(writer, &error);
         }
         let mut again = progress == Progress::RunsAndIsAskedAgain;
         if let Some(log) = writer.log() {
@@ -163,18 +161,14 @@ impl Partition {
         }
     }
 
-    /// Nothing counts on a log that was deleted, and one that can come back rests in doubt ([`Partition::bury`]).
-    fn flush_of_no_log_failed(&self, writer: &mut Writer, error: &dyn std::error::Error) {
-        self.storage_failed("flush a log that is gone", error);
-        writer.flush.waiting.clear();
-    }
-
     /// After a failed sync the kernel may have dropped the pages and call the next sync a success: nothing in memory can
     /// be believed.
     fn flush_failed(self: &Arc<Self>, writer: &mut Writer, error: &dyn std::error::Error) {
         self.storage_failed("flush", error);
-        if let Err(error) = log_life::end(&self.host.disk.path("")) {
-            tracing::error!(%error, "a lost flush cannot be noted in the data folder");
+        self.end_log_life();
+        if self.state() == State::Deleted {
+            // Nobody leads with it, and a log that can come back rests in doubt ([`Partition::bury`]).
+            return writer.flush.waiting.clear();
         }
         if writer.replica.is_replicated() {
             self.host.cannot_lead.notify_one();

@@ -9,6 +9,7 @@ use super::{
     watch::Change,
     writer::{LogState, Writer},
 };
+use crate::control_plane::log_life;
 use model::Offset;
 use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
 use replication::{Assignment, Leader, NotServed, OwnEnds};
@@ -48,9 +49,15 @@ impl Partition {
                 let flush_messages = self.topic.settings.load().flush_messages;
                 writer.flush.found(log.recovery_point(), log_end, flush_messages);
                 writer.log = LogState::Open(Box::new(log));
+                let lacks_records = writer.was_served && log_end.0 < self.log_end.load(Ordering::Acquire);
+                writer.was_served = true;
                 let own = OwnEnds { log_end, safe_end: writer.flush.safe_end(log_end), high_watermark };
-                if writer.replica.log_opened(own, self.host.clock.now()) {
-                    self.fall(writer, log_end);
+                let falls = writer.replica.log_opened(own, self.host.clock.now());
+                if lacks_records || falls {
+                    self.records_are_lost(writer, log_end);
+                }
+                if falls {
+                    self.fall(writer);
                 }
                 self.start_leader_epoch(writer);
                 writer.advance(log_end, self.host.clock);
@@ -72,14 +79,28 @@ impl Partition {
         }
     }
 
-    /// Records that counted are gone: others lead, or this broker in another epoch, which its next start brings.
-    fn fall(&self, writer: &mut Writer, log_end: Offset) {
+    /// This replica has less than it said, in its role or by its positions: it would be counted among those that have everything,
+    /// for as long as the broker is up and by the life of its logs also afterwards.
+    fn records_are_lost(&self, writer: &Writer, log_end: Offset) {
         let (topic, partition) = (&self.id.topic, self.id.partition);
-        tracing::error!(%topic, %partition, log_end = log_end.0, "leader lost records that its followers may have");
+        tracing::error!(%topic, %partition, log_end = log_end.0, "replica lost records that others may have");
+        self.end_log_life();
+        if writer.replica.is_replicated() {
+            self.host.cannot_lead.notify_one();
+        }
+    }
+
+    pub(super) fn end_log_life(&self) {
+        if let Err(error) = log_life::end(&self.host.disk.path("")) {
+            tracing::error!(%error, "the end of the logs' life cannot be noted in the data folder");
+        }
+    }
+
+    /// Records that counted are gone: others lead, or this broker in another epoch, which its next start brings.
+    fn fall(&self, writer: &mut Writer) {
         self.set_leader(None, self.leader_epoch());
         writer.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
         self.watchers.tell(Change::State);
-        self.host.cannot_lead.notify_one();
     }
 
     fn open_log(&self, writer: &mut Writer) -> Result<Log, OpenError> {

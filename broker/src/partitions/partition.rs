@@ -114,6 +114,7 @@ impl Partition {
     pub(super) fn new(id: TopicPartition, topic: Arc<Topic>, host: Arc<Host>, state: State, closed: Closed) -> Self {
         let positions = closed.positions();
         let flush_messages = topic.settings.load().flush_messages;
+        let was_served = state == State::Serving;
         Self {
             id,
             topic,
@@ -138,7 +139,7 @@ impl Partition {
             follower_logs: Mutex::default(),
             queue: Mutex::default(),
             room: Notify::new(),
-            writer: Mutex::new(Writer::new(Replica::new(host.me), closed, flush_messages)),
+            writer: Mutex::new(Writer::new(Replica::new(host.me), closed, was_served, flush_messages)),
             host,
         }
     }

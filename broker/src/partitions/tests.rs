@@ -3,6 +3,7 @@ mod checkpoints;
 mod descriptors;
 mod flushing;
 mod gate;
+mod losses;
 mod overtaken;
 mod recovery;
 mod roles;

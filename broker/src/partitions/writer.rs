@@ -34,6 +34,9 @@ pub(super) struct Writer {
     /// Bytes that followers have not been told of.
     unreplicated_bytes: usize,
     pub(super) flush: FlushState,
+    /// Others may know of the positions it had. Those that a start finds for a log in doubt are older than its last truncation,
+    /// perhaps, and are shown to nobody.
+    pub(super) was_served: bool,
 }
 
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(super) enum LogState {
 }
 
 impl Writer {
-    pub(super) fn new(replica: Replica, closed: Closed, flush_messages: i64) -> Self {
+    pub(super) fn new(replica: Replica, closed: Closed, was_served: bool, flush_messages: i64) -> Self {
         let mut flush = FlushState::default();
         if let Some(entry) = closed.entry() {
             flush.found(entry.recovery_point, entry.log_end, flush_messages);
@@ -56,6 +59,7 @@ impl Writer {
             unannounced_bytes: 0,
             unreplicated_bytes: 0,
             flush,
+            was_served,
         }
     }
 

@@ -77,7 +77,7 @@ async fn unfence_other(broker: &Fixture) {
 }
 
 /// A broker whose one partition has "a" and "b" of epoch 0 or so; the epoch.
-async fn with_two_records() -> (Fixture, Arc<Partition>, i32) {
+pub(super) async fn with_two_records() -> (Fixture, Arc<Partition>, i32) {
     let broker = Fixture::start().await;
     broker.topic("orders", 1, &[]).await;
     broker.append("orders", 0, &["a"]).await;
@@ -284,7 +284,7 @@ async fn leader_that_never_had_a_record_tells_a_follower_with_records_that_they_
 }
 
 /// The log is read anew, and its last record is not there.
-async fn lose_b(broker: &Fixture, partition: &Arc<Partition>) {
+pub(super) async fn lose_b(broker: &Fixture, partition: &Arc<Partition>) {
     let segment = broker.first_segment("orders", 0);
     let lost = partition.exclusive(queue::Need::Nothing, move |partition, writer| {
         let bytes = std::fs::read(&segment).unwrap();
