@@ -8,7 +8,7 @@ use super::{
     writer::Writer,
 };
 use bytes::Bytes;
-use model::{BrokerId, LeaderEpoch, MonotonicTime};
+use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset};
 use partition_log::StorageError;
 use protocol::record_batch::{BatchError, Batches};
 use replication::{FetchAnswer, FollowerStep, NextFetch};
@@ -140,30 +140,41 @@ impl Partition {
         records: &Bytes,
     ) -> Result<(), StorageError> {
         let Some(log) = writer.log() else { return Ok(()) };
+        let before = log.log_end();
+        let taken = step.take(log, records, self.host.clock.wall());
+        // A step that failed half-way moved the log, too.
         let log_end = log.log_end();
-        step.take(log, records, self.host.clock.wall())?;
+        writer.flush.durable_end = log.recovery_point();
         let (topic, partition) = (&self.id.topic, self.id.partition);
-        match step {
-            FollowerStep::Append if records.is_empty() => {}
-            FollowerStep::Append => {
-                let log_end = log.log_end();
+        match (step, &taken) {
+            (FollowerStep::Append, Ok(())) if records.is_empty() => {}
+            (FollowerStep::Append, Ok(())) => {
                 self.storage_works();
                 self.host.metrics.replication().bytes_in.add(records.len() as u64);
                 self.after_append(writer, records.len(), log_end);
             }
-            FollowerStep::TruncateTo(_) => {
-                let (from, to) = (log_end.0, log.log_end().0);
+            (FollowerStep::Append, Err(_)) if log_end > before => {
+                let bytes = size_below(log_end, records);
+                self.host.metrics.replication().bytes_in.add(bytes as u64);
+                self.after_append(writer, bytes, log_end);
+            }
+            (FollowerStep::TruncateTo(_), Ok(())) => {
+                let (from, to) = (before.0, log_end.0);
                 tracing::info!(%topic, %partition, from, to, "log cut back to what its leader has");
-                writer.flush.durable_end = log.recovery_point();
             }
-            FollowerStep::RestartAt(offset) => {
+            (FollowerStep::RestartAt(offset), Ok(())) => {
                 tracing::warn!(%topic, %partition, offset = offset.0, "log begins anew, its leader has nothing before");
-                writer.flush.durable_end = log.recovery_point();
             }
-            FollowerStep::AdvanceHighWatermark(_) | FollowerStep::AdvanceLogStart(_) => {}
+            (FollowerStep::AdvanceHighWatermark(_) | FollowerStep::AdvanceLogStart(_), Ok(())) | (_, Err(_)) => {}
         }
-        Ok(())
+        taken
     }
+}
+
+/// How much of the records an append took that got as far as `log_end`.
+fn size_below(log_end: Offset, records: &[u8]) -> usize {
+    let taken = Batches::new(records).map_while(Result::ok).take_while(|batch| batch.header.last_offset() < log_end);
+    taken.map(|batch| batch.header.size_in_bytes()).sum()
 }
 
 /// What a leader sent is what a leader of that epoch may send. The log checks offsets itself.

@@ -155,3 +155,35 @@ async fn stop_does_not_wait_for_a_device_that_hangs() {
     gate.open();
     waiting.abort();
 }
+
+/// An answer that begins an epoch takes two writes.
+#[tokio::test]
+async fn follower_whose_disk_took_part_of_an_answer_says_so_once_it_is_synced() {
+    let (broker, gate) = durable_topic().await;
+    let partition = broker.partition("durable", 0);
+    let epoch = partition.leader_epoch().0 + 1;
+    assign(&partition, assignment(OTHER, epoch + 1, &[ME, OTHER])).await;
+    broker.broker().partitions.moved().await;
+    let asked = asks(partition.following().await);
+    // In the way of the file of epochs, which the second batch needs.
+    let in_the_way = broker.folder.path().join("durable-0/leader-epoch-checkpoint.tmp");
+    let answer = [stored("second", 1, epoch - 1), stored("third", 2, epoch)].concat();
+    std::fs::create_dir(&in_the_way).unwrap();
+    let taking = tokio::spawn({
+        let partition = Arc::clone(&partition);
+        async move { partition.take_answer(asked, records(1), answer.into()).await }
+    });
+    until("part of it is appended", || partition.offsets().log_end == Offset(2)).await;
+    let following = partition.following().await;
+    assert!(matches!(following, Following::Waits { leader: OTHER, .. }), "{following:?}");
+    let (holds_back, durable_end) = partition
+        .exclusive(queue::Need::Nothing, |_, writer| (writer.flush.holds_back, writer.flush.durable_end))
+        .await
+        .unwrap();
+    assert_eq!((holds_back, durable_end), (true, Offset(1)));
+    std::fs::remove_dir(&in_the_way).unwrap();
+    gate.open();
+    taking.await.unwrap();
+    let synced = partition.exclusive(queue::Need::Nothing, |_, writer| !writer.flush.holds_back).await;
+    assert_eq!((synced, partition.offsets().log_end), (Some(true), Offset(2)));
+}
