@@ -1,6 +1,6 @@
 """A cluster of three under idempotent producers and groups of three clients, with one kind of fault after another. In every check
-each producer is acknowledged every record it sent, what the cluster holds is what it was told, and its group sees and commits all
-of it. Where a fault is to move leaders, other brokers are asked who leads while it lasts; where it is not, that nobody moved."""
+each producer is acknowledged every record it sent, what the cluster holds is what it was told, its group sees and commits all of it,
+and the replicas are the same byte for byte. Where a fault is to move leaders, other brokers are asked who leads while it lasts; where it is not, that nobody moved."""
 import os
 import random
 import shutil
@@ -14,6 +14,7 @@ from harness import check, fresh
 from history import KEYS
 from loads import Loads, prepared
 from processes import Cluster, await_
+from replicas import agree
 
 WORK, PORT, ROUNDS = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 # Part of the names of the checks to be run, and the clients under load.
@@ -56,7 +57,9 @@ def survives(name, small_disk=None, metadata_age_ms=1000, **keys):
                 cluster.in_sync()
                 loads.more()
                 longest = {client: f"{max(gaps.values()):.2f} s" for client, gaps in loads.gaps().items()}
-                print(f"{name}: records {loads.finish()}, longest gaps {longest}", file=sys.stderr, flush=True)
+                written = loads.finish()
+                agree(cluster, KEYS)
+                print(f"{name}: records {written}, longest gaps {longest}", file=sys.stderr, flush=True)
             finally:
                 cluster.end()
                 if loads:
