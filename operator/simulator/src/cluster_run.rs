@@ -127,6 +127,7 @@ impl World {
 
     fn step(&mut self, is_troubled: bool) -> Kept {
         self.steps += 1;
+        self.see_who_is_back();
         let ms = 100 + self.random.below(400);
         self.brokers.pass(ms);
         match self.random.below(if is_troubled { 16 } else { 12 }) {
@@ -268,17 +269,22 @@ impl World {
         }
     }
 
-    /// Promise 1.
-    fn restarts_one(&mut self, id: i32) -> Kept {
+    /// Once back, a broker is of no roll any more: what befalls it then is another's doing. Those that were scaled away do not
+    /// come back.
+    fn see_who_is_back(&mut self) {
+        let (image, pods) = (self.brokers.image(), &self.kubernetes.pods);
         let replicas = self.kubernetes.replicas();
-        let (image, pods) = (self.brokers.image(), &mut self.kubernetes.pods);
         let is_back = |id: &i32, before: &String| {
             let is_another = pods.get(id).is_some_and(|pod| pod.uid != *before && !pod.is_going);
             is_another && image.is_usable(BrokerId(*id)) || !image.brokers.contains_key(&BrokerId(*id))
         };
-        // Those that were scaled away do not come back.
         self.rolled.retain(|id, before| *id < replicas && !is_back(id, &*before));
-        let Some(pod) = pods.get_mut(&id) else { return Ok(()) };
+    }
+
+    /// Promise 1.
+    fn restarts_one(&mut self, id: i32) -> Kept {
+        let image = self.brokers.image();
+        let Some(pod) = self.kubernetes.pods.get_mut(&id) else { return Ok(()) };
         let serves = pod.is_ready && image.is_usable(BrokerId(id));
         if serves && self.rolled.keys().any(|other| *other != id) {
             return Err(format!("broker {id} serves and is restarted while {:?} are not back", self.rolled));

@@ -21,3 +21,15 @@ fn same_seed_is_the_same_run() {
         assert_eq!(run(seed), run(seed));
     }
 }
+
+/// Seeds that once broke a promise.
+fn keeps_its_promises(seed: u64) {
+    let Outcome { broken, story, .. } = run(seed);
+    assert_eq!(broken, None, "{}\nseed {seed}", story.join("\n"));
+}
+
+#[test]
+fn broker_that_was_back_and_is_evicted_is_of_no_roll() {
+    keeps_its_promises(690);
+    keeps_its_promises(900_351);
+}
