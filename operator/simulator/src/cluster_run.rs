@@ -18,7 +18,7 @@ mod tests;
 use brokers::Brokers;
 use controller::requests::{ReassignPartitions, Reply, Request};
 use custom_resources::{Cluster, ClusterStatus};
-use kubernetes::{CLUSTER, Kubernetes};
+use kubernetes::{CLUSTER, Kubernetes, SimPod};
 use model::BrokerId;
 use operator::{
     control_plane::settings,
@@ -164,7 +164,7 @@ impl World {
         let Some(surplus) = self.kubernetes.sync_set() else { return Ok(()) };
         self.keeps_replicas(surplus, surplus + 1)?;
         if let Some(pod) = self.kubernetes.pods.get_mut(&surplus) {
-            pod.is_going = true;
+            pod.go();
         }
         self.tell(format!("pod {surplus} is wanted no more"));
         Ok(())
@@ -238,8 +238,9 @@ impl World {
             }
             Action::Restart(pod) => {
                 let id = pod.broker.0;
-                // Only the pod that was looked at.
-                if self.kubernetes.pods.get(&id).is_some_and(|there| there.uid == pod.uid && !there.is_going) {
+                // Only the pod that was looked at, as it was.
+                let is_as_seen = |there: &SimPod| pod.version.as_ref() == Some(&there.version()) && !there.is_going;
+                if self.kubernetes.pods.get(&id).is_some_and(is_as_seen) {
                     self.restarts_one(id)?;
                 }
                 Ok(true)
@@ -289,7 +290,7 @@ impl World {
         if serves && self.rolled.keys().any(|other| *other != id) {
             return Err(format!("broker {id} serves and is restarted while {:?} are not back", self.rolled));
         }
-        pod.is_going = true;
+        pod.go();
         self.rolled.insert(id, pod.uid.clone());
         self.restarts += 1;
         self.tell(format!("restarts broker {id}"));

@@ -18,6 +18,24 @@ pub(super) struct SimPod {
     pub(super) is_broken: bool,
     pub(super) is_ready: bool,
     pub(super) is_going: bool,
+    changes: u64,
+}
+
+impl SimPod {
+    pub(super) fn set_ready(&mut self, is_ready: bool) {
+        self.changes += u64::from(self.is_ready != is_ready);
+        self.is_ready = is_ready;
+    }
+
+    pub(super) fn go(&mut self) {
+        self.changes += u64::from(!self.is_going);
+        self.is_going = true;
+    }
+
+    /// Another one after every change.
+    pub(super) fn version(&self) -> String {
+        format!("{}-{}", self.uid, self.changes)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +112,7 @@ impl Kubernetes {
                 is_broken: template.contains("broken"),
                 is_ready: false,
                 is_going: false,
+                changes: 0,
             };
             self.pods.insert(missing, pod);
         }
@@ -181,7 +200,7 @@ where
 fn object(id: i32, pod: &SimPod) -> Pod {
     let mut object = json!({
         "metadata": {
-            "name": format!("{CLUSTER}-{id}"), "namespace": "shop", "uid": pod.uid,
+            "name": format!("{CLUSTER}-{id}"), "namespace": "shop", "uid": pod.uid, "resourceVersion": pod.version(),
             "labels": { "controller-revision-hash": pod.revision },
         },
         "status": { "conditions": [{ "type": "Ready", "status": if pod.is_ready { "True" } else { "False" } }] },

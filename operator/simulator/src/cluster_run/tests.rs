@@ -33,3 +33,8 @@ fn broker_that_was_back_and_is_evicted_is_of_no_roll() {
     keeps_its_promises(690);
     keeps_its_promises(900_351);
 }
+
+#[test]
+fn broker_that_serves_again_is_not_restarted_as_one_that_serves_nothing() {
+    keeps_its_promises(900_855);
+}

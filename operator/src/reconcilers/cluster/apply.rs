@@ -110,9 +110,10 @@ impl Applier<'_> {
     /// The broker hands over what it leads when it is told to stop, and its pod comes back as the template is now.
     async fn restart(&self, pod: &BrokerPod) -> anyhow::Result<()> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.cluster.namespace);
-        // Only the pod that was looked at: one of the same name may be back already.
-        let parameters =
-            DeleteParams::default().preconditions(Preconditions { uid: Some(pod.uid.clone()), resource_version: None });
+        // Only the pod that was looked at, as it was: one of the same name may be back already, and a broker that served nothing
+        // may serve again.
+        let seen = Preconditions { uid: Some(pod.uid.clone()), resource_version: pod.version.clone() };
+        let parameters = DeleteParams::default().preconditions(seen);
         match pods.delete(&pod.name, &parameters).await.map(drop) {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             other => gone_is_good(other).with_context(|| format!("restart pod {}", pod.name)),
@@ -166,3 +167,6 @@ fn gone_is_good(result: kube::Result<()>) -> kube::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;
