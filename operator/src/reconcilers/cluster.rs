@@ -9,6 +9,7 @@ pub mod drain;
 pub mod node_ports;
 pub mod notices;
 pub mod observe;
+mod offline;
 pub mod plan;
 pub mod request;
 pub mod roll;
