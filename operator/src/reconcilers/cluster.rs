@@ -22,7 +22,7 @@ pub(super) mod testing;
 pub mod volumes;
 
 use crate::{
-    control_plane::{Controllers, View},
+    control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
     reconcilers::topic::held::Held,
@@ -173,7 +173,8 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let done = apply(&plan.actions, &valid.key, context, &view).await;
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
     let (controller, image, held) = (view.handle.as_ref(), view.image.as_deref(), &context.held);
-    let answer = Answering { cluster: &valid.key, controller, image, held }.answer(cluster, before).await;
+    let allowed = &Allowed::by(&valid.key, &valid.spec.allowed_namespaces);
+    let answer = Answering { cluster: &valid.key, controller, image, held, allowed }.answer(cluster, before).await;
     let reported = before.and_then(|status| status.held_deletions.as_ref());
     let report_of = Report {
         cluster: &valid,
@@ -182,7 +183,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         holder: &context.holder,
         failure: failure.as_deref(),
         held: match image {
-            Some(image) => held.of(&valid.key, reported, image).report(),
+            Some(image) => held.of(&valid.key, reported, allowed, image).report(),
             None => reported.cloned(),
         },
     };
