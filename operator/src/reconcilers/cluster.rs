@@ -19,6 +19,7 @@ pub mod set_size;
 pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
+pub mod unused_volumes;
 pub mod volumes;
 
 use crate::{
@@ -58,7 +59,7 @@ use volumes::classes_to_ask;
 
 /// Everything that matters tells; this is for what nobody thought of.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-const LOOK_AT_GROWTH: Duration = Duration::from_secs(30);
+const LOOK_AT_VOLUMES: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 /// Clusters whose controllers may have to end.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -152,7 +153,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
             let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
             report(cluster, context, before, &status).await?;
             let namespace = cluster.namespace().unwrap_or_default();
-            let told = notices(before, &status, Did { namespace: &namespace, roll: None, pods: &[] });
+            let told = notices(before, &status, Did { namespace: &namespace, ..Did::default() });
             context.events.publish(&cluster.object_ref(&()), told).await;
             return Ok(Requeue::await_change());
         }
@@ -194,12 +195,13 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     }
     report(cluster, context, before, &status).await?;
     let roll = Some(&plan.roll).filter(|_| done.is_ok() && !valid.spec.paused);
-    let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods });
+    let deleted = if done.is_ok() && !valid.spec.paused { &plan.unused.delete[..] } else { &[] };
+    let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods, deleted });
     context.events.publish(&cluster.object_ref(&()), told).await;
     done?;
-    // That a file system has not grown says nothing by itself.
+    // That a file system has not grown, or that nobody has used a volume for a while, says nothing by itself.
     let is_growing = matches!(plan.volumes.state, volumes::State::Growing(_));
-    Ok(Requeue::requeue(if is_growing { LOOK_AT_GROWTH } else { LOOK_AGAIN }))
+    Ok(Requeue::requeue(if is_growing || plan.unused.is_pending { LOOK_AT_VOLUMES } else { LOOK_AGAIN }))
 }
 
 /// The first time by the API server itself: the watch may be behind what another operator wrote.

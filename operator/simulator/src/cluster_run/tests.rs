@@ -4,15 +4,15 @@ const SEEDS: u64 = 120;
 
 #[test]
 fn promises_are_kept_whatever_fails() {
-    let mut total = (0, 0);
+    let mut total = (0, 0, 0);
     for seed in 0..SEEDS {
-        let Outcome { restarts, faults, broken, story, .. } = run(seed);
+        let Outcome { restarts, faults, volumes, broken, story, .. } = run(seed);
         if let Some(broken) = broken {
             panic!("{}\nseed {seed}: {broken}", story.join("\n"));
         }
-        total = (total.0 + restarts, total.1 + faults);
+        total = (total.0 + restarts, total.1 + faults, total.2 + volumes);
     }
-    assert!(total.0 > SEEDS && total.1 > SEEDS, "too little happens: {total:?}");
+    assert!(total.0 > SEEDS && total.1 > SEEDS && total.2 > SEEDS / 4, "too little happens: {total:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{
     brokers::BrokerPod,
     plan::{Action, throttling},
+    unused_volumes::{Claim, UNUSED_ANNOTATION},
 };
 use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
 use anyhow::{Context as _, anyhow, bail};
@@ -53,6 +54,20 @@ impl Applier<'_> {
                 patched.with_context(|| format!("grow volume {claim}"))?;
                 tracing::info!(cluster = %self.cluster, claim, size = size.0, "volume is to grow");
             }
+            Action::Mark { claim, unused_since } => {
+                let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+                let parameters =
+                    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let mark = unused_since.map(|since| since.to_string());
+                // Only as it was looked at.
+                let patch = json!({ "metadata": {
+                    "resourceVersion": claim.revision, "annotations": { UNUSED_ANNOTATION: mark },
+                } });
+                let patched = claims.patch(&claim.name, &parameters, &Patch::Merge(patch)).await;
+                patched.with_context(|| format!("mark volume {}", claim.name))?;
+                tracing::info!(cluster = %self.cluster, claim = claim.name, is_unused = mark.is_some(), "volume marked");
+            }
+            Action::DeleteVolume(claim) => self.delete_volume(claim).await?,
             Action::Orphan { resource, name, uid } => {
                 let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
                 // Only the set that was looked at.
@@ -119,6 +134,15 @@ impl Applier<'_> {
             other => gone_is_good(other).with_context(|| format!("restart pod {}", pod.name)),
         }?;
         tracing::info!(cluster = %self.cluster, broker_id = %pod.broker, "broker restarts");
+        Ok(())
+    }
+
+    async fn delete_volume(&self, claim: &Claim) -> anyhow::Result<()> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.cluster.namespace);
+        let looked_at = Preconditions { uid: claim.uid.clone(), resource_version: claim.revision.clone() };
+        let deleted = claims.delete(&claim.name, &DeleteParams::default().preconditions(looked_at)).await;
+        gone_is_good(deleted.map(drop)).with_context(|| format!("delete volume {}", claim.name))?;
+        tracing::warn!(cluster = %self.cluster, claim = claim.name, broker_id = %claim.broker, "volume of a broker that is no more was deleted");
         Ok(())
     }
 

@@ -7,7 +7,10 @@
 
 mod filling;
 
-use super::offline::{in_the_way, is_offline};
+use super::{
+    offline::{in_the_way, is_offline},
+    unused_volumes::holds_replicas,
+};
 use crate::{reconcilers::replicas::Places, valid_cluster::ValidCluster};
 use controller::{ClusterImage, Leaving, PartitionImage};
 use custom_resources::{cluster::OnScaleUp, cluster_status::ScalingStatus};
@@ -143,13 +146,8 @@ fn cancels(image: &ClusterImage, wanted: i32) -> Vec<TopicPartition> {
 
 /// Registered, gone, and without replicas.
 fn forgotten(image: &ClusterImage, brokers: i32) -> Vec<BrokerId> {
-    let holds = |id: BrokerId| {
-        let tombstones = image.tombstones.values().map(|tombstone| &tombstone.topic);
-        let mut partitions = image.topics.iter().chain(tombstones).flat_map(|topic| &topic.partitions);
-        partitions.any(|partition| partition.replicas.contains(&id))
-    };
     let gone = image.brokers.values().filter(|broker| broker.id.0 >= brokers && broker.fenced);
-    gone.map(|broker| broker.id).filter(|id| !holds(*id)).collect()
+    gone.map(|broker| broker.id).filter(|id| !holds_replicas(image, *id)).collect()
 }
 
 fn moves(image: &ClusterImage, spec: &Wanted) -> Vec<(TopicPartition, Vec<BrokerId>)> {
