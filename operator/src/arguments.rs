@@ -2,7 +2,7 @@
 
 use crate::{reconcilers::cluster::observe::Scope, valid_cluster::Defaults};
 use clap::{Parser, ValueEnum};
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 /// Runs Weir on Kubernetes: makes brokers of Cluster resources and topics of Topic resources, and is the controller of every
 /// cluster.
@@ -58,7 +58,11 @@ impl Arguments {
             self.watch_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
         match named[..] {
             [] => vec![Scope::All],
-            _ => named.into_iter().map(|name| Scope::Namespace(name.to_owned())).collect(),
+            _ => {
+                // Each once: what is counted is counted once.
+                let named: BTreeSet<_> = named.into_iter().collect();
+                named.into_iter().map(|name| Scope::Namespace(name.to_owned())).collect()
+            }
         }
     }
 
@@ -81,6 +85,6 @@ mod tests {
         assert_eq!(parse(&[]).scopes(), [Scope::All]);
         assert_eq!(parse(&["--watch-namespaces="]).scopes(), [Scope::All], "as a chart gives an empty list");
         let two = [Scope::Namespace("a".to_owned()), Scope::Namespace("b".to_owned())];
-        assert_eq!(parse(&["--watch-namespaces=a, b"]).scopes(), two);
+        assert_eq!(parse(&["--watch-namespaces=a, b,a"]).scopes(), two);
     }
 }

@@ -1,5 +1,6 @@
 //! The controllers of all clusters: their store, who may come to them, and their lives.
 
+pub mod allowed;
 pub mod cluster_id;
 pub mod controllers;
 pub mod host;
@@ -12,5 +13,6 @@ pub mod token;
 mod topic_owners;
 pub mod watched_store;
 
+pub use allowed::Allowed;
 pub use controllers::{Controllers, Entrance};
 pub use host::View;

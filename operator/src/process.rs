@@ -11,7 +11,7 @@ use crate::{
     metrics::Metrics,
     reconcilers::{
         cluster::{self, CHANGED_LIMIT, observe::Caches},
-        topic::{self, held::Held},
+        topic::{self, held::Held, index::Resources},
     },
     valid_cluster::ClusterKey,
 };
@@ -103,6 +103,7 @@ struct Work {
     metrics: Arc<Metrics>,
     controllers: Controllers,
     held: Held,
+    resources: Resources,
     /// One for each scope.
     inlets: Vec<Inlets>,
 }
@@ -130,7 +131,9 @@ impl Work {
             inlets.push(Inlets { of_clusters, of_topics, topics, caches });
         }
         let controllers = Controllers::new(client.clone(), listeners, stores.clone());
-        Self { client, arguments: arguments.clone(), metrics, controllers, held: Held::new(stores), inlets }
+        let resources = Resources::new(&stores);
+        let (arguments, held) = (arguments.clone(), Held::new(stores));
+        Self { client, arguments, metrics, controllers, held, resources, inlets }
     }
 
     /// Until it is dropped: the caches follow what happens, and nobody is told. Whoever begins looks at everything.
@@ -143,7 +146,7 @@ impl Work {
     async fn run(self) -> anyhow::Result<()> {
         let mut loops = JoinSet::new();
         let events = Events::new(self.client.clone(), &self.arguments.identity, Arc::clone(&self.metrics));
-        for (scope, inlets) in self.arguments.scopes().into_iter().zip(self.inlets) {
+        for (place, (scope, inlets)) in self.arguments.scopes().into_iter().zip(self.inlets).enumerate() {
             let context = cluster::Context {
                 client: self.client.clone(),
                 controllers: self.controllers.clone(),
@@ -161,6 +164,8 @@ impl Work {
                 held: self.held.clone(),
                 events: events.clone(),
                 topics: inlets.topics,
+                resources: self.resources.clone(),
+                place,
                 changed: inlets.of_topics,
             };
             loops.spawn(topic::run(scope.clone(), of_topics));

@@ -188,7 +188,8 @@ pub struct RetentionPolicy {
     #[serde(default)]
     pub when_deleted: Retention,
 
-    /// When there are fewer brokers.
+    /// When there are fewer brokers. With `Delete` the operator deletes the volume of a broker that is no more, half a minute after
+    /// no topic has a replica there: none that can be brought back either.
     #[serde(default)]
     pub when_scaled: Retention,
 }

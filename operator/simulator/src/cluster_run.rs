@@ -6,7 +6,8 @@
 //! 1. A roll never has two brokers down: a broker that serves is restarted only when those restarted before are back.
 //! 2. Nor is it restarted while the operator sees that another one has no pod, or one that is going or not ready.
 //! 3. There are fewer pods only once no replica is on those that go, whatever is made meanwhile.
-//! 4. When nothing fails and nothing changes any more, all is as wanted after a while: every pod is new and ready, every
+//! 4. The volume of a broker goes only while it has no pod, and no replica is there.
+//! 5. When nothing fails and nothing changes any more, all is as wanted after a while: every pod is new and ready, every
 //!    partition is led and in sync, and from then on the operator writes nothing.
 
 mod brokers;
@@ -18,7 +19,8 @@ mod tests;
 use brokers::Brokers;
 use controller::requests::{ReassignPartitions, Reply, Request};
 use custom_resources::{Cluster, ClusterStatus};
-use kubernetes::{CLUSTER, Kubernetes};
+use k8s_openapi::jiff::Timestamp;
+use kubernetes::{CLUSTER, Kubernetes, SimPod};
 use model::BrokerId;
 use operator::{
     control_plane::settings,
@@ -26,6 +28,7 @@ use operator::{
         plan::{Action, Observed, Plan, plan, throttling},
         roll::Roll,
         set_size::SetSize,
+        unused_volumes::Claim,
     },
     valid_cluster::{Defaults, ValidCluster},
 };
@@ -46,6 +49,7 @@ pub struct Outcome {
     pub restarts: u64,
     pub writes: u64,
     pub faults: u64,
+    pub volumes: u64,
     /// The promise that was broken.
     pub broken: Option<String>,
     pub story: Vec<String>,
@@ -55,8 +59,8 @@ pub struct Outcome {
 pub fn run(seed: u64) -> Outcome {
     let mut world = World::new(seed);
     let broken = world.run().err();
-    let World { restarts, writes, faults, story, .. } = world;
-    Outcome { restarts, writes, faults, broken, story }
+    let World { restarts, writes, faults, volumes, story, .. } = world;
+    Outcome { restarts, writes, faults, volumes, broken, story }
 }
 
 type Kept = Result<(), String>;
@@ -77,6 +81,9 @@ struct World {
     writes: u64,
     faults: u64,
     steps: u64,
+    elapsed_ms: u64,
+    /// That went because nobody used them.
+    volumes: u64,
     story: Vec<String>,
 }
 
@@ -85,7 +92,8 @@ impl World {
         let cluster = json!({
             "apiVersion": "weir.dev/v1alpha1", "kind": "Cluster",
             "metadata": { "name": CLUSTER, "namespace": "shop", "generation": 1, "uid": "6f0d0a1e-52d5-4c7e-9a51-7d7c7c2b3a10" },
-            "spec": { "replicas": 3, "image": "weir:0", "storage": { "size": "1Gi" }, "deletionUndoWindow": "0s" },
+            "spec": { "replicas": 3, "image": "weir:0", "storage": { "size": "1Gi", "retentionPolicy": { "whenScaled": "Delete" } },
+                "deletionUndoWindow": "0s" },
         });
         let cluster: Cluster = serde_json::from_value(cluster).expect("a Cluster");
         let settings = settings::of(&valid(&cluster));
@@ -103,6 +111,8 @@ impl World {
             writes: 0,
             faults: 0,
             steps: 0,
+            elapsed_ms: 0,
+            volumes: 0,
             story: Vec::new(),
         }
     }
@@ -127,8 +137,9 @@ impl World {
 
     fn step(&mut self, is_troubled: bool) -> Kept {
         self.steps += 1;
+        self.see_who_is_back();
         let ms = 100 + self.random.below(400);
-        self.brokers.pass(ms);
+        self.pass(ms);
         match self.random.below(if is_troubled { 16 } else { 12 }) {
             0 | 1 => self.sync_set(),
             2..=5 => {
@@ -159,11 +170,16 @@ impl World {
         }
     }
 
+    fn pass(&mut self, ms: u64) {
+        self.elapsed_ms += ms;
+        self.brokers.pass(ms);
+    }
+
     fn sync_set(&mut self) -> Kept {
         let Some(surplus) = self.kubernetes.sync_set() else { return Ok(()) };
         self.keeps_replicas(surplus, surplus + 1)?;
         if let Some(pod) = self.kubernetes.pods.get_mut(&surplus) {
-            pod.is_going = true;
+            pod.go();
         }
         self.tell(format!("pod {surplus} is wanted no more"));
         Ok(())
@@ -211,7 +227,9 @@ impl World {
     fn plan(&mut self) -> Plan {
         let valid = valid(&self.cluster);
         self.brokers.set(settings::of(&valid));
-        let observed = Observed { set_size: self.set_size, ..self.kubernetes.seen() };
+        let now = i64::try_from(self.elapsed_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let now = now.expect("a run is short");
+        let observed = Observed { set_size: self.set_size, now, ..self.kubernetes.seen() };
         self.brokers.set_leaving(observed.leaving(&valid));
         let plan = plan(&valid, &observed, Some(self.brokers.image()), false);
         // As it is reported: which brokers are new is known from there.
@@ -237,8 +255,9 @@ impl World {
             }
             Action::Restart(pod) => {
                 let id = pod.broker.0;
-                // Only the pod that was looked at.
-                if self.kubernetes.pods.get(&id).is_some_and(|there| there.uid == pod.uid && !there.is_going) {
+                // Only the pod that was looked at, as it was.
+                let is_as_seen = |there: &SimPod| pod.version.as_ref() == Some(&there.version()) && !there.is_going;
+                if self.kubernetes.pods.get(&id).is_some_and(is_as_seen) {
                     self.restarts_one(id)?;
                 }
                 Ok(true)
@@ -259,6 +278,10 @@ impl World {
                 let reply = self.brokers.ask(Request::AlterConfigs(throttling(rate.clone())));
                 Ok(matches!(reply, Reply::ConfigsAltered(results) if results.iter().all(|(_, one)| one.is_ok())))
             }
+            Action::Mark { claim, unused_since } => {
+                Ok(self.kubernetes.mark(claim, unused_since.map(|since| since.to_string())))
+            }
+            Action::DeleteVolume(claim) => self.deletes_volume(claim),
             Action::Grow { .. } | Action::Orphan { .. } => Err("nobody asked for other volumes".to_owned()),
             Action::Restore { .. } => Err("there is no listener for clients outside".to_owned()),
             Action::Forget(id) => {
@@ -268,22 +291,27 @@ impl World {
         }
     }
 
-    /// Promise 1.
-    fn restarts_one(&mut self, id: i32) -> Kept {
+    /// Once back, a broker is of no roll any more: what befalls it then is another's doing. Those that were scaled away do not
+    /// come back.
+    fn see_who_is_back(&mut self) {
+        let (image, pods) = (self.brokers.image(), &self.kubernetes.pods);
         let replicas = self.kubernetes.replicas();
-        let (image, pods) = (self.brokers.image(), &mut self.kubernetes.pods);
         let is_back = |id: &i32, before: &String| {
             let is_another = pods.get(id).is_some_and(|pod| pod.uid != *before && !pod.is_going);
             is_another && image.is_usable(BrokerId(*id)) || !image.brokers.contains_key(&BrokerId(*id))
         };
-        // Those that were scaled away do not come back.
         self.rolled.retain(|id, before| *id < replicas && !is_back(id, &*before));
-        let Some(pod) = pods.get_mut(&id) else { return Ok(()) };
+    }
+
+    /// Promise 1.
+    fn restarts_one(&mut self, id: i32) -> Kept {
+        let image = self.brokers.image();
+        let Some(pod) = self.kubernetes.pods.get_mut(&id) else { return Ok(()) };
         let serves = pod.is_ready && image.is_usable(BrokerId(id));
         if serves && self.rolled.keys().any(|other| *other != id) {
             return Err(format!("broker {id} serves and is restarted while {:?} are not back", self.rolled));
         }
-        pod.is_going = true;
+        pod.go();
         self.rolled.insert(id, pod.uid.clone());
         self.restarts += 1;
         self.tell(format!("restarts broker {id}"));
@@ -324,12 +352,29 @@ impl World {
         Ok(())
     }
 
+    /// Promise 4.
+    fn deletes_volume(&mut self, claim: &Claim) -> Result<bool, String> {
+        if !self.kubernetes.has_volume(claim) {
+            return Ok(false);
+        }
+        let id = claim.broker.0;
+        self.keeps_replicas(id, id + 1)?;
+        if self.kubernetes.pods.contains_key(&id) {
+            return Err(format!("the volume of broker {id} goes, which has a pod"));
+        }
+        self.tell(format!("deletes the volume of broker {id}"));
+        self.volumes += 1;
+        self.kubernetes.delete_volume(id);
+        Ok(true)
+    }
+
     fn is_as_wanted(&mut self) -> bool {
         if !self.pending.is_empty() || !self.kubernetes.is_rolled_out() || self.unhealthy().is_some() {
             return false;
         }
         self.kubernetes.list();
-        self.plan().actions.is_empty()
+        let plan = self.plan();
+        plan.actions.is_empty() && !plan.unused.is_pending
     }
 
     /// The first partition that is not as it should be.
@@ -356,11 +401,11 @@ impl World {
         )
     }
 
-    /// Promise 4.
+    /// Promise 5.
     fn stays_quiet(&mut self) -> Kept {
         let before = self.writes;
         for _ in 0..QUIET_STEPS {
-            self.brokers.pass(500);
+            self.pass(500);
             self.kubernetes.deliver(&mut self.random);
             self.operate(false)?;
         }

@@ -1,6 +1,6 @@
 //! `operator-simulator [SEEDS [FIRST]]`: many runs, and the story of the first that breaks a promise.
 
-use operator_simulator::cluster_run::{Outcome, run};
+use operator_simulator::cluster_run::run;
 use std::{
     env,
     io::{self, Write},
@@ -11,19 +11,20 @@ fn main() -> ExitCode {
     let numbers: Vec<u64> = env::args().skip(1).map_while(|word| word.parse().ok()).collect();
     let (seeds, first) = (numbers.first().copied().unwrap_or(1000), numbers.get(1).copied().unwrap_or(0));
     let mut out = io::stdout();
-    let (mut restarts, mut writes, mut faults) = (0, 0, 0);
+    let (mut restarts, mut writes, mut faults, mut volumes) = (0, 0, 0, 0);
     for seed in first..first + seeds {
-        let Outcome { restarts: more_restarts, writes: more_writes, faults: more_faults, broken, story } = run(seed);
-        (restarts, writes, faults) = (restarts + more_restarts, writes + more_writes, faults + more_faults);
-        if let Some(broken) = broken {
-            for line in story {
+        let one = run(seed);
+        (restarts, writes) = (restarts + one.restarts, writes + one.writes);
+        (faults, volumes) = (faults + one.faults, volumes + one.volumes);
+        if let Some(broken) = one.broken {
+            for line in one.story {
                 say(&mut out, &line);
             }
             say(&mut out, &format!("seed {seed}: {broken}"));
             return ExitCode::FAILURE;
         }
     }
-    say(&mut out, &format!("{seeds} seeds: {restarts} restarts by rolls, {writes} writes, {faults} faults"));
+    say(&mut out, &format!("{seeds} seeds: {restarts} restarts by rolls, {writes} writes, {volumes} volumes deleted, {faults} faults"));
     ExitCode::SUCCESS
 }
 

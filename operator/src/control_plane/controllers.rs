@@ -1,9 +1,10 @@
 //! The controllers of all clusters of this operator, and the door by which brokers come to them.
 
 use super::{
+    allowed::Allowed,
     host::{ClusterHost, Door, Parameters, View},
     token::TokenHash,
-    topic_owners::{TopicOwners, is_allowed},
+    topic_owners::TopicOwners,
 };
 use crate::{
     reconcilers::cluster::set_size::SetSize,
@@ -128,11 +129,11 @@ impl Controllers {
         }
     }
 
-    /// Whether resources of a namespace may name the cluster; `None`: there is no such cluster here.
-    pub async fn allows(&self, cluster: &ClusterKey, namespace: &str) -> Option<bool> {
+    /// Whose resources may name the cluster; `None`: there is no such cluster here.
+    pub async fn allowed(&self, cluster: &ClusterKey) -> Option<Allowed> {
         let hosted = self.0.hosted.lock().await;
         let allowed = hosted.get(cluster)?.allowed_namespaces.borrow();
-        Some(is_allowed(cluster, &allowed, namespace))
+        Some(Allowed::by(cluster, &allowed))
     }
 
     /// Has the reconcilers look at a cluster again.

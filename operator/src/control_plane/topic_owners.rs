@@ -1,5 +1,6 @@
 //! The Topic resources behind the topics of a cluster, for the requests of clients.
 
+use super::allowed::Allowed;
 use crate::{
     reconcilers::topic::{
         ownership::{owned_by, owner},
@@ -44,10 +45,9 @@ impl Owners for TopicOwners {
                 return Err(ControllerError::StoreFailed(reason));
             }
             let resources = self.resources(&topics);
-            let allowed = self.allowed_namespaces.borrow().clone();
-            let is_allowed = |namespace: &str| is_allowed(&self.cluster, &allowed, namespace);
+            let allowed = Allowed::by(&self.cluster, &self.allowed_namespaces.borrow());
             let of_one = |there: &Arc<TopicImage>| {
-                let owner = owner(there, &resources, is_allowed)?;
+                let owner = owner(there, &resources, &allowed)?;
                 Some((there.id, owned_by(owner)))
             };
             Ok(topics.iter().filter_map(of_one).collect::<BTreeMap<_, _>>())
@@ -74,9 +74,4 @@ impl TopicOwners {
         let named = all.filter(|resource| is_named(resource)).filter_map(|resource| ValidTopic::new(&resource).ok());
         named.filter(|resource| resource.cluster == self.cluster).collect()
     }
-}
-
-/// Whether resources of a namespace may name a cluster.
-pub(super) fn is_allowed(cluster: &ClusterKey, allowed_namespaces: &[String], namespace: &str) -> bool {
-    cluster.namespace == namespace || allowed_namespaces.iter().any(|name| name == namespace || name == "*")
 }

@@ -9,6 +9,7 @@ pub mod drain;
 pub mod node_ports;
 pub mod notices;
 pub mod observe;
+mod offline;
 pub mod plan;
 pub mod request;
 pub mod roll;
@@ -18,10 +19,11 @@ pub mod set_size;
 pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
+pub mod unused_volumes;
 pub mod volumes;
 
 use crate::{
-    control_plane::{Controllers, View},
+    control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
     reconcilers::topic::held::Held,
@@ -57,7 +59,7 @@ use volumes::classes_to_ask;
 
 /// Everything that matters tells; this is for what nobody thought of.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-const LOOK_AT_GROWTH: Duration = Duration::from_secs(30);
+const LOOK_AT_VOLUMES: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 /// Clusters whose controllers may have to end.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -151,7 +153,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
             let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
             report(cluster, context, before, &status).await?;
             let namespace = cluster.namespace().unwrap_or_default();
-            let told = notices(before, &status, Did { namespace: &namespace, roll: None, pods: &[] });
+            let told = notices(before, &status, Did { namespace: &namespace, ..Did::default() });
             context.events.publish(&cluster.object_ref(&()), told).await;
             return Ok(Requeue::await_change());
         }
@@ -172,7 +174,8 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let done = apply(&plan.actions, &valid.key, context, &view).await;
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
     let (controller, image, held) = (view.handle.as_ref(), view.image.as_deref(), &context.held);
-    let answer = Answering { cluster: &valid.key, controller, image, held }.answer(cluster, before).await;
+    let allowed = &Allowed::by(&valid.key, &valid.spec.allowed_namespaces);
+    let answer = Answering { cluster: &valid.key, controller, image, held, allowed }.answer(cluster, before).await;
     let reported = before.and_then(|status| status.held_deletions.as_ref());
     let report_of = Report {
         cluster: &valid,
@@ -181,7 +184,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         holder: &context.holder,
         failure: failure.as_deref(),
         held: match image {
-            Some(image) => held.of(&valid.key, reported, image).report(),
+            Some(image) => held.of(&valid.key, reported, allowed, image).report(),
             None => reported.cloned(),
         },
     };
@@ -192,12 +195,13 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     }
     report(cluster, context, before, &status).await?;
     let roll = Some(&plan.roll).filter(|_| done.is_ok() && !valid.spec.paused);
-    let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods });
+    let deleted = if done.is_ok() && !valid.spec.paused { &plan.unused.delete[..] } else { &[] };
+    let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods, deleted });
     context.events.publish(&cluster.object_ref(&()), told).await;
     done?;
-    // That a file system has not grown says nothing by itself.
+    // That a file system has not grown, or that nobody has used a volume for a while, says nothing by itself.
     let is_growing = matches!(plan.volumes.state, volumes::State::Growing(_));
-    Ok(Requeue::requeue(if is_growing { LOOK_AT_GROWTH } else { LOOK_AGAIN }))
+    Ok(Requeue::requeue(if is_growing || plan.unused.is_pending { LOOK_AT_VOLUMES } else { LOOK_AGAIN }))
 }
 
 /// The first time by the API server itself: the watch may be behind what another operator wrote.

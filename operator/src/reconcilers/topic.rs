@@ -3,7 +3,7 @@
 mod changes;
 mod deletions;
 pub mod held;
-mod index;
+pub mod index;
 mod notices;
 pub mod ownership;
 mod pace;
@@ -30,7 +30,7 @@ use deletions::Deletions;
 pub(super) use deletions::delete;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use held::Held;
-use index::Index;
+use index::{Index, Resources};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, Resource as _, ResourceExt as _,
@@ -43,6 +43,7 @@ use kube::{
     },
 };
 use model::TopicName;
+use ownership::older;
 use pace::Pace;
 use plan::{Decision, Step, decide};
 use serde_json::json;
@@ -53,13 +54,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use valid_topic::ValidTopic;
 
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// While something is missing that says nothing when it comes.
 const RETRY: Duration = Duration::from_secs(2);
+/// After a start the resources of every scope are listed within this time.
+const LISTED: Duration = Duration::from_secs(5);
 /// A topic needs few steps; more in one go mean that they do not lead anywhere.
 const STEPS: usize = 5;
 /// Deciding costs little, and what waits is mostly commits, which the controller makes together.
@@ -68,8 +71,7 @@ const SIDE_BY_SIDE: u16 = 64;
 struct Reconciler {
     client: Client,
     controllers: Controllers,
-    topics: Store<Topic>,
-    index: Index,
+    resources: Resources,
     metrics: Arc<Metrics>,
     held: Held,
     events: Events,
@@ -84,8 +86,11 @@ pub struct Context {
     /// Topics whose resources were deleted and that wait for a person.
     pub held: Held,
     pub events: Events,
-    /// Where the resources are to be found, and by what they get there.
+    /// Where the resources of the scope are to be found, and by what they get there.
     pub topics: (Store<Topic>, Writer<Topic>),
+    /// Those of all scopes, and the place of this one among them.
+    pub resources: Resources,
+    pub place: usize,
     /// Clusters of which there is something new.
     pub changed: mpsc::Receiver<ClusterKey>,
 }
@@ -98,36 +103,23 @@ impl fmt::Debug for Context {
 
 /// Reconciles the topics of a scope until it is dropped.
 pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
-    let Context { client, controllers, metrics, held, events: told, topics: (store, writer), changed } = context;
+    let Context { client, controllers, metrics, held, events: told, topics, resources, place, changed } = context;
+    let (store, writer) = topics;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
     let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
-    let index = Index::default();
+    let index = resources.index(place).context("find the index of the scope")?;
     let noting = index.clone();
     let events = reflector::reflector(writer, events).inspect_ok(move |event| noting.note(event));
     let events = events.and_then(move |event| tell_deletion(event, gone.clone()));
-    let loops = Controller::for_stream(events.applied_objects(), store.clone())
-        .reconcile_on(changed_resources(changed, controllers.clone(), index.clone()))
+    let loops = Controller::for_stream(events.applied_objects(), store)
+        .reconcile_on(changed_resources(changed, controllers.clone(), index))
         .with_config(kube::runtime::controller::Config::default().concurrency(SIDE_BY_SIDE));
     let deleting = {
-        let (counted, looked_at, topics) = (index.clone(), index.clone(), store.clone());
-        let count = move |key: &ClusterKey| counted.count(key);
-        let is_wanted = move |topic: &ValidTopic| {
-            let naming = looked_at.naming(&topic.cluster, &topic.name, &topics);
-            naming.iter().any(|other| is_another(other, topic))
-        };
         let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
-        Deletions { client, controllers, held, events, count, is_wanted }.run(to_delete)
+        Deletions { client, controllers, held, events, resources: resources.clone() }.run(to_delete)
     };
-    let reconciler = Arc::new(Reconciler {
-        client,
-        controllers,
-        topics: store,
-        index,
-        metrics,
-        held,
-        events: told,
-        pace: Pace::default(),
-    });
+    let reconciler =
+        Arc::new(Reconciler { client, controllers, resources, metrics, held, events: told, pace: Pace::default() });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -174,11 +166,6 @@ fn changed_resources(
     ReceiverStream::new(changed).then(of_cluster).flatten()
 }
 
-/// Of two that name one topic: whether it is not the same resource.
-fn is_another(other: &Topic, topic: &ValidTopic) -> bool {
-    other.metadata.uid.as_ref() != Some(&topic.uid)
-}
-
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
 struct Failed(anyhow::Error);
@@ -204,26 +191,24 @@ impl Reconciler {
             Ok(topic) => topic,
             Err(invalid) => return Outcome::refused(reason::REFUSED, invalid.to_string()),
         };
-        let older = |other: &Arc<Topic>| {
-            is_another(other, &topic) && ValidTopic::new(other).is_ok_and(|other| other.age < topic.age)
+        let Some(allowed) = self.controllers.allowed(&topic.cluster).await else {
+            let message = format!("there is no Cluster {}", topic.cluster);
+            return Outcome::refused(reason::CLUSTER_NOT_FOUND, message);
         };
-        let naming = self.index.naming(&topic.cluster, &topic.name, &self.topics);
-        if let Some(owner) = naming.iter().find(|other| older(other)) {
-            let owner = format!("{}/{}", owner.namespace().unwrap_or_default(), owner.name_any());
+        if !allowed.has(&topic.namespace) {
+            let message = format!("Cluster {} does not name {} in allowedNamespaces", topic.cluster, topic.namespace);
+            return Outcome::refused(reason::NAMESPACE_NOT_ALLOWED, message);
+        }
+        if !matches!(timeout(LISTED, self.resources.are_listed()).await, Ok(Ok(()))) {
+            let message =
+                "whether an older resource names the topic is not known yet: Topics of a namespace cannot be listed";
+            return Outcome::refused(reason::NO_CONTROLLER, message);
+        }
+        let naming = self.resources.naming(&topic.cluster, &topic.name);
+        if let Some(owner) = older(&topic, &naming, &allowed) {
+            let owner = format!("{}/{}", owner.namespace, owner.resource);
             let message = format!("topic {} is that of the older resource {owner}", topic.name);
             return Outcome::refused(reason::TOPIC_NAME_CONFLICT, message);
-        }
-        match self.controllers.allows(&topic.cluster, &topic.namespace).await {
-            None => {
-                let message = format!("there is no Cluster {}", topic.cluster);
-                return Outcome::refused(reason::CLUSTER_NOT_FOUND, message);
-            }
-            Some(false) => {
-                let message =
-                    format!("Cluster {} does not name {} in allowedNamespaces", topic.cluster, topic.namespace);
-                return Outcome::refused(reason::NAMESPACE_NOT_ALLOWED, message);
-            }
-            Some(true) => {}
         }
         self.bring_about(&topic).await
     }

@@ -6,7 +6,7 @@
 use super::{CONFIG_HASH_ANNOTATION, broker_config, config_map, labels, metadata, names, pod_selector, secret};
 use crate::valid_cluster::ValidCluster;
 use custom_resources::{
-    cluster::ports,
+    cluster::{Retention, ports},
     pod_template::{PodTemplate, TERMINATION_GRACE_PERIOD_SECONDS},
 };
 use k8s_openapi::{
@@ -41,7 +41,7 @@ const SESSION_MOUNT: &str = "/etc/weir/session";
 
 pub fn build(cluster: &ValidCluster) -> StatefulSet {
     let name = &cluster.key.name;
-    let retention = cluster.spec.storage.retention_policy.clone();
+    let when_deleted = cluster.spec.storage.retention_policy.when_deleted;
     StatefulSet {
         metadata: metadata(cluster, names::stateful_set(name)),
         spec: Some(StatefulSetSpec {
@@ -54,8 +54,10 @@ pub fn build(cluster: &ValidCluster) -> StatefulSet {
                 ..StatefulSetUpdateStrategy::default()
             }),
             persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
-                when_deleted: Some(retention.when_deleted.as_str().to_owned()),
-                when_scaled: Some(retention.when_scaled.as_str().to_owned()),
+                when_deleted: Some(when_deleted.as_str().to_owned()),
+                // Kubernetes goes by the number of pods, whoever changed it. What goes the operator says, once nothing counts
+                // on it any more.
+                when_scaled: Some(Retention::Retain.as_str().to_owned()),
             }),
             template: pod(cluster),
             volume_claim_templates: Some(vec![claim(cluster)]),

@@ -47,7 +47,7 @@ fn objects_of_a_minimal_cluster() {
 fn objects_of_a_cluster_with_everything() {
     check(
         "everything",
-        "{replicas: 2, image: 'weir-broker:2', storage: {size: 500Gi, storageClassName: fast, retentionPolicy: {whenDeleted: Delete}},
+        "{replicas: 2, image: 'weir-broker:2', storage: {size: 500Gi, storageClassName: fast, retentionPolicy: {whenDeleted: Delete, whenScaled: Delete}},
           resources: {requests: {cpu: '2', memory: 8Gi}, limits: {memory: 8Gi}},
           template: {pod: {labels: {team: payments, weir.dev/cluster: other}, annotations: {a: b}, nodeSelector: {workload: streaming},
             tolerations: [{key: streaming, operator: Exists}], priorityClassName: high, terminationGracePeriodSeconds: 120,

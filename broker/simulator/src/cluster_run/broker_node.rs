@@ -106,7 +106,7 @@ impl World {
         self.look_for_isolation(id);
         self.end_waits(id);
         self.check_followers(id);
-        Place::all(self.setup.partitions).into_iter().for_each(|place| self.await_followers(id, place));
+        Place::all(self.setup.partitions).for_each(|place| self.await_followers(id, place));
         self.propose(id);
         self.coordinate(id);
         let Some(node) = self.brokers.get(&id) else { return };

@@ -159,7 +159,7 @@ impl Brokers {
             }
         }
         let runs = self.processes.get(&id).is_some_and(|process| matches!(process.state, State::Running(_)));
-        pod.is_ready = runs && self.image.brokers.get(&BrokerId(id)).is_some_and(|broker| !broker.fenced);
+        pod.set_ready(runs && self.image.brokers.get(&BrokerId(id)).is_some_and(|broker| !broker.fenced));
         false
     }
 

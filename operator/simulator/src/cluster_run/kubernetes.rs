@@ -1,8 +1,14 @@
 //! The objects of one cluster in Kubernetes, those who act on them, and what the operator's watches brought of it so far.
 
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{PersistentVolumeClaim, Pod},
+};
 use kube::Resource;
-use operator::reconcilers::cluster::plan::Observed;
+use operator::reconcilers::cluster::{
+    plan::Observed,
+    unused_volumes::{Claim, UNUSED_ANNOTATION},
+};
 use serde_json::{Value, json};
 use simulator::random::Random;
 use std::{collections::BTreeMap, sync::Arc};
@@ -18,6 +24,32 @@ pub(super) struct SimPod {
     pub(super) is_broken: bool,
     pub(super) is_ready: bool,
     pub(super) is_going: bool,
+    changes: u64,
+}
+
+impl SimPod {
+    pub(super) fn set_ready(&mut self, is_ready: bool) {
+        self.changes += u64::from(self.is_ready != is_ready);
+        self.is_ready = is_ready;
+    }
+
+    pub(super) fn go(&mut self) {
+        self.changes += u64::from(!self.is_going);
+        self.is_going = true;
+    }
+
+    /// Another one after every change.
+    pub(super) fn version(&self) -> String {
+        format!("{}-{}", self.uid, self.changes)
+    }
+}
+
+/// The claim of a broker's volume.
+#[derive(Debug, Clone, PartialEq)]
+struct SimClaim {
+    uid: String,
+    revision: u64,
+    unused_since: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,11 +67,14 @@ pub(super) struct Kubernetes {
     /// Every template that the set ever had; the place in the list is the revision.
     templates: Vec<String>,
     pub(super) pods: BTreeMap<i32, SimPod>,
+    claims: BTreeMap<i32, SimClaim>,
     others: Observed,
     pods_made: u64,
+    claims_made: u64,
     /// What the watches brought.
     seen: Observed,
     seen_pods: BTreeMap<i32, SimPod>,
+    seen_claims: BTreeMap<i32, SimClaim>,
 }
 
 impl Kubernetes {
@@ -75,6 +110,20 @@ impl Kubernetes {
         }
     }
 
+    /// Whether it was as it was looked at.
+    pub(super) fn mark(&mut self, looked_at: &Claim, unused_since: Option<String>) -> bool {
+        let claim = self.claims.get_mut(&looked_at.broker.0).filter(|claim| claim.is(looked_at));
+        claim.map(|claim| (claim.revision, claim.unused_since) = (claim.revision + 1, unused_since)).is_some()
+    }
+
+    pub(super) fn has_volume(&self, looked_at: &Claim) -> bool {
+        self.claims.get(&looked_at.broker.0).is_some_and(|claim| claim.is(looked_at))
+    }
+
+    pub(super) fn delete_volume(&mut self, broker: i32) {
+        self.claims.remove(&broker);
+    }
+
     /// The controller of StatefulSets looks at the set; the pod that is to go and is wanted no more, if there is one.
     pub(super) fn sync_set(&mut self) -> Option<i32> {
         let set = self.set.as_mut()?;
@@ -94,21 +143,27 @@ impl Kubernetes {
                 is_broken: template.contains("broken"),
                 is_ready: false,
                 is_going: false,
+                changes: 0,
             };
             self.pods.insert(missing, pod);
+            self.claims.entry(missing).or_insert_with(|| {
+                self.claims_made += 1;
+                SimClaim { uid: format!("uid-{}", self.claims_made), revision: 1, unused_since: None }
+            });
         }
         self.pods.iter().rev().find(|(id, pod)| **id >= wanted && !pod.is_going).map(|(id, _)| *id)
     }
 
     /// One event of a watch comes: of any kind, in any order.
     pub(super) fn deliver(&mut self, random: &mut Random) {
-        match random.below(4) {
+        match random.below(5) {
             0 => self.seen.stateful_sets = self.stateful_sets(),
             1 => {
                 let pods = std::mem::take(&mut self.seen.pods);
                 let sets = std::mem::take(&mut self.seen.stateful_sets);
                 self.seen = Observed { pods, stateful_sets: sets, ..self.others.clone() };
             }
+            2 => self.seen_claims = self.claims.clone(),
             _ => {
                 let ids: Vec<i32> = self.pods.keys().chain(self.seen_pods.keys()).copied().collect();
                 if ids.is_empty() {
@@ -127,11 +182,13 @@ impl Kubernetes {
     pub(super) fn list(&mut self) {
         self.seen = Observed { stateful_sets: self.stateful_sets(), ..self.others.clone() };
         self.seen_pods = self.pods.clone();
+        self.seen_claims = self.claims.clone();
     }
 
     pub(super) fn seen(&self) -> Observed {
         let pods = self.seen_pods.iter().map(|(id, pod)| Arc::new(object(*id, pod))).collect();
-        Observed { pods, ..self.seen.clone() }
+        let claims = self.seen_claims.iter().map(|(id, claim)| Arc::new(claim.object(*id))).collect();
+        Observed { pods, claims, ..self.seen.clone() }
     }
 
     pub(super) fn seen_pods(&self) -> &BTreeMap<i32, SimPod> {
@@ -165,6 +222,23 @@ impl Kubernetes {
     }
 }
 
+impl SimClaim {
+    fn is(&self, looked_at: &Claim) -> bool {
+        looked_at.uid.as_deref() == Some(&self.uid) && looked_at.revision == Some(self.revision.to_string())
+    }
+
+    fn object(&self, id: i32) -> PersistentVolumeClaim {
+        let mut object = json!({ "metadata": {
+            "name": format!("data-{CLUSTER}-{id}"), "namespace": "shop", "uid": self.uid,
+            "resourceVersion": self.revision.to_string(),
+        } });
+        if let Some(since) = &self.unused_since {
+            object["metadata"]["annotations"] = json!({ UNUSED_ANNOTATION: since });
+        }
+        serde_json::from_value(object).expect("a claim")
+    }
+}
+
 fn replicas(set: &Value) -> i32 {
     set["spec"]["replicas"].as_i64().and_then(|replicas| i32::try_from(replicas).ok()).unwrap_or(0)
 }
@@ -181,7 +255,7 @@ where
 fn object(id: i32, pod: &SimPod) -> Pod {
     let mut object = json!({
         "metadata": {
-            "name": format!("{CLUSTER}-{id}"), "namespace": "shop", "uid": pod.uid,
+            "name": format!("{CLUSTER}-{id}"), "namespace": "shop", "uid": pod.uid, "resourceVersion": pod.version(),
             "labels": { "controller-revision-hash": pod.revision },
         },
         "status": { "conditions": [{ "type": "Ready", "status": if pod.is_ready { "True" } else { "False" } }] },

@@ -64,7 +64,7 @@ impl World {
             3 => {
                 self.tell(format!("somebody evicts pod {id}"));
                 if let Some(pod) = self.kubernetes.pods.get_mut(&id) {
-                    pod.is_going = true;
+                    pod.go();
                 }
             }
             4 => {

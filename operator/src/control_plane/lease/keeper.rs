@@ -2,6 +2,7 @@
 
 use super::{Candidate, Seen, Step, Timing};
 use crate::resources::FIELD_MANAGER;
+use anyhow::Context as _;
 use futures_util::{Stream, StreamExt as _, stream};
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
@@ -19,6 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 /// Less than another one waits for.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+
+const SILENT: &str = "the API server does not answer";
 
 /// The lease is not this operator's any more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,10 +68,8 @@ impl LeaseKeeper {
                 _ = looks.tick() => {}
                 Some(()) = frees.next() => {}
             }
-            match timeout(self.timing.deadline, self.step()).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the lease cannot be read or written"),
-                Err(_) => tracing::warn!("the API server does not answer about the lease"),
+            if let Err(error) = self.step().await {
+                tracing::warn!(error = %format!("{error:#}"), "the lease cannot be read or written");
             }
         }
     }
@@ -82,7 +83,7 @@ impl LeaseKeeper {
             let deadline = sleep_until(self.started + ends_at);
             let step = async {
                 renewals.tick().await;
-                self.step().await
+                self.renew().await
             };
             tokio::select! {
                 biased;
@@ -90,7 +91,7 @@ impl LeaseKeeper {
                 step = step => match step {
                     Ok(Step::End) => return Lost::ToAnother,
                     Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, "the lease was not renewed"),
+                    Err(error) => tracing::warn!(error = %format!("{error:#}"), "the lease was not renewed"),
                 },
             }
         }
@@ -125,27 +126,54 @@ impl LeaseKeeper {
         self.leases.replace(&self.name, &as_manager(), &lease).await.map(drop)
     }
 
-    async fn step(&mut self) -> kube::Result<Step> {
-        let read = self.leases.get_opt(&self.name).await?;
+    /// Writes over the lease as it was written last, without a look at it before: of an API server that takes its time each call
+    /// counts. It is looked at where somebody else wrote it, or a renewal arrived whose answer did not.
+    async fn renew(&mut self) -> anyhow::Result<Step> {
+        if let Some(lease) = self.lease.take() {
+            let (began, lease) = (self.now(), self.written(Some(lease)));
+            match self.leases.replace(&self.name, &as_manager(), &lease).await {
+                Ok(lease) => {
+                    self.has_written(lease, began);
+                    return Ok(Step::Renew);
+                }
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.step().await
+    }
+
+    async fn step(&mut self) -> anyhow::Result<Step> {
+        let read = timeout(self.timing.deadline, self.leases.get_opt(&self.name)).await.context(SILENT)??;
         let step = self.candidate.decide(read.as_ref().map(seen), self.now());
         let began = self.now();
         let written = match &step {
-            Step::Take { replaces: None } => self.leases.create(&as_manager(), &self.written(None)).await,
-            Step::Take { replaces: Some(_) } | Step::Renew { .. } => {
-                self.leases.replace(&self.name, &as_manager(), &self.written(read)).await
+            Step::Take { replaces: None } => {
+                let lease = self.written(None);
+                timeout(self.timing.deadline, self.leases.create(&as_manager(), &lease)).await.context(SILENT)?
+            }
+            Step::Take { replaces: Some(_) } | Step::Renew => {
+                let lease = self.written(read);
+                timeout(self.timing.deadline, self.leases.replace(&self.name, &as_manager(), &lease))
+                    .await
+                    .context(SILENT)?
             }
             Step::Wait | Step::End => return Ok(step),
         };
         match written {
             Ok(lease) => {
-                self.lease = Some(lease);
-                self.candidate.written(began);
+                self.has_written(lease, began);
                 Ok(step)
             }
             // Somebody else was faster.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(Step::Wait),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    fn has_written(&mut self, lease: Lease, began: MonotonicTime) {
+        self.lease = Some(lease);
+        self.candidate.written(began);
     }
 
     /// With this operator as its holder, over the lease that was read.

@@ -3,6 +3,7 @@
 use super::{
     brokers::BrokerPod,
     plan::{Action, throttling},
+    unused_volumes::{Claim, UNUSED_ANNOTATION},
 };
 use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
 use anyhow::{Context as _, anyhow, bail};
@@ -53,6 +54,20 @@ impl Applier<'_> {
                 patched.with_context(|| format!("grow volume {claim}"))?;
                 tracing::info!(cluster = %self.cluster, claim, size = size.0, "volume is to grow");
             }
+            Action::Mark { claim, unused_since } => {
+                let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+                let parameters =
+                    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let mark = unused_since.map(|since| since.to_string());
+                // Only as it was looked at.
+                let patch = json!({ "metadata": {
+                    "resourceVersion": claim.revision, "annotations": { UNUSED_ANNOTATION: mark },
+                } });
+                let patched = claims.patch(&claim.name, &parameters, &Patch::Merge(patch)).await;
+                patched.with_context(|| format!("mark volume {}", claim.name))?;
+                tracing::info!(cluster = %self.cluster, claim = claim.name, is_unused = mark.is_some(), "volume marked");
+            }
+            Action::DeleteVolume(claim) => self.delete_volume(claim).await?,
             Action::Orphan { resource, name, uid } => {
                 let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
                 // Only the set that was looked at.
@@ -110,14 +125,24 @@ impl Applier<'_> {
     /// The broker hands over what it leads when it is told to stop, and its pod comes back as the template is now.
     async fn restart(&self, pod: &BrokerPod) -> anyhow::Result<()> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.cluster.namespace);
-        // Only the pod that was looked at: one of the same name may be back already.
-        let parameters =
-            DeleteParams::default().preconditions(Preconditions { uid: Some(pod.uid.clone()), resource_version: None });
+        // Only the pod that was looked at, as it was: one of the same name may be back already, and a broker that served nothing
+        // may serve again.
+        let seen = Preconditions { uid: Some(pod.uid.clone()), resource_version: pod.version.clone() };
+        let parameters = DeleteParams::default().preconditions(seen);
         match pods.delete(&pod.name, &parameters).await.map(drop) {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             other => gone_is_good(other).with_context(|| format!("restart pod {}", pod.name)),
         }?;
         tracing::info!(cluster = %self.cluster, broker_id = %pod.broker, "broker restarts");
+        Ok(())
+    }
+
+    async fn delete_volume(&self, claim: &Claim) -> anyhow::Result<()> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.cluster.namespace);
+        let looked_at = Preconditions { uid: claim.uid.clone(), resource_version: claim.revision.clone() };
+        let deleted = claims.delete(&claim.name, &DeleteParams::default().preconditions(looked_at)).await;
+        gone_is_good(deleted.map(drop)).with_context(|| format!("delete volume {}", claim.name))?;
+        tracing::warn!(cluster = %self.cluster, claim = claim.name, broker_id = %claim.broker, "volume of a broker that is no more was deleted");
         Ok(())
     }
 
@@ -166,3 +191,6 @@ fn gone_is_good(result: kube::Result<()>) -> kube::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub struct BrokerPod {
     pub broker: BrokerId,
     pub name: String,
     pub uid: String,
+    /// Another one after every change.
+    pub version: Option<String>,
     /// Of the StatefulSet's template.
     pub revision: Option<String>,
     pub node: Option<String>,
@@ -37,6 +39,7 @@ fn of(cluster: &str, pod: &Pod) -> Option<BrokerPod> {
     Some(BrokerPod {
         broker: BrokerId(names::broker_of_pod(cluster, &name)?),
         uid: meta.uid.clone()?,
+        version: meta.resource_version.clone(),
         revision: label("controller-revision-hash"),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         is_ready: condition("Ready").is_some_and(|condition| condition.status == "True"),

@@ -4,7 +4,10 @@
 //! Nothing is remembered here: what is still there is what is left to do. So a take-over, or a replica that somebody places
 //! there by hand, changes nothing.
 
-use super::scale;
+use super::{
+    offline::{in_the_way, is_offline},
+    scale,
+};
 use crate::reconcilers::replicas::Places;
 use controller::{ClusterImage, Leaving};
 use model::{BrokerId, TopicPartition};
@@ -38,7 +41,7 @@ pub fn decide(leaving: Leaving, others: usize, at_once: usize, image: Option<&Cl
     for topic in image.topics.iter() {
         for (index, partition) in topic.indexed_partitions() {
             let leaves = partition.replicas.iter().any(|id| is_drained(*id));
-            if !leaves || partition.is_being_reassigned() || moving >= at_once {
+            if !leaves || partition.is_being_reassigned() || is_offline(partition) || moving >= at_once {
                 continue;
             }
             match places.without(partition, is_drained) {
@@ -52,6 +55,7 @@ pub fn decide(leaving: Leaving, others: usize, at_once: usize, image: Option<&Cl
     }
     let told = |(id, replicas): &(BrokerId, usize)| format!("{replicas} replicas to move off broker {id}");
     let mut held = left.iter().map(told).collect::<Vec<_>>().join(", ");
+    held.extend(in_the_way(image, is_drained));
     if without_place > 0 {
         held.push_str(&format!(
             "; {without_place} partitions find no broker that serves and has none of their replicas"
@@ -119,5 +123,14 @@ mod tests {
         assert_eq!(decide(4, 0, MOVES_AT_ONCE, Some(&image)).moves.len(), MOVES_AT_ONCE);
         assert_eq!(decide(4, 5, MOVES_AT_ONCE, Some(&image)).moves.len(), MOVES_AT_ONCE - 5);
         assert!(decide(4, MOVES_AT_ONCE, MOVES_AT_ONCE, Some(&image)).held.is_some());
+    }
+
+    #[test]
+    fn partition_without_a_leader_stays_and_is_named() {
+        // Broker 3 is lost, and had the only replica in sync of the first.
+        let image = with_drained(image(4, &[3], &[&[(&[1, 3], &[3]), (&[1, 0], &[1, 0])]]), 1);
+        let drain = decide(4, 0, 1, Some(&image));
+        assert_eq!(numbers(&drain), [[2, 0]]);
+        assert!(drain.held.as_deref().is_some_and(|held| held.ends_with("topic-0-0")), "{:?}", drain.held);
     }
 }

@@ -1,7 +1,7 @@
 //! What happened to a cluster, for people: the difference of what was reported before and what is reported now. A cluster of
 //! which there is nothing new to report has no events, and an operator that takes over does not tell anything twice.
 
-use super::{brokers::BrokerPod, roll::Roll};
+use super::{brokers::BrokerPod, roll::Roll, unused_volumes::Claim};
 use crate::events::Notice;
 use custom_resources::{
     ClusterStatus,
@@ -10,12 +10,14 @@ use custom_resources::{
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 
-/// What a reconciliation did about a broker's pod. Not part of a status, so not known from a difference.
-#[derive(Debug, Clone, Copy)]
+/// What a reconciliation did about pods and volumes of brokers. Not part of a status, so not known from a difference.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Did<'a> {
     pub namespace: &'a str,
     pub roll: Option<&'a Roll>,
     pub pods: &'a [BrokerPod],
+    /// Volumes that went because nobody used them.
+    pub deleted: &'a [Claim],
 }
 
 pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'_>) -> Vec<Notice> {
@@ -29,6 +31,13 @@ pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'
         let note = format!("broker {} restarts so that it runs what the spec says", pod.broker);
         notices.push(Notice::normal("BrokerRestarting", note).about(reference(did.namespace, &pod.name)));
     }
+    notices.extend(did.deleted.iter().map(|claim| {
+        let Claim { broker, name, .. } = claim;
+        Notice::normal(
+            "VolumeDeleted",
+            format!("volume {name}: there is no broker {broker} any more, and whenScaled is Delete"),
+        )
+    }));
     notices.extend(after.brokers.iter().filter_map(|broker| of_broker(before, broker, did)));
     notices.extend(of_scale_up(before, after));
     notices.extend(of_deletions(before, after));

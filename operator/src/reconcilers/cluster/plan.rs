@@ -7,6 +7,7 @@ use super::{
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
     set_size::SetSize,
+    unused_volumes::{self, Claim, Unused},
     volumes::{self, Seen, Volumes},
 };
 use crate::{
@@ -76,6 +77,13 @@ pub enum Action {
         claim: String,
         size: Quantity,
     },
+    /// That nobody uses a volume is written on its claim, and since when; `None`: it is taken off.
+    Mark {
+        claim: Claim,
+        unused_since: Option<Timestamp>,
+    },
+    /// A volume that nobody has used for a while.
+    DeleteVolume(Claim),
     /// The set goes, and its pods stay: it is made again at once.
     Orphan {
         resource: ApiResource,
@@ -123,6 +131,7 @@ pub struct Plan {
     pub scale: Scale,
     pub drain: Drain,
     pub volumes: Volumes,
+    pub unused: Unused,
     pub pods: Vec<BrokerPod>,
     pub node_ports: NodePorts,
 }
@@ -139,8 +148,22 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let scale = scale::decide(&asked, current, image);
     let seen = Seen { claims: &observed.claims, classes: &observed.classes, now: observed.now };
     let volumes = volumes::decide(cluster, set.map(|set| &**set), &pods, scale.replicas, seen);
+    let unused = unused_volumes::decide(
+        cluster,
+        unused_volumes::Seen {
+            claims: &observed.claims,
+            pods: &pods,
+            current: set.filter(|set| set.metadata.deletion_timestamp.is_none()).and(current),
+            replicas: scale.replicas,
+            leaving: asked.leaving,
+            image,
+            now: observed.now,
+        },
+    );
     let wanted = as_it_may_be(cluster, scale.replicas, &volumes);
-    let mut actions = Vec::new();
+    // Before there are pods for them.
+    let unmark = |claim: &Claim| Action::Mark { claim: claim.clone(), unused_since: None };
+    let mut actions: Vec<_> = unused.unmark.iter().map(unmark).collect();
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
     compare(&mut actions, &observed.config_maps, &[config_map::build(cluster)], false);
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
@@ -196,7 +219,10 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
-    Plan { actions, roll, scale, drain, volumes, pods, node_ports }
+    let mark = |claim: &Claim| Action::Mark { claim: claim.clone(), unused_since: Some(observed.now) };
+    actions.extend(unused.mark.iter().map(mark));
+    actions.extend(unused.delete.iter().cloned().map(Action::DeleteVolume));
+    Plan { actions, roll, scale, drain, volumes, unused, pods, node_ports }
 }
 
 fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {

@@ -4,6 +4,7 @@
 mod brokers;
 
 use crate::{
+    control_plane::Allowed,
     reconcilers::topic::{delete, held::Held},
     valid_cluster::ClusterKey,
 };
@@ -71,6 +72,7 @@ pub(super) struct Answering<'a> {
     pub(super) controller: Option<&'a ControllerHandle>,
     pub(super) image: Option<&'a ClusterImage>,
     pub(super) held: &'a Held,
+    pub(super) allowed: &'a Allowed,
 }
 
 impl Answering<'_> {
@@ -106,7 +108,7 @@ impl Answering<'_> {
 
     async fn held(&self, id: &str, decision: HeldDecision, before: Option<&ClusterStatus>) -> Option<RequestStatus> {
         let reported = before.and_then(|status| status.held_deletions.as_ref());
-        let topics = self.held.of(self.cluster, reported, self.image?).topics;
+        let topics = self.held.of(self.cluster, reported, self.allowed, self.image?).topics;
         if topics.is_empty() {
             return Some(status(id, RequestOutcome::Refused, "no topic is held".to_owned()));
         }

@@ -5,19 +5,20 @@
 //! ```text
 //! no broker is down or about to stop
 //! for every partition p with b ∈ ISR(p):   |ISR(p) \ {b}| ≥ min(m(p), |R(p)| − 1)
-//! for every partition p:                   every usable replica of p is in ISR(p)
+//! for every partition p with a leader:     every usable replica of p is in ISR(p)
 //!
 //! R(p) replicas of p      ISR(p) those in sync      m(p) its min.insync.replicas
 //! ```
 //!
 //! The term |R| − 1 lets through topics that cannot lose a replica at all: with as many replicas as the minimum, or one,
-//! no restart would ever be possible. The last line waits for the broker before to have caught up.
+//! no restart would ever be possible. The last line waits for the broker before to have caught up; what nobody leads nobody
+//! catches up with.
 //!
 //! A broker that serves nothing, because it is fenced or was never registered, may restart at any time if it is outdated:
 //! that is how a mended spec gets past a broken one. One that runs the newest revision and does not come up stops the roll.
 //! There is no limit of time after which something is restarted anyway.
 
-use super::brokers::BrokerPod;
+use super::{brokers::BrokerPod, offline::is_offline};
 use controller::{ClusterImage, PartitionImage, TopicImage};
 use custom_resources::cluster::UpdateType;
 use model::{BrokerId, PartitionIndex};
@@ -81,7 +82,8 @@ pub fn decide(
     if let Some(missing) = (0..replicas).map(BrokerId).find(|id| !image.is_usable(*id)) {
         return waiting(format!("broker {missing} to be let in by the controller"));
     }
-    let behind = partitions(image).map(|(_, _, partition)| usable_out_of_sync(image, partition)).sum::<usize>();
+    let led = partitions(image).filter(|(.., partition)| !is_offline(partition));
+    let behind = led.map(|(.., partition)| usable_out_of_sync(image, partition)).sum::<usize>();
     if behind > 0 {
         return waiting(format!("{behind} replicas to be in sync"));
     }

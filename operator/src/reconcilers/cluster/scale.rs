@@ -7,6 +7,10 @@
 
 mod filling;
 
+use super::{
+    offline::{in_the_way, is_offline},
+    unused_volumes::holds_replicas,
+};
 use crate::{reconcilers::replicas::Places, valid_cluster::ValidCluster};
 use controller::{ClusterImage, Leaving, PartitionImage};
 use custom_resources::{cluster::OnScaleUp, cluster_status::ScalingStatus};
@@ -105,11 +109,12 @@ fn drain(image: &ClusterImage, spec: &Wanted, replicas: i32, remaining: usize) -
         let held = format!("topic {name} has {most} replicas, more than the {wanted} brokers that would be left");
         return Scale { replicas, held: Some(held), cancels, ..Scale::default() };
     }
-    let held = Some(format!("{remaining} replicas to move off the brokers that are to go"));
+    let mut held = format!("{remaining} replicas to move off the brokers that are to go");
+    held.extend(in_the_way(image, |id| id.0 >= wanted));
     let draining = image.brokers.keys().map(|id| id.0).filter(|id| *id >= wanted).collect();
     let progress = ScalingStatus { draining, replicas_remaining: count(remaining), ..ScalingStatus::default() };
     let moves = moves(image, spec);
-    Scale { replicas, held, moves, cancels, progress: Some(progress), ..Scale::default() }
+    Scale { replicas, held: Some(held), moves, cancels, progress: Some(progress), ..Scale::default() }
 }
 
 /// Pods up to the last one below `end` that serves or has a replica.
@@ -125,7 +130,8 @@ fn count(number: usize) -> i32 {
 }
 
 pub(super) fn moving(image: &ClusterImage) -> usize {
-    image.topics.iter().flat_map(|topic| &topic.partitions).filter(|p| p.is_being_reassigned()).count()
+    let moves = |partition: &&PartitionImage| partition.is_being_reassigned() && !is_offline(partition);
+    image.topics.iter().flat_map(|topic| &topic.partitions).filter(moves).count()
 }
 
 /// Where only what was added is in sync the controller refuses, and the move ends before it begins the other way.
@@ -140,13 +146,8 @@ fn cancels(image: &ClusterImage, wanted: i32) -> Vec<TopicPartition> {
 
 /// Registered, gone, and without replicas.
 fn forgotten(image: &ClusterImage, brokers: i32) -> Vec<BrokerId> {
-    let holds = |id: BrokerId| {
-        let tombstones = image.tombstones.values().map(|tombstone| &tombstone.topic);
-        let mut partitions = image.topics.iter().chain(tombstones).flat_map(|topic| &topic.partitions);
-        partitions.any(|partition| partition.replicas.contains(&id))
-    };
     let gone = image.brokers.values().filter(|broker| broker.id.0 >= brokers && broker.fenced);
-    gone.map(|broker| broker.id).filter(|id| !holds(*id)).collect()
+    gone.map(|broker| broker.id).filter(|id| !holds_replicas(image, *id)).collect()
 }
 
 fn moves(image: &ClusterImage, spec: &Wanted) -> Vec<(TopicPartition, Vec<BrokerId>)> {
@@ -157,7 +158,7 @@ fn moves(image: &ClusterImage, spec: &Wanted) -> Vec<(TopicPartition, Vec<Broker
     for topic in image.topics.iter() {
         for (index, partition) in topic.indexed_partitions() {
             let leaves = partition.replicas.iter().any(|id| id.0 >= wanted);
-            if !leaves || partition.is_being_reassigned() {
+            if !leaves || partition.is_being_reassigned() || is_offline(partition) {
                 continue;
             }
             if moving >= spec.moves_at_once {

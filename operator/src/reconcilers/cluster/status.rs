@@ -1,6 +1,6 @@
 //! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
 
-use super::{brokers::BrokerPod, node_ports::NodePorts, plan::Plan, roll::Roll, volumes};
+use super::{brokers::BrokerPod, node_ports::NodePorts, offline::offline_on, plan::Plan, roll::Roll, volumes};
 use crate::{
     control_plane::View,
     resources::{names, pod_selector},
@@ -102,7 +102,10 @@ impl Report<'_> {
         let ready = self.serving();
         let offline = counts.map_or(0, |counts| counts.offline);
         if offline > 0 {
-            return no(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));
+            let names =
+                self.view.image.as_deref().and_then(|image| offline_on(image, |_| true)).map(|(_, names)| names);
+            let message = format!("{offline} partitions without a leader: {}", names.unwrap_or_default());
+            return no(reason::PARTITIONS_OFFLINE, message);
         }
         if ready == 0 {
             return no(reason::WAITING_FOR_BROKERS, "no broker serves".to_owned());

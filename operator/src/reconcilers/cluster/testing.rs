@@ -61,6 +61,7 @@ pub(in crate::reconcilers) fn pod(id: i32, revision: &str, is_ready: bool) -> Br
         broker: BrokerId(id),
         name: format!("events-{id}"),
         uid: format!("uid-{id}"),
+        version: Some(format!("{id}")),
         revision: Some(revision.to_owned()),
         node: Some(format!("node-{id}")),
         is_ready,

@@ -5,7 +5,7 @@
 
 mod guard;
 
-use super::{held::Held, valid_topic::ValidTopic};
+use super::{held::Held, index::Resources, valid_topic::ValidTopic};
 use crate::{
     control_plane::Controllers,
     events::{Events, Notice},
@@ -39,18 +39,16 @@ pub(super) const LIMIT: usize = 1024;
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Deletes the topics of resources that went, or holds them.
-pub(super) struct Deletions<C, W> {
+pub(super) struct Deletions {
     pub(super) client: Client,
     pub(super) controllers: Controllers,
     pub(super) held: Held,
     pub(super) events: Events,
-    /// How many resources of a cluster are left.
-    pub(super) count: C,
-    /// Whether one that is left names the same topic.
-    pub(super) is_wanted: W,
+    /// Those that are left.
+    pub(super) resources: Resources,
 }
 
-impl<C: Fn(&ClusterKey) -> usize, W: Fn(&ValidTopic) -> bool> Deletions<C, W> {
+impl Deletions {
     pub(super) async fn run(self, mut gone: mpsc::Receiver<ValidTopic>) {
         let mut guards = BTreeMap::<ClusterKey, Guard>::new();
         while let Some(first) = gone.recv().await {
@@ -72,11 +70,21 @@ impl<C: Fn(&ClusterKey) -> usize, W: Fn(&ValidTopic) -> bool> Deletions<C, W> {
         // The cluster may have gone with its topics.
         let Some(view) = self.controllers.view(cluster).await else { return Ok(()) };
         let image = view.image.ok_or_else(|| anyhow!("the controller of the cluster has committed nothing yet"))?;
+        let Some(allowed) = self.controllers.allowed(cluster).await else { return Ok(()) };
+        // Others had no topic, and are no measure of how many go.
+        let resources: Vec<_> = resources.into_iter().filter(|resource| allowed.has(&resource.namespace)).collect();
+        let is_wanted = |gone: &ValidTopic| {
+            let naming = self.resources.naming(cluster, &gone.name);
+            naming
+                .iter()
+                .filter_map(|left| ValidTopic::new(left).ok())
+                .any(|left| left.uid != gone.uid && allowed.has(&left.namespace))
+        };
         let namespaces: BTreeSet<_> = resources.iter().map(|resource| resource.namespace.clone()).collect();
         let going = resources.len();
         let topic = |resource: ValidTopic| {
             let id = image.topic(&resource.name)?.id;
-            (resource.owns(id) && !(self.is_wanted)(&resource)).then_some((id, resource.name))
+            (resource.owns(id) && !is_wanted(&resource)).then_some((id, resource.name))
         };
         let topics: BTreeMap<TopicId, String> = resources.into_iter().filter_map(topic).collect();
         if topics.is_empty() {
@@ -85,7 +93,7 @@ impl<C: Fn(&ClusterKey) -> usize, W: Fn(&ValidTopic) -> bool> Deletions<C, W> {
         let decided = if self.held.any(cluster) {
             Err("others wait for a decision already".to_owned())
         } else {
-            guard.lets_go(going, (self.count)(cluster), Instant::now())
+            guard.lets_go(going, self.resources.count(cluster, &allowed), Instant::now())
         };
         let decided = match decided {
             Ok(()) => self.nothing_larger_goes(&namespaces).await,

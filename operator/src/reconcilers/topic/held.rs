@@ -3,7 +3,7 @@
 //! with those for which a status has no room, and it is said of them.
 
 use super::{ownership::owner, valid_topic::ValidTopic};
-use crate::valid_cluster::ClusterKey;
+use crate::{control_plane::Allowed, valid_cluster::ClusterKey};
 use controller::ClusterImage;
 use custom_resources::{
     Topic,
@@ -76,7 +76,13 @@ impl Held {
     }
 
     /// What is held now. `reported`: by the operator before, which counts where this one knows of nothing yet.
-    pub fn of(&self, cluster: &ClusterKey, reported: Option<&HeldDeletions>, image: &ClusterImage) -> OfCluster {
+    pub fn of(
+        &self,
+        cluster: &ClusterKey,
+        reported: Option<&HeldDeletions>,
+        allowed: &Allowed,
+        image: &ClusterImage,
+    ) -> OfCluster {
         let mut all = self.lock();
         let held = all.entry(cluster.clone()).or_default();
         if !std::mem::replace(&mut held.is_restored, true)
@@ -88,7 +94,7 @@ impl Held {
             return OfCluster::default();
         }
         let resources = self.resources(cluster);
-        held.topics.retain(|id, _| is_still_held(image, *id, &resources));
+        held.topics.retain(|id, _| is_still_held(image, *id, &resources, allowed));
         held.clone()
     }
 
@@ -104,8 +110,8 @@ impl Held {
 }
 
 /// Until the topic is gone, or another resource has it.
-fn is_still_held(image: &ClusterImage, id: TopicId, resources: &[ValidTopic]) -> bool {
-    image.topic_by_id(id).is_some_and(|there| owner(there, resources, |_| true).is_none())
+fn is_still_held(image: &ClusterImage, id: TopicId, resources: &[ValidTopic], allowed: &Allowed) -> bool {
+    image.topic_by_id(id).is_some_and(|there| owner(there, resources, allowed).is_none())
 }
 
 impl OfCluster {

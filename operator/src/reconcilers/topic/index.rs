@@ -1,16 +1,58 @@
 //! Which resources name a topic, and which a cluster, kept from the events of the watch: to look through thousands of resources
 //! for each of them would take longer than anything else here. Both names of a resource never change.
 
-use crate::valid_cluster::ClusterKey;
+use crate::{control_plane::Allowed, valid_cluster::ClusterKey};
 use custom_resources::Topic;
 use kube::runtime::{
-    reflector::{ObjectRef, Store},
+    reflector::{ObjectRef, Store, store::WriterDropped},
     watcher::Event,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+/// The resources of all namespaces that are looked after, each scope's with its index: who names a topic is to be known whatever
+/// namespace it is in. Cheap to clone.
+#[derive(Clone)]
+pub struct Resources(Arc<[(Index, Store<Topic>)]>);
+
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resources").finish_non_exhaustive()
+    }
+}
+
+impl Resources {
+    /// One store for each scope.
+    pub fn new(stores: &[Store<Topic>]) -> Self {
+        Self(stores.iter().map(|store| (Index::default(), store.clone())).collect())
+    }
+
+    /// That of a scope, by its place.
+    pub(super) fn index(&self, scope: usize) -> Option<Index> {
+        self.0.get(scope).map(|(index, _)| index.clone())
+    }
+
+    /// Returns once all that was there at the start is known, of every scope.
+    pub(super) async fn are_listed(&self) -> Result<(), WriterDropped> {
+        for (_, store) in self.0.iter() {
+            store.wait_until_ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Resources of a cluster that name one of its topics.
+    pub(super) fn naming(&self, cluster: &ClusterKey, topic: &str) -> Vec<Arc<Topic>> {
+        self.0.iter().flat_map(|(index, store)| index.naming(cluster, topic, store)).collect()
+    }
+
+    /// How many resources a cluster has that may name it.
+    pub(super) fn count(&self, cluster: &ClusterKey, allowed: &Allowed) -> usize {
+        self.0.iter().map(|(index, _)| index.count(cluster, allowed)).sum()
+    }
+}
 
 /// Namespace and name of a resource.
 type Place = (String, String);
@@ -47,18 +89,17 @@ impl Index {
         }
     }
 
-    /// Resources of a cluster that name one of its topics.
-    pub(super) fn naming(&self, cluster: &ClusterKey, topic: &str, topics: &Store<Topic>) -> Vec<Arc<Topic>> {
+    fn naming(&self, cluster: &ClusterKey, topic: &str, topics: &Store<Topic>) -> Vec<Arc<Topic>> {
         let state = self.lock();
         let places = state.now.by_cluster.get(cluster).and_then(|named| named.get(topic));
         let found = places.into_iter().flatten().filter_map(|place| topics.get(&reference(place)));
         found.collect()
     }
 
-    /// How many resources a cluster has.
-    pub(super) fn count(&self, cluster: &ClusterKey) -> usize {
+    fn count(&self, cluster: &ClusterKey, allowed: &Allowed) -> usize {
         let state = self.lock();
-        state.now.by_cluster.get(cluster).map_or(0, |named| named.values().map(BTreeSet::len).sum())
+        let places = state.now.by_cluster.get(cluster).into_iter().flat_map(BTreeMap::values).flatten();
+        places.filter(|(namespace, _)| allowed.has(namespace)).count()
     }
 
     /// Those of a cluster whose topic is looked for.
@@ -134,6 +175,7 @@ mod tests {
             let found = index.naming(&key(), topic, &store).into_iter();
             found.map(|topic| topic.metadata.name.clone().unwrap()).collect::<Vec<_>>()
         };
+        let count = || index.count(&key(), &Allowed::by(&key(), &[]));
         take(Event::Init);
         take(Event::InitApply(named("orders", "{}")));
         take(Event::InitDone);
@@ -141,13 +183,31 @@ mod tests {
         take(Event::Apply(named("second", "{topicName: orders}")));
         take(Event::Apply(named("carts", "{}")));
         assert_eq!(found("orders"), ["orders", "second"]);
-        assert_eq!((index.count(&key()), index.of(&key(), |topic| topic == "carts").len()), (3, 1));
+        assert_eq!((count(), index.of(&key(), |topic| topic == "carts").len()), (3, 1));
         take(Event::Delete(named("orders", "{}")));
-        assert_eq!((found("orders"), index.count(&key())), (vec!["second".to_owned()], 2));
+        assert_eq!((found("orders"), count()), (vec!["second".to_owned()], 2));
         take(Event::Init);
         take(Event::InitApply(named("carts", "{}")));
-        assert_eq!(index.count(&key()), 2, "a list counts once it is whole");
+        assert_eq!(count(), 2, "a list counts once it is whole");
         take(Event::InitDone);
-        assert_eq!((found("orders").len(), found("carts").len(), index.count(&key())), (0, 1, 1));
+        assert_eq!((found("orders").len(), found("carts").len(), count()), (0, 1, 1));
+    }
+
+    #[test]
+    fn resources_of_every_scope_count_where_they_may() {
+        let mut scopes = [reflector::store(), reflector::store()];
+        let resources = Resources::new(&scopes.each_ref().map(|(store, _)| store.clone()));
+        for (scope, namespace) in [(0, "shop"), (1, "carts")] {
+            let mut topic = named("orders", "{}");
+            topic.metadata.namespace = Some(namespace.to_owned());
+            topic.spec.cluster_ref.namespace = Some("shop".to_owned());
+            for event in [Event::Init, Event::InitApply(topic), Event::InitDone] {
+                scopes[scope].1.apply_watcher_event(&event);
+                resources.index(scope).unwrap().note(&event);
+            }
+        }
+        assert_eq!(resources.naming(&key(), "orders").len(), 2);
+        let count = |namespaces: &[String]| resources.count(&key(), &Allowed::by(&key(), namespaces));
+        assert_eq!((count(&[]), count(&["carts".to_owned()])), (1, 2));
     }
 }

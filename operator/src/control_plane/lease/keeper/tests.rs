@@ -13,6 +13,8 @@ struct ApiServer(Arc<State>);
 struct State {
     lease: Mutex<Option<Value>>,
     revision: Mutex<u64>,
+    /// Of each call: half on the way there, half on the way back.
+    latency: Mutex<Duration>,
     /// What a watch waits for.
     changed: Notify,
 }
@@ -53,6 +55,14 @@ impl ApiServer {
     }
 
     async fn serve(self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+        let latency = *self.0.latency.lock().unwrap();
+        sleep(latency / 2).await;
+        let answer = self.answer(request).await;
+        sleep(latency / 2).await;
+        answer
+    }
+
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
         let (parts, body) = request.into_parts();
         let body = body.collect_bytes().await?;
         let sent = || serde_json::from_slice::<Value>(&body).unwrap();
@@ -147,4 +157,50 @@ async fn lease_of_another_is_not_released() {
     assert_eq!(server.holder(), "b");
     server.keeper("c").release().await;
     assert_eq!(server.holder(), "b", "and who never held it releases nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_api_server_takes_nobody_the_lease() {
+    for milliseconds in [0, 999, 1000, 1500, 2000] {
+        let server = ApiServer::held_by("");
+        *server.0.latency.lock().unwrap() = Duration::from_millis(milliseconds);
+        let mut holding = server.keeper("a");
+        timeout(Duration::from_secs(10), holding.acquire()).await.expect("it can be had");
+        // The watch of one that waits, which looks again and again.
+        let mut waiting = server.keeper("b");
+        tokio::select! {
+            lost = holding.keep() => panic!("at {milliseconds} ms: {lost}"),
+            () = waiting.acquire() => panic!("at {milliseconds} ms another one took it"),
+            () = sleep(Duration::from_secs(120)) => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn holder_goes_on_after_a_renewal_that_nobody_saw_and_ends_for_another() {
+    let server = ApiServer::default();
+    let mut holding = server.keeper("a");
+    holding.acquire().await;
+    let began = Instant::now();
+    let others = async {
+        sleep(Duration::from_millis(10_500)).await;
+        // Its own, which arrived without an answer; later that of another one.
+        server.change("a");
+        sleep(Duration::from_secs(10)).await;
+        server.change("b");
+    };
+    let (lost, ()) = tokio::join!(holding.keep(), others);
+    assert_eq!(lost, Lost::ToAnother);
+    assert_eq!(began.elapsed(), Duration::from_secs(21));
+}
+
+#[tokio::test(start_paused = true)]
+async fn holder_ends_before_another_takes_over_when_nothing_is_answered() {
+    let server = ApiServer::default();
+    let mut holding = server.keeper("a");
+    holding.acquire().await;
+    let began = Instant::now();
+    *server.0.latency.lock().unwrap() = Duration::from_secs(3600);
+    assert_eq!(holding.keep().await, Lost::NotRenewed);
+    assert!(began.elapsed() < Timing::default().duration);
 }

@@ -26,7 +26,7 @@ fn broker(id: i32, state: BrokerState) -> ClusterStatus {
 }
 
 fn told(before: &ClusterStatus, after: &ClusterStatus) -> Vec<&'static str> {
-    let did = Did { namespace: "shop", roll: None, pods: &[] };
+    let did = Did { namespace: "shop", ..Did::default() };
     notices(Some(before), after, did).into_iter().map(|notice| notice.reason).collect()
 }
 
@@ -74,10 +74,10 @@ fn brokers_are_told_by_their_pods() {
         assert_eq!(told(&broker(1, was), &broker(1, now)), Vec::from_iter(reason), "{was:?} {now:?}");
     }
     let going = [BrokerPod { is_going: true, ..pod(1, "new", true) }];
-    let did = Did { namespace: "shop", roll: None, pods: &going };
+    let did = Did { namespace: "shop", pods: &going, ..Did::default() };
     assert_eq!(notices(Some(&broker(1, Ready)), &broker(1, Fenced), did)[0].reason, "BrokerStopped", "its pod goes");
     let pods = [BrokerPod { unschedulable: Some("0/3 nodes".to_owned()), ..pod(1, "new", false) }];
-    let did = Did { namespace: "shop", roll: None, pods: &pods };
+    let did = Did { namespace: "shop", pods: &pods, ..Did::default() };
     let told = notices(Some(&broker(1, Pending)), &broker(1, Unschedulable), did).remove(0);
     assert!(told.is_warning && told.note.ends_with("0/3 nodes"), "{told:?}");
     let related = told.related.unwrap();
@@ -87,7 +87,7 @@ fn brokers_are_told_by_their_pods() {
 #[test]
 fn restart_of_a_broker_is_told_when_it_is_done() {
     let roll = Roll::Restart { pod: pod(2, "old", true), outdated: 1 };
-    let did = Did { namespace: "shop", roll: Some(&roll), pods: &[] };
+    let did = Did { namespace: "shop", roll: Some(&roll), ..Did::default() };
     let status = ClusterStatus::default();
     assert_eq!(notices(Some(&status), &status, did)[0].reason, "BrokerRestarting");
 }

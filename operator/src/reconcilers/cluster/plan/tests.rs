@@ -30,6 +30,9 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Action::Restart(pod) => format!("restart {}", pod.name),
         Action::Move(moves) => format!("move {}", moves.len()),
         Action::Grow { claim, size } => format!("grow {claim} {}", size.0),
+        Action::Mark { claim, unused_since: None } => format!("unmark {}", claim.name),
+        Action::Mark { claim, .. } => format!("mark {}", claim.name),
+        Action::DeleteVolume(claim) => format!("delete volume {}", claim.name),
         Action::Orphan { name, .. } => format!("orphan {name}"),
         Action::Cancel(partitions) => format!("cancel {}", partitions.len()),
         Action::Throttle(rate) => format!("throttle {rate:?}"),
@@ -291,6 +294,26 @@ fn pods_stay_as_many_as_they_are_until_their_replicas_moved() {
     assert_eq!(kinds(&plan(&cluster, &observed, Some(&loaded))), ["move 1"]);
     let drained = image(4, &[], &[&[(&[2, 0, 1], &[2, 0, 1])]]);
     assert_eq!(kinds(&plan(&cluster, &observed, Some(&drained))), ["apply StatefulSet events"]);
+}
+
+#[test]
+fn volume_that_a_broker_left_goes_and_stays_once_the_broker_is_wanted_again() {
+    let mut cluster = valid("{replicas: 3, storage: {size: 1Gi, retentionPolicy: {whenScaled: Delete}}}");
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let mut observed = converged(&cluster, &image);
+    observed.claims = vec![claim(3, "1Gi")];
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["mark data-events-3"]);
+    let mut marked = PersistentVolumeClaim::clone(&observed.claims[0]);
+    let unused_since = (unused_volumes::UNUSED_ANNOTATION.to_owned(), observed.now.to_string());
+    marked.metadata.annotations = Some([unused_since].into());
+    observed.claims = vec![Arc::new(marked)];
+    let waiting = plan(&cluster, &observed, Some(&image));
+    assert!(waiting.actions.is_empty() && waiting.unused.is_pending);
+    observed.now += k8s_openapi::jiff::SignedDuration::from_mins(1);
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&image))), ["delete volume data-events-3"]);
+    (cluster.spec.replicas, cluster.known_filling) = (4, vec![3]);
+    let planned = kinds(&plan(&cluster, &observed, Some(&image)));
+    assert_eq!(planned, ["unmark data-events-3", "apply StatefulSet events"], "in this order");
 }
 
 /// It was made smaller, which the watch has not brought or nobody answered.

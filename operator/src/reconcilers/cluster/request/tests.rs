@@ -106,7 +106,10 @@ async fn answered(
 ) -> Option<RequestStatus> {
     let held = Held::new(vec![]);
     let key = ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() };
-    Answering { cluster: &key, controller, image: Some(image), held: &held }.answer(cluster, before).await
+    let allowed = Allowed::by(&key, &[]);
+    Answering { cluster: &key, controller, image: Some(image), held: &held, allowed: &allowed }
+        .answer(cluster, before)
+        .await
 }
 
 #[tokio::test]
@@ -185,8 +188,9 @@ async fn held_topics_go_or_stay_as_a_person_says() {
         let held = Held::new(vec![]);
         held.hold(&key, "too many", held_topics.clone());
         let image = committed.image();
-        let answering =
-            Answering { cluster: &key, controller: Some(&deciding.handle), image: Some(&image), held: &held };
+        let allowed = Allowed::by(&key, &[]);
+        let (controller, image) = (Some(&deciding.handle), Some(&*image));
+        let answering = Answering { cluster: &key, controller, image, held: &held, allowed: &allowed };
         let answer = answering.answer(&asks(decision, "a"), None).await.unwrap();
         assert_eq!(answer.outcome, RequestOutcome::Done, "{answer:?}");
         assert_eq!(committed.image().topics.len(), left, "{decision:?}");

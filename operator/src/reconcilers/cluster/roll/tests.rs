@@ -122,3 +122,13 @@ fn broker_restarts_for_another_reason_by_the_same_rules() {
     assert_eq!(restarted(&roll(&image(3, &[], &[&[(ALL, ALL)]]))), Some(1));
     assert_eq!(reason(roll(&image(3, &[], &[&[(ALL, &[1, 2])]]))), "1 replicas to be in sync");
 }
+
+#[test]
+fn partition_that_nobody_leads_is_not_waited_for() {
+    // Broker 3 is lost, and was the last in sync of the second.
+    let lost = image(4, &[3], &[&[(ALL, ALL), (&[0, 1, 3], &[3])]]);
+    let pods = [pod(0, "old", true), pod(1, "old", true), pod(2, "old", true)];
+    assert_eq!(restarted(&decide_on(&pods, &lost)), Some(0));
+    let led = image(4, &[3], &[&[(ALL, ALL), (&[0, 1, 3], &[0, 3])]]);
+    assert_eq!(reason(decide_on(&pods, &led)), "1 replicas to be in sync");
+}

@@ -9,7 +9,7 @@
 //! that leaves, so preferred leaders spread, too. A partition stays on as many racks as it was, which may leave a new broker
 //! below its share.
 
-use super::Wanted;
+use super::{super::offline::is_offline, Wanted};
 use controller::{ClusterImage, PartitionImage};
 use model::{BrokerId, PartitionIndex, TopicName, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,7 @@ impl<'a> State<'a> {
                         *of_topic.entry((&topic.name, id)).or_default() += 1;
                     }
                 }
-                if !partition.is_being_reassigned() && partition.leader.is_some() {
+                if !partition.is_being_reassigned() && !is_offline(partition) {
                     resting.insert((&topic.name, index), partition);
                 }
             }
@@ -82,7 +82,11 @@ impl<'a> State<'a> {
 
     fn arriving(&self, onto: &[BrokerId]) -> usize {
         let partitions = self.image.topics.iter().flat_map(|topic| &topic.partitions);
-        partitions.flat_map(|partition| &partition.adding_replicas).filter(|id| onto.contains(id)).count()
+        partitions
+            .filter(|partition| !is_offline(partition))
+            .flat_map(|partition| &partition.adding_replicas)
+            .filter(|id| onto.contains(id))
+            .count()
     }
 
     /// One replica for `taker` from whoever has most to give.

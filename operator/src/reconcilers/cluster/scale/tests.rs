@@ -1,4 +1,7 @@
-use super::{super::testing::image, *};
+use super::{
+    super::testing::{Members, image},
+    *,
+};
 use std::sync::Arc;
 
 const MOVES_AT_ONCE: usize = 20;
@@ -130,4 +133,29 @@ fn broker_that_went_is_forgotten_once_it_holds_nothing() {
     let scale = decide(3, Some(3), Some(&holding));
     assert!(scale.forgotten.is_empty());
     assert_eq!(numbers(&scale), [[0, 1, 2]], "what was placed there in the last moment moves all the same");
+}
+
+/// Broker 4 is lost with its disk, and whatever had its only replica there.
+#[test]
+fn partitions_without_a_leader_do_not_hold_up_the_others() {
+    let lost: Vec<Members<'_>> = vec![(&[4], &[4]); MOVES_AT_ONCE];
+    let mut image = image(5, &[4], &[&lost, &[(&[4, 0, 1], &[0, 1]), (&[0, 1, 2], &[0, 1, 2])]]);
+    let scale = decide(4, Some(5), Some(&image));
+    assert_eq!(scale.moves.len(), 1, "they stay, and the one that is led moves");
+    assert_eq!(scale.moves[0].0, TopicPartition::new("topic-1", 0));
+    assert_eq!(scale.replicas, 5);
+    let held = scale.held.unwrap();
+    assert!(held.starts_with("21 replicas to move off the brokers that are to go; 20 partitions without"), "{held}");
+    assert!(held.ends_with("topic-0-0, topic-0-1, topic-0-2 and 17 more"), "{held}");
+
+    // Moves of theirs that somebody began, or that were under way when the broker was lost, end never.
+    let mut topic = controller::TopicImage::clone(image.topic("topic-0").unwrap());
+    for partition in &mut topic.partitions {
+        partition.replicas = [3, 4].map(BrokerId).into();
+        (partition.adding_replicas, partition.removing_replicas) = (vec![BrokerId(3)], vec![BrokerId(4)]);
+    }
+    image.topics = Arc::new(vec![Arc::new(topic), Arc::clone(image.topic("topic-1").unwrap())].into());
+    assert_eq!(decide(4, Some(5), Some(&image)).moves.len(), 1);
+    let filled = super::decide(&Wanted { filling: vec![3], ..spec(5) }, Some(5), Some(&image));
+    assert_eq!((filled.progress, filled.moves), (None, vec![]), "broker 3 waits for none of them, and has its share");
 }

@@ -6,6 +6,11 @@ fn key() -> ClusterKey {
     ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() }
 }
 
+/// Nobody else may.
+fn own() -> Allowed {
+    Allowed::by(&key(), &[])
+}
+
 fn two_topics() -> (ClusterImage, Vec<(TopicId, String)>) {
     let image = image(3, &[], &[&[(&[0], &[0])], &[(&[0], &[0])]]);
     let both = image.topics.iter().map(|topic| (topic.id, topic.name.to_string())).collect();
@@ -16,37 +21,45 @@ fn two_topics() -> (ClusterImage, Vec<(TopicId, String)>) {
 fn what_is_held_survives_the_operator_by_the_status() {
     let (image, both) = two_topics();
     let held = Held::new(vec![]);
-    assert!(!held.any(&key()) && held.of(&key(), None, &image).report().is_none());
+    assert!(!held.any(&key()) && held.of(&key(), None, &own(), &image).report().is_none());
     held.hold(&key(), "6 of 6", [both[0].clone()]);
     held.hold(&key(), "others wait", [both[1].clone()]);
-    let report = held.of(&key(), None, &image).report().unwrap();
+    let report = held.of(&key(), None, &own(), &image).report().unwrap();
     assert_eq!((report.topics, report.reason.as_str()), (2, "6 of 6"));
 
     let next = Held::new(vec![]);
-    assert_eq!(next.of(&key(), Some(&report), &image).report(), Some(report.clone()));
+    assert_eq!(next.of(&key(), Some(&report), &own(), &image).report(), Some(report.clone()));
     assert!(next.any(&key()) && next.is_held(&key(), both[0].0));
     let busy = Held::new(vec![]);
     busy.hold(&key(), "more", [both[0].clone()]);
-    assert_eq!(busy.of(&key(), Some(&report), &image).topics.len(), 2, "though another was held before it was asked");
+    assert_eq!(
+        busy.of(&key(), Some(&report), &own(), &image).topics.len(),
+        2,
+        "though another was held before it was asked"
+    );
     next.forget(&key());
-    assert_eq!(next.of(&key(), Some(&report), &image).report(), None, "what a person decided is not known again");
+    assert_eq!(
+        next.of(&key(), Some(&report), &own(), &image).report(),
+        None,
+        "what a person decided is not known again"
+    );
 }
 
 #[test]
 fn topic_is_held_until_it_is_gone_or_a_resource_has_it() {
     let (mut image, both) = two_topics();
     let there = image.topic_by_id(both[0].0).unwrap().clone();
-    assert!(is_still_held(&image, there.id, &[]));
+    assert!(is_still_held(&image, there.id, &[], &own()));
     let named = ValidTopic { name: there.name.to_string(), ..topic("{}") };
-    assert!(is_still_held(&image, there.id, std::slice::from_ref(&named)), "it has not taken it over yet");
+    assert!(is_still_held(&image, there.id, std::slice::from_ref(&named), &own()), "it has not taken it over yet");
     let having = ValidTopic { known_id: Some(there.id), ..named };
-    assert!(!is_still_held(&image, there.id, &[having]));
+    assert!(!is_still_held(&image, there.id, &[having], &own()));
 
     let held = Held::new(vec![reflector::store().0]);
     held.hold(&key(), "", both.clone());
     let left = image.topic_by_id(both[1].0).unwrap().clone();
     image.topics = Arc::new(vec![left].into());
-    assert_eq!(held.of(&key(), None, &image).topics.into_keys().collect::<Vec<_>>(), [both[1].0]);
+    assert_eq!(held.of(&key(), None, &own(), &image).topics.into_keys().collect::<Vec<_>>(), [both[1].0]);
 }
 
 #[test]
@@ -62,9 +75,9 @@ fn topics_that_no_status_names_stay_and_it_is_said() {
     let (image, both) = two_topics();
     let list = vec![HeldTopic { id: both[0].0.0.to_string(), name: both[0].1.clone() }];
     let reported = HeldDeletions { reason: "8 of 8".to_owned(), topics: 8, list };
-    let report = Held::new(vec![]).of(&key(), Some(&reported), &image).report().unwrap();
+    let report = Held::new(vec![]).of(&key(), Some(&reported), &own(), &image).report().unwrap();
     assert_eq!((report.topics, report.list.len()), (1, 1), "no other is deleted by a decision");
     assert!(report.reason.starts_with("8 of 8; 7 more were held"), "{}", report.reason);
-    let next = Held::new(vec![]).of(&key(), Some(&report), &image).report();
+    let next = Held::new(vec![]).of(&key(), Some(&report), &own(), &image).report();
     assert_eq!(next, Some(report), "and it is not said twice");
 }
