@@ -38,14 +38,14 @@ impl Closed {
         self
     }
 
-    /// The same log, of which nothing above the recovery point is known to be on the device.
+    /// The same log, after a sync of it that may fail unheard.
     pub(super) fn in_doubt(self) -> Self {
         match self {
             Self::New => Self::New,
             Self::Clean(entry) => {
-                Self::Unclean(Some(Box::new(ManifestEntry { clean: false, ..*entry })), Crash::Machine)
+                Self::Unclean(Some(Box::new(ManifestEntry { clean: false, ..*entry })), Crash::FailedSync)
             }
-            Self::Unclean(entry, _) => Self::Unclean(entry, Crash::Machine),
+            Self::Unclean(entry, _) => Self::Unclean(entry, Crash::FailedSync),
             Self::Unmoved(unmoved) => Self::Unmoved(Box::new(Unmoved { at: unmoved.at, log: unmoved.log.in_doubt() })),
         }
     }

@@ -173,6 +173,6 @@ impl Partition {
         if writer.replica.is_replicated() {
             self.host.cannot_lead.notify_one();
         }
-        self.distrust(writer, Crash::Machine);
+        self.distrust(writer, Crash::FailedSync);
     }
 }

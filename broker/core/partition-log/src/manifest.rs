@@ -26,11 +26,17 @@ pub enum Crash {
     Process,
     /// The machine went down: what was never flushed may be missing anywhere above the recovery point.
     Machine,
+    /// Nothing crashed: a sync failed. As after [`Crash::Machine`], and what can be read above the recovery point may be in the page
+    /// cache only, which takes it for written: Linux marks a page clean whose write failed, and the next sync leaves it out.
+    FailedSync,
 }
 
 impl Crash {
     pub(crate) fn loses_unflushed(self) -> bool {
-        self == Self::Machine
+        match self {
+            Self::Process => false,
+            Self::Machine | Self::FailedSync => true,
+        }
     }
 }
 

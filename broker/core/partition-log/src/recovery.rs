@@ -5,6 +5,7 @@
 //! | stopped cleanly | as the manifest says | nothing |
 //! | was killed | every completed write is there | the active segment; if it is empty, the one before, too |
 //! | died with the machine | nothing is sure above the recovery point | every segment above the recovery point |
+//! | lives, a sync failed | what can be read above it may never get to the device | the same, after it was written anew |
 //!
 //! A batch that is not valid:
 //! - with nothing valid after it: the torn tail of the last write. It was not acknowledged; it is cut off.
@@ -19,6 +20,7 @@
 //! Sealed segments below the recovery point are not read here: a flipped bit in them is found when they are served.
 
 mod files;
+mod rewrite;
 mod scan;
 
 pub(crate) use scan::replay_headers;
@@ -126,6 +128,9 @@ impl<D: Disk> Recovery<'_, D> {
                 .map_err(|error| self.storage("read batch headers", error))?;
         }
         if !clean {
+            if self.crash == Crash::FailedSync {
+                self.write_anew(&segments[scan_from..])?;
+            }
             self.scan(&mut segments, scan_from, &mut producers, &mut rebuilt)?;
         }
         // The first epoch writes the first file.

@@ -64,7 +64,7 @@ impl World {
         if let Some(crash) = remains.crash {
             remains.disk = match crash {
                 Crash::Process => remains.disk.after_process_death(),
-                Crash::Machine => remains.disk.after_machine_loss(self.random.draw()),
+                Crash::Machine | Crash::FailedSync => remains.disk.after_machine_loss(self.random.draw()),
             };
         }
         if remains.is_clean {

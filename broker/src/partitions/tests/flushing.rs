@@ -187,3 +187,22 @@ async fn follower_whose_disk_took_part_of_an_answer_says_so_once_it_is_synced() 
     let synced = partition.exclusive(queue::Need::Nothing, |_, writer| !writer.flush.holds_back).await;
     assert_eq!((synced, partition.offsets().log_end), (Some(true), Offset(2)));
 }
+
+#[tokio::test]
+async fn record_whose_sync_failed_is_refused_and_not_lost() {
+    let broker = Fixture::start().await;
+    broker.topic("durable", 1, &[("flush.messages", "1")]).await;
+    broker.append("durable", 0, &["first"]).await;
+    losses::give_log_life(&broker);
+    let syncs = Arc::clone(&broker.broker().partitions.host.disk.syncs);
+    syncs.go_on(true);
+    let refused = broker.produce("durable", 0, batch(&["second"])).await;
+    assert_eq!(refused.error_code, Code::KafkaStorageError.code());
+    assert!(!losses::has_log_life(&broker));
+    syncs.go_on(false);
+    let partition = broker.partition("durable", 0);
+    assert!(partition.ensure_open().await);
+    until("a later sync took it", || partition.offsets().high_watermark == Offset(2)).await;
+    assert_eq!(broker.append("durable", 0, &["third"]).await, 2);
+    assert_eq!(broker.values("durable", 0).await, ["first", "second", "third"]);
+}

@@ -89,7 +89,7 @@ async fn log_that_is_buried_while_the_device_fails_is_checked_when_it_comes_back
     let partitions = &syncing.broker.broker().partitions;
     syncing.broker.delete_topic(syncing.id).await;
     let rests_in_doubt = partitions.host.resting.lock().values().all(|(log, state)| {
-        matches!(log, Closed::Unclean(Some(_), partition_log::Crash::Machine)) && *state == State::Recovering
+        matches!(log, Closed::Unclean(Some(_), partition_log::Crash::FailedSync)) && *state == State::Recovering
     });
     assert!(rests_in_doubt);
     syncing.ends(true).await;

@@ -12,6 +12,8 @@ pub(super) struct File {
     pub(super) content: Vec<u8>,
     synced: Vec<u8>,
     unsynced: Vec<Change>,
+    /// A sync failed: of what was written before, the device may lack anything, and later syncs leave it out.
+    lost_writes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -127,11 +129,27 @@ impl Inner {
     }
 
     pub(super) fn sync(&mut self, id: usize) -> io::Result<()> {
-        let fate = self.whole()?;
-        self.syncs += 1;
+        let fate = self.whole();
+        let crashed = self.crashed;
         let file = &mut self.files[id];
-        file.synced = file.content.clone();
-        file.unsynced.clear();
+        match &fate {
+            Err(_) if crashed => {}
+            Err(_) => {
+                file.unsynced.clear();
+                file.lost_writes = true;
+            }
+            Ok(_) if file.lost_writes => {
+                for change in file.unsynced.drain(..) {
+                    change.apply_to(&mut file.synced);
+                }
+            }
+            Ok(_) => {
+                file.synced = file.content.clone();
+                file.unsynced.clear();
+            }
+        }
+        let fate = fate?;
+        self.syncs += 1;
         Self::end(&fate)
     }
 
@@ -231,7 +249,7 @@ impl Inner {
         if let Some((folder, _)) = path.rsplit_once('/') {
             self.folders.insert(folder.to_owned());
         }
-        self.files.push(File { synced: content.clone(), content, unsynced: Vec::new() });
+        self.files.push(File { synced: content.clone(), content, ..File::default() });
         let id = self.files.len() - 1;
         self.names.insert(path.to_owned(), id);
         self.synced_names.insert(path.to_owned(), id);
@@ -292,7 +310,16 @@ impl File {
                 (Change::Write(start, bytes), _) => put_bytes(&mut content, *start, bytes),
             }
         }
-        Self { synced: content.clone(), content, unsynced: Vec::new() }
+        Self { synced: content.clone(), content, ..Self::default() }
+    }
+}
+
+impl Change {
+    fn apply_to(self, content: &mut Vec<u8>) {
+        match self {
+            Self::Write(start, bytes) => put_bytes(content, start, &bytes),
+            Self::Truncate(length) => content.resize(length, 0),
+        }
     }
 }
 

@@ -16,6 +16,40 @@ fn three(disk: &MemoryDisk) -> (Log, Vec<usize>) {
     (log, ends)
 }
 
+/// The kernel takes the pages of a failed sync for clean, and they can still be read.
+#[test]
+fn what_a_failed_sync_left_in_the_page_cache_is_written_anew() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, small());
+    let value = "x".repeat(300);
+    append(&mut log, &[plain("on the device")]);
+    let plan = log.flush_plan();
+    plan.run().unwrap();
+    log.flushed(&plan);
+    for _ in 0..5 {
+        append(&mut log, &[plain(&value)]);
+    }
+    assert_eq!(log.view().segment_count(), 3);
+    disk.fail_changes(Some(std::io::ErrorKind::Other));
+    let plan = log.flush_plan();
+    assert!(plan.segments.iter().all(|segment| segment.sync(&disk, FOLDER).is_err()));
+    disk.fail_changes(None);
+    let before = read_all(&log);
+    let entry = log.checkpoint();
+    let (mut log, _) = reopen(&disk, small(), Start::Unclean { entry: Some(&entry), crash: Crash::FailedSync });
+    assert_eq!((read_all(&log), log.recovery_point()), (before.clone(), Offset(1)));
+    let plan = log.flush_plan();
+    plan.run().unwrap();
+    log.flushed(&plan);
+    assert_eq!(log.recovery_point(), Offset(6));
+    let entry = log.checkpoint();
+    for seed in 0..20 {
+        let disk = disk.after_machine_loss(seed);
+        let (log, _) = reopen(&disk, small(), Start::Unclean { entry: Some(&entry), crash: Crash::Machine });
+        assert_eq!(read_all(&log), before, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_clean_start_scans_nothing_and_goes_on() {
     let disk = MemoryDisk::new();
