@@ -139,7 +139,7 @@ impl Partitions {
     pub(crate) fn open(config: &BrokerConfig, clock: Clock, metrics: Metrics) -> anyhow::Result<Self> {
         let disk = FileDisk::new(&config.data_dir);
         let known = Known::read(&disk)?;
-        let pool = DiskPool::new();
+        let pool = DiskPool::new().context("start a disk thread")?;
         let static_configs = config.static_values().clone();
         let log_settings = settings::BrokerLogSettings { producer_id_expiration_ms: config.producers.id_expiration_ms };
         let doomed = known.doomed_folders().cloned().collect();
@@ -148,7 +148,7 @@ impl Partitions {
             me: config.node_id,
             disk,
             pool,
-            syncs: DiskPool::for_syncs(),
+            syncs: DiskPool::for_syncs().context("start a sync thread")?,
             clock,
             runtime: Handle::current(),
             metrics,

@@ -3,23 +3,34 @@
 //! here; handing one over costs ten times what it takes.
 
 use parking_lot::{Condvar, Mutex};
-use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
+use std::{collections::VecDeque, io, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
 /// Sized by what a device serves at once, not by CPUs; each may hold the bytes of a cold read.
 pub(super) const MAX_THREADS: usize = 8;
 /// Syncs wait for each other's commits to the device: the more there are, the more share one.
 pub(super) const MAX_SYNC_THREADS: usize = 64;
-/// A thread without work ends after this time.
+/// A thread without work ends after this time, but for the last one.
 const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Cheap to clone. Threads start when there is work for them. The queue needs no bound of its own: each connection has
+/// Cheap to clone; the threads end with the last clone. One is there from the start, and stays: work that was taken on is done even
+/// where the system refuses further threads, for a partition whose turn to write was lost would be stuck for ever. Others start
+/// when there is work for them. The queue needs no bound of its own: each connection has
 /// at most one read here and each partition at most one exclusive job and one sync.
 #[derive(Clone)]
 pub(crate) struct DiskPool {
     shared: Arc<Shared>,
+    _last: Arc<CloseAtLast>,
+}
+
+struct CloseAtLast(Arc<Shared>);
+
+impl Drop for CloseAtLast {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 struct Shared {
@@ -28,6 +39,9 @@ struct Shared {
     idle: Duration,
     queue: Mutex<Queue>,
     work: Condvar,
+    /// As at a limit of the system's.
+    #[cfg(test)]
+    refuses_threads: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Default)]
@@ -40,17 +54,27 @@ struct Queue {
 }
 
 impl DiskPool {
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> io::Result<Self> {
         Self::with("disk", MAX_THREADS, IDLE)
     }
 
-    pub(super) fn for_syncs() -> Self {
+    pub(super) fn for_syncs() -> io::Result<Self> {
         Self::with("sync", MAX_SYNC_THREADS, IDLE)
     }
 
-    fn with(thread_name: &'static str, max_threads: usize, idle: Duration) -> Self {
-        let (queue, work) = (Mutex::default(), Condvar::new());
-        Self { shared: Arc::new(Shared { thread_name, max_threads, idle, queue, work }) }
+    fn with(thread_name: &'static str, max_threads: usize, idle: Duration) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            thread_name,
+            max_threads,
+            idle,
+            queue: Mutex::default(),
+            work: Condvar::new(),
+            #[cfg(test)]
+            refuses_threads: false.into(),
+        });
+        shared.queue.lock().threads = 1;
+        Shared::start_thread(&shared)?;
+        Ok(Self { _last: Arc::new(CloseAtLast(Arc::clone(&shared))), shared })
     }
 
     pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
@@ -61,13 +85,11 @@ impl DiskPool {
             self.shared.work.notify_one();
             return;
         }
-        let shared = Arc::clone(&self.shared);
-        let started = thread::Builder::new().name(shared.thread_name.into()).spawn(move || shared.work_until_closed());
-        match started {
-            Ok(_) => queue.threads += 1,
+        match Shared::start_thread(&self.shared) {
+            Ok(()) => queue.threads += 1,
             Err(error) if queue.threads > 0 => tracing::warn!(%error, "no further disk thread"),
             Err(error) => {
-                // Without any thread the job would wait for ever; its caller sees a dropped answer instead.
+                // Closed, and the last thread has ended: the broker is ending, and whoever waits sees a dropped answer.
                 tracing::error!(%error, "no disk thread");
                 queue.jobs.pop_back();
             }
@@ -83,8 +105,7 @@ impl DiskPool {
 
     /// Lets the threads end once the queued jobs are done.
     pub(super) fn close(&self) {
-        self.shared.queue.lock().closed = true;
-        self.shared.work.notify_all();
+        self.shared.close();
     }
 
     /// Leaves out what has not begun, and lets the threads end.
@@ -96,6 +117,20 @@ impl DiskPool {
 }
 
 impl Shared {
+    fn start_thread(shared: &Arc<Self>) -> io::Result<()> {
+        #[cfg(test)]
+        if shared.refuses_threads.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let (name, shared) = (shared.thread_name.to_owned(), Arc::clone(shared));
+        thread::Builder::new().name(name).spawn(move || shared.work_until_closed()).map(drop)
+    }
+
+    fn close(&self) {
+        self.queue.lock().closed = true;
+        self.work.notify_all();
+    }
+
     fn work_until_closed(&self) {
         let mut queue = self.queue.lock();
         let mut was_idle = false;
@@ -105,12 +140,16 @@ impl Shared {
                 job();
                 queue = self.queue.lock();
                 was_idle = false;
-            } else if queue.closed || was_idle {
+            } else if queue.closed || was_idle && queue.threads > 1 {
                 queue.threads -= 1;
                 return;
             } else {
                 queue.idle += 1;
-                was_idle = self.work.wait_for(&mut queue, self.idle).timed_out();
+                if queue.threads > 1 {
+                    was_idle = self.work.wait_for(&mut queue, self.idle).timed_out();
+                } else {
+                    self.work.wait(&mut queue);
+                }
                 queue.idle -= 1;
             }
         }
@@ -127,15 +166,16 @@ impl std::fmt::Debug for DiskPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::fixture::until;
     use futures_util::FutureExt as _;
     use std::{
         pin::pin,
-        sync::{Barrier, mpsc},
+        sync::{Barrier, atomic::Ordering, mpsc},
     };
 
     #[tokio::test]
     async fn jobs_run_side_by_side() {
-        let pool = DiskPool::new();
+        let pool = DiskPool::new().unwrap();
         let together = Arc::new(Barrier::new(MAX_THREADS));
         let jobs: Vec<_> = (0..MAX_THREADS)
             .map(|_| {
@@ -156,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_abandoned_does_not_run() {
-        let pool = DiskPool::with("test", 1, IDLE);
+        let pool = DiskPool::with("test", 1, IDLE).unwrap();
         let (begin, begun) = mpsc::channel::<()>();
         pool.spawn(move || {
             begun.recv().unwrap_err();
@@ -168,14 +208,49 @@ mod tests {
         assert_eq!(abandoned.await, None);
     }
 
-    #[tokio::test]
-    async fn idle_thread_ends_and_another_starts() {
-        let pool = DiskPool::with("test", 1, Duration::from_millis(1));
-        for job in ["first", "after the thread ended"] {
-            assert_eq!(pool.run(move || job).await, Some(job));
-            while pool.shared.queue.lock().threads > 0 {
-                tokio::task::yield_now().await;
-            }
+    /// Two of them, with work for both; then as many as stay.
+    async fn idle_pool() -> DiskPool {
+        let pool = DiskPool::with("test", 2, Duration::from_millis(1)).unwrap();
+        let together = Arc::new(Barrier::new(2));
+        let jobs = [(); 2].map(|()| {
+            let (pool, together) = (pool.clone(), Arc::clone(&together));
+            tokio::spawn(async move { pool.run(move || together.wait().is_leader()).await })
+        });
+        for job in jobs {
+            assert!(job.await.unwrap().is_some());
         }
+        until("an idle thread has ended", || pool.shared.queue.lock().threads < 2).await;
+        pool
+    }
+
+    #[tokio::test]
+    async fn idle_threads_end_and_others_start() {
+        let pool = idle_pool().await;
+        let together = Arc::new(Barrier::new(2));
+        let also = Arc::clone(&together);
+        pool.spawn(move || _ = also.wait());
+        assert!(pool.run(move || together.wait().is_leader()).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn jobs_run_where_no_further_thread_can_be_had() {
+        let pool = DiskPool::with("test", 2, Duration::ZERO).unwrap();
+        pool.shared.refuses_threads.store(true, Ordering::Relaxed);
+        let nobody_works = || {
+            let queue = pool.shared.queue.lock();
+            queue.idle == queue.threads
+        };
+        for job in 0..1000 {
+            until("nobody works", nobody_works).await;
+            assert_eq!(pool.run(move || job).await, Some(job));
+        }
+    }
+
+    #[tokio::test]
+    async fn threads_end_with_the_pool() {
+        let pool = idle_pool().await;
+        let shared = Arc::downgrade(&pool.shared);
+        drop(pool);
+        until("nobody is left", || shared.strong_count() == 0).await;
     }
 }
