@@ -3,7 +3,7 @@
 use super::{partition::Offsets, resting::Unmoved};
 use crate::file_disk::FileDisk;
 use model::Offset;
-use partition_log::{Crash, ManifestEntry, Start};
+use partition_log::{Crash, ManifestEntry, Start, stored_latest_epoch};
 
 /// A log without open files.
 #[derive(Debug, Clone)]
@@ -77,10 +77,13 @@ impl Closed {
     }
 }
 
-/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. Opens nothing: a
-/// start must not leave a descriptor per partition behind.
+/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. A log that was cut
+/// back since, and grew to the same length, has batches of a later epoch in the place of those that went: of one epoch
+/// there is but one history. Leaves nothing open: a start must not cost a descriptor per partition.
 pub(super) fn is_unchanged(disk: &FileDisk, entry: &ManifestEntry) -> bool {
     let length = |base: Offset| disk.length_of(&format!("{}/{:020}.log", entry.folder, base.0));
     let succeeded = entry.log_end != entry.active_base_offset && length(entry.log_end).is_some();
-    length(entry.active_base_offset) == Some(entry.active_size) && !succeeded
+    length(entry.active_base_offset) == Some(entry.active_size)
+        && !succeeded
+        && stored_latest_epoch(disk, &entry.folder) == Some(entry.latest_epoch)
 }

@@ -183,6 +183,8 @@ impl Partition {
             let view = log.view();
             if !self.view.load().as_ref().is_some_and(|published| Arc::ptr_eq(published, view)) {
                 self.view.store(Some(Arc::clone(view)));
+                // Another leader epoch alone moves no position, and the manifest has it.
+                self.host.manifest.touch(self);
             }
             log_end = view.log_end();
             unstable = log.first_unstable_offset();

@@ -42,6 +42,7 @@ pub use append::{AppendError, AppendOutcome, PreparedBatch};
 pub use cleaner::{Cleaned, CleaningJob};
 pub use config::LogConfig;
 pub use disk::{Disk, DiskFile, FileEntry};
+pub use epoch_cache::stored_latest_epoch;
 pub use errors::{CorruptBatch, OpenError, StorageError};
 pub use log::{Dirt, Log, Start};
 pub use manifest::{Crash, ListedLog, Manifest, ManifestEntry, ManifestError};

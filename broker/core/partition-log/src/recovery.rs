@@ -116,7 +116,7 @@ impl<D: Disk> Recovery<'_, D> {
         }
         let clean = self.is_clean(&files);
         let mut segments = self.segments(&files, clean);
-        let saved = self.read_epochs();
+        let saved = EpochCache::read(self.disk, self.folder);
         let scan_from = if clean { segments.len() } else { self.first_scanned(&segments) };
         let replay_to = if clean { None } else { segments.get(scan_from).map(|segment| segment.base_offset) };
         let mut producers = self.producers_before(&mut files, &segments, replay_to)?;
@@ -162,12 +162,6 @@ impl<D: Disk> Recovery<'_, D> {
                 Arc::new(segment)
             })
             .collect()
-    }
-
-    fn read_epochs(&self) -> Option<EpochCache> {
-        let path = format!("{}/{}", self.folder, names::LEADER_EPOCHS);
-        // Damaged or missing: rebuilt from the batches, which all carry their epoch.
-        EpochCache::decode(&read_whole(self.disk, &path, 16 << 20).ok()?)
     }
 
     /// See the table at the top.
