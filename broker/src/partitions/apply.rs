@@ -23,6 +23,8 @@ impl Partitions {
     /// partitions are served and deleted ones are out of the way of topics with their names.
     pub(crate) async fn apply(&self, before: &ClusterImage, after: &ClusterImage) {
         self.host.brokers.store(Arc::clone(&after.brokers));
+        self.host.tombstones.store(Arc::clone(&after.tombstones));
+        self.host.broker_configs.store(Arc::clone(&after.broker_configs));
         let deleted: Vec<&Arc<TopicImage>> =
             before.topics.iter().filter(|topic| after.topic_by_id(topic.id).is_none()).collect();
         let (kept, gone): (Vec<_>, Vec<_>) =

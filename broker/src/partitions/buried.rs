@@ -59,6 +59,7 @@ impl Partitions {
         if Arc::ptr_eq(&before.tombstones, &after.tombstones) {
             return;
         }
+        let _none_is_looked_into = self.host.moving.lock().await;
         let (mut moves, mut doomed) = (Vec::new(), Vec::new());
         for (id, tombstone) in before.tombstones.iter().filter(|(id, _)| !after.tombstones.contains_key(id)) {
             for index in held_of(&tombstone.topic, self.host.me) {
@@ -74,6 +75,7 @@ impl Partitions {
         }
         self.carry_out(moves).await;
         self.give_up(doomed).await;
+        self.host.settle_resting_later();
     }
 
     /// Takes partitions of a topic that became a tombstone out of service.

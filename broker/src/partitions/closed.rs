@@ -28,6 +28,35 @@ impl Closed {
         }
     }
 
+    /// The entry of a log whose last records are in its files, but not on the device.
+    pub(super) fn unflushed(&self) -> Option<&ManifestEntry> {
+        match self {
+            Self::Clean(entry) | Self::Unclean(Some(entry), Crash::Process) => {
+                Some(&**entry).filter(|entry| entry.recovery_point < entry.log_end)
+            }
+            Self::New | Self::Unclean(..) => None,
+            Self::Unmoved(unmoved) => unmoved.log.unflushed(),
+        }
+    }
+
+    /// They are now.
+    pub(super) fn flushed(&mut self) {
+        match self {
+            Self::Clean(entry) | Self::Unclean(Some(entry), _) => entry.recovery_point = entry.log_end,
+            Self::New | Self::Unclean(None, _) => {}
+            Self::Unmoved(unmoved) => unmoved.log.flushed(),
+        }
+    }
+
+    /// The machine may have lost some of it, and nobody has looked yet.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Unclean(_, crash) => *crash == Crash::Machine,
+            Self::New | Self::Clean(_) => false,
+            Self::Unmoved(unmoved) => unmoved.log.is_in_doubt(),
+        }
+    }
+
     /// The same log in another folder.
     pub(super) fn moved_to(mut self, folder: &str) -> Self {
         match &mut self {

@@ -1,4 +1,5 @@
 mod anew;
+mod at_rest;
 mod checkpoints;
 mod descriptors;
 mod flushing;

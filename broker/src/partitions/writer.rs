@@ -67,6 +67,11 @@ impl Writer {
         matches!(self.log, LogState::Open(_))
     }
 
+    /// Its log is closed, and has records that are not on the device.
+    pub(super) fn is_unflushed(&self) -> bool {
+        matches!(&self.log, LogState::Closed(closed) if closed.unflushed().is_some())
+    }
+
     pub(super) fn log(&mut self) -> Option<&mut Log> {
         match &mut self.log {
             LogState::Open(log) => Some(log),
