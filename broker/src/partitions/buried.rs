@@ -156,26 +156,28 @@ impl Partition {
     fn bury(self: &Arc<Self>, writer: &mut Writer) {
         let state = self.state();
         self.close_log(writer);
-        let found = match &writer.log {
-            // If it fails nobody here hears of it, and the kernel tells of it but once.
-            LogState::Closed(closed) if writer.flush.runs() => (closed.clone().in_doubt(), State::Recovering),
-            LogState::Closed(closed) => (closed.clone(), state),
+        let (mut log, mut state) = match &writer.log {
+            LogState::Closed(closed) if state == State::Serving => (closed.clone(), state),
+            LogState::Closed(closed) => (closed.clone().distrusted(), State::Recovering),
             // It could not be closed: what of it is on the disk shows when it is opened again.
-            LogState::Open(_) => (Closed::Unclean(None, Crash::Process), State::Recovering),
-        };
-        let (from, to) = (self.folder(), resting_folder(self.topic().id(), self.id.partition));
-        let found = match (self.retire(writer, &to), found) {
-            (Retired::Nothing, _) => return,
-            (Retired::Stays(at), (log, _)) => {
-                let (at, log) = log.at_its_place(at);
-                self.host.manifest.replace(&at, log.entry(), self.topic().id());
-                return self.host.stays(at, to, log);
+            LogState::Open(log) => {
+                (Closed::Unclean(Some(Box::new(log.checkpoint())), Crash::Process), State::Recovering)
             }
-            (Retired::Moved, (closed @ Closed::Unmoved(_), _)) => (closed, State::Recovering),
-            (Retired::Moved, (_, State::Failed)) => (Closed::Unclean(None, Crash::Process), State::Recovering),
-            (Retired::Moved, found) => found,
         };
-        self.host.rest(&from, to, found, self.topic().id());
+        if writer.flush.runs() {
+            // If it fails nobody here hears of it, and the kernel tells of it but once.
+            (log, state) = (log.in_doubt(), State::Recovering);
+        }
+        let (topic, to) = (self.topic().id(), resting_folder(self.topic().id(), self.id.partition));
+        match self.retire(writer, &to) {
+            Retired::Nothing => {}
+            Retired::Stays(at) => {
+                let (at, log) = log.at_its_place(at);
+                self.host.manifest.replace(&at, log.entry(), topic);
+                self.host.stays(at, to, log);
+            }
+            Retired::Moved(from) => self.host.rest(&from, to, (log, state), topic),
+        }
     }
 
     /// Before the log is opened, if it could not be moved earlier.

@@ -57,6 +57,11 @@ impl Closed {
         }
     }
 
+    /// The same log after it failed.
+    pub(super) fn distrusted(self) -> Self {
+        if let Self::Clean(entry) = self { Self::Unclean(Some(entry), Crash::Process) } else { self }
+    }
+
     /// The same log in another folder.
     pub(super) fn moved_to(mut self, folder: &str) -> Self {
         match &mut self {

@@ -6,6 +6,8 @@
 //! <data-dir>/partitions.boot       the boot of the machine in which everything was last known to be recovered
 //! ```
 
+mod moved;
+
 use super::{
     closed::{Closed, is_unchanged},
     disk_pool::DiskPool,
@@ -81,12 +83,13 @@ impl Known {
         if clean || other_boot {
             disk.sync_folder(ROOT).context("sync the data folder")?;
         }
-        let entries = match read_whole(disk, MANIFEST, MAX_BYTES) {
+        let mut entries = match read_whole(disk, MANIFEST, MAX_BYTES) {
             Ok(bytes) => decode(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Entries::new(),
             Err(error) => return Err(error).context("read the partition manifest"),
         };
         let folders = disk.folders().context("list the data folder")?.into_iter().collect();
+        moved::follow(&mut entries, &folders, disk);
         Ok(Self { entries, folders, clean, pages_are_there, crash, disk: disk.clone() })
     }
 

@@ -21,7 +21,8 @@ use tokio::time::{Instant, timeout_at};
 pub(super) enum Retired {
     /// There is none.
     Nothing,
-    Moved,
+    /// From this one.
+    Moved(String),
     /// Moving it failed; it is this one still.
     Stays(String),
 }
@@ -218,10 +219,13 @@ impl Partition {
     /// Fails everything that waits and moves the folder away, so that a topic of the same name can be made at once.
     pub(super) fn delete(self: &Arc<Self>, writer: &mut Writer) -> Option<String> {
         let doomed = aside(&self.folder(), self.host.clock.random_uuid(), "delete");
-        matches!(self.retire(writer, &doomed), Retired::Moved).then_some(doomed)
+        let Retired::Moved(from) = self.retire(writer, &doomed) else { return None };
+        self.host.manifest.remove(&from);
+        Some(doomed)
     }
 
-    /// The partition is no more, and its folder another one.
+    /// The partition is no more, and its folder another one. The entry of a log that moved is the caller's to remove or replace:
+    /// a checkpoint in between has it under the name of before, by which a start finds it again.
     pub(super) fn retire(self: &Arc<Self>, writer: &mut Writer, to: &str) -> Retired {
         self.set_state(State::Deleted);
         self.set_leader(None, self.leader_epoch());
@@ -240,9 +244,6 @@ impl Partition {
             }
             LogState::Closed(closed) => (closed.place(&folder).to_owned(), true),
         };
-        if has_log {
-            self.host.manifest.remove(&from);
-        }
         writer.log = LogState::Closed(Closed::New);
         self.view.store(None);
         self.watchers.tell(Change::State);
@@ -251,9 +252,13 @@ impl Partition {
         }
         writer.flush.call_off();
         match self.host.disk.rename_folder(&from, to) {
-            Ok(()) => Retired::Moved,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Retired::Nothing,
+            Ok(()) => Retired::Moved(from),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.host.manifest.remove(&from);
+                Retired::Nothing
+            }
             Err(error) => {
+                self.host.manifest.remove(&from);
                 self.storage_failed("move deleted folder", &error);
                 Retired::Stays(from)
             }
