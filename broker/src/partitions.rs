@@ -87,6 +87,8 @@ struct Host {
     disk: FileDisk,
     pool: DiskPool,
     syncs: DiskPool,
+    /// For logs to be recovered, of which there may be thousands: whatever else waits for the disk is not behind them.
+    recoveries: DiskPool,
     clock: Clock,
     runtime: Handle,
     metrics: Metrics,
@@ -153,6 +155,7 @@ impl Partitions {
             disk,
             pool,
             syncs: DiskPool::for_syncs(),
+            recoveries: DiskPool::for_recoveries(),
             clock,
             runtime: Handle::current(),
             metrics,
@@ -297,6 +300,7 @@ impl Partitions {
         if all_closed && !was_in_doubt && !in_doubt() {
             self.host.manifest.mark_clean().await.context("mark the clean stop")?;
         }
+        self.host.recoveries.close();
         self.host.pool.close();
         Ok(())
     }

@@ -80,6 +80,7 @@ impl Partitions {
 
     /// Takes partitions of a topic that became a tombstone out of service.
     pub(super) async fn bury(&self, partitions: Vec<Arc<Partition>>) {
+        partitions.iter().for_each(Partition::give_up_recovery);
         let buried = partitions.into_iter().map(|partition| async move {
             partition.exclusive(Need::Device, Partition::bury).await;
         });

@@ -68,6 +68,7 @@ impl Partition {
                 self.set_state(State::Serving);
                 self.host.manifest.touch(self);
             }
+            Err(OpenError::GivenUp { .. }) => {}
             Err(error) => {
                 self.storage_failed("open log", &error);
                 self.set_state(State::Failed);
@@ -111,7 +112,9 @@ impl Partition {
         let jitter = i64::try_from(self.host.clock.random_u64() % 1000).unwrap_or(0);
         let config = log_config(&self.topic.settings.load(), self.host.log_settings, jitter);
         let now = self.host.clock.wall();
-        let open = |start| Log::open(self.host.disk.clone(), &folder, self.topic.id, config.clone(), start, now);
+        let given_up = || self.state() == State::Deleted;
+        let (disk, topic) = (&self.host.disk, self.topic.id);
+        let open = |start| Log::open_unless(&given_up, disk.clone(), &folder, topic, config.clone(), start, now);
         let opened = match open(closed.start()) {
             // Left behind by a topic of the same name whose deletion this broker missed, or a crash interrupted. Where the
             // manifest has the log as this topic's, a person has to say which of the two is wrong.

@@ -4,6 +4,7 @@ mod checkpoints;
 mod descriptors;
 mod flushing;
 mod gate;
+mod in_doubt;
 mod kept;
 mod losses;
 mod overtaken;

@@ -45,6 +45,7 @@ struct Recovery<'a, D: Disk> {
     crash: Crash,
     entry: Option<&'a ManifestEntry>,
     report: OpenReport,
+    given_up: &'a dyn Fn() -> bool,
 }
 
 pub(crate) fn recover<D: Disk>(
@@ -54,13 +55,15 @@ pub(crate) fn recover<D: Disk>(
     config: &LogConfig,
     start: Start<'_>,
     now: WallTime,
+    given_up: &dyn Fn() -> bool,
 ) -> Result<Recovered<D>, OpenError> {
     let (entry, crash) = match start {
         Start::New => (None, Crash::Process),
         Start::Clean(entry) => (Some(entry), Crash::Process),
         Start::Unclean { entry, crash } => (entry, crash),
     };
-    let recovery = Recovery { disk, folder, config, now, crash, entry, report: OpenReport::default() };
+    let report = OpenReport::default();
+    let recovery = Recovery { disk, folder, config, now, crash, entry, report, given_up };
     if matches!(start, Start::New) {
         disk.create_folder(folder).map_err(|error| recovery.io("create the folder", error))?;
     }

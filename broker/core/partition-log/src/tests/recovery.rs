@@ -3,6 +3,7 @@
 use super::kit::*;
 use crate::{Crash, LogConfig, ManifestEntry, OpenError, Start, flush_closed, memory_disk::MemoryDisk};
 use model::{LeaderEpoch, Offset, TopicId};
+use std::cell::Cell;
 
 const LOG: &str = "orders-0/00000000000000000000.log";
 
@@ -351,4 +352,24 @@ fn of_a_closed_log_only_what_is_not_on_the_device_is_synced() {
         disk.syncs() - before
     };
     assert_eq!((syncs_from(0), syncs_from(7)), (5, 2), "segments of two records each, and the folder");
+}
+
+#[test]
+fn a_recovery_that_is_given_up_changes_nothing() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, small());
+    let value = "x".repeat(300);
+    for _ in 0..8 {
+        append(&mut log, &[plain(&value)]);
+    }
+    let start = || Start::Unclean { entry: None, crash: Crash::Machine };
+    for batches in 0..8_usize {
+        let before = disk.content(LOG);
+        let left = Cell::new(batches);
+        let given_up = || left.replace(left.get().saturating_sub(1)) == 0;
+        let opened = crate::Log::open_unless(&given_up, disk.clone(), FOLDER, TOPIC, small(), start(), NOW);
+        assert!(matches!(opened, Err(OpenError::GivenUp { .. })), "{opened:?}");
+        assert_eq!(disk.content(LOG), before);
+    }
+    assert_eq!(read_all(&reopen(&disk, small(), start()).0).len(), 8);
 }
