@@ -59,7 +59,12 @@ impl Closed {
 
     /// The same log after it failed.
     pub(super) fn distrusted(self) -> Self {
-        if let Self::Clean(entry) = self { Self::Unclean(Some(entry), Crash::Process) } else { self }
+        match self {
+            Self::Clean(entry) => {
+                Self::Unclean(Some(Box::new(ManifestEntry { clean: false, ..*entry })), Crash::Process)
+            }
+            log => log,
+        }
     }
 
     /// The same log in another folder.

@@ -4,7 +4,7 @@ use super::{Host, buried::parse, closed::Closed, opening::aside, partition::Stat
 use crate::control_plane::log_life;
 use controller::topic_config::{BrokerLayers, TopicConfig};
 use model::TopicId;
-use partition_log::{Crash, Log};
+use partition_log::Log;
 use std::{collections::HashMap, io, sync::Arc};
 
 /// What is known of logs that no partition has yet, or has any more, by the folder they are looked for in.
@@ -108,10 +108,11 @@ impl Host {
         self.resting.lock().values().any(|(log, _)| log.is_in_doubt())
     }
 
+    /// Doubts of this boot stay: after a failed sync the page cache may show what the device does not have.
     pub(super) fn settle_resting_later(self: &Arc<Self>) {
         let host = Arc::clone(self);
         let settling = self.runtime.spawn(async move {
-            host.settle_resting(|log| log.is_in_doubt() || log.unflushed().is_some()).await;
+            host.settle_resting(|log| log.unflushed().is_some()).await;
         });
         let mut tasks = self.tasks.lock();
         tasks.retain(|task| !task.is_finished());
@@ -159,8 +160,7 @@ impl Host {
                     if let Err(error) = log_life::end(&self.disk.path("")) {
                         tracing::error!(%error, "a lost flush cannot be noted in the data folder");
                     }
-                    let entry = Some(Box::new(entry.clone()));
-                    (log, state) = (Closed::Unclean(entry, Crash::Machine), State::Recovering);
+                    (log, state) = (log.in_doubt(), State::Recovering);
                 }
             }
         }
