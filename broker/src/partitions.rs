@@ -101,6 +101,8 @@ struct Host {
     resting: Mutex<resting::Resting>,
     /// Held by whoever moves logs of tombstones, removes them, or looks into one.
     moving: tokio::sync::Mutex<()>,
+    /// Held from a look at whose a folder is until it has another name.
+    freeing: Mutex<()>,
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
@@ -165,6 +167,7 @@ impl Partitions {
             known: Mutex::new(Some(known)),
             resting: Mutex::default(),
             moving: tokio::sync::Mutex::default(),
+            freeing: Mutex::default(),
             recovering: AtomicBool::new(true),
             manifest,
             topics: RwLock::default(),

@@ -69,7 +69,7 @@ impl Partitions {
                     Some(topic) => {
                         moves.push(Move { from, to: folder(topic, index), found, topic: *id, comes_back: true })
                     }
-                    None => doomed.push(found.0.place(&from).to_owned()),
+                    None => doomed.push((found.0.place(&from).to_owned(), *id)),
                 }
             }
         }
@@ -96,16 +96,18 @@ impl Partitions {
         run.await.unwrap_or_default();
     }
 
-    async fn give_up(&self, places: Vec<String>) {
+    /// Logs, by the folders where they lie, of topics that are gone.
+    async fn give_up(&self, places: Vec<(String, TopicId)>) {
         if places.is_empty() {
             return;
         }
-        for place in &places {
+        for (place, _) in &places {
             tracing::info!(folder = %place, "topic is deleted for good");
             self.host.manifest.remove(place);
         }
         let host = Arc::clone(&self.host);
-        let out_of_the_way = move || places.into_iter().filter_map(|place| host.free_name(place)).collect();
+        let out_of_the_way =
+            move || places.into_iter().filter_map(|(place, topic)| host.free_name(place, topic)).collect();
         let doomed = self.host.pool.run(out_of_the_way).await.unwrap_or_default();
         self.host.remove_folders_after(doomed, Duration::ZERO);
     }
@@ -136,10 +138,16 @@ impl Host {
         }
     }
 
-    /// What is removed bit by bit must not have a name that others may get meanwhile. `None` if it keeps such a name.
-    fn free_name(&self, place: String) -> Option<String> {
+    /// What is removed bit by bit must not have a name that others may get meanwhile. `None` if it keeps such a name, or others
+    /// have the name by now.
+    pub(super) fn free_name(&self, place: String, topic: TopicId) -> Option<String> {
         if parse(&place).is_some() {
             return Some(place);
+        }
+        let _nobody_else = self.freeing.lock();
+        if !self.is_log_of(topic, &place) {
+            tracing::warn!(folder = %place, %topic, "log of a deleted topic is not where it lay, nothing is removed");
+            return None;
         }
         let doomed = aside(&place, self.clock.random_uuid(), "delete");
         match self.disk.rename_folder(&place, &doomed) {
@@ -195,7 +203,7 @@ impl Partition {
 }
 
 /// What a start has to make up for: logs that stay where they are, those that move, those that go.
-fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Move>, Vec<String>) {
+fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Move>, Vec<(String, TopicId)>) {
     let (mut stays, mut back, mut doomed) = (Resting::new(), Vec::new(), Vec::new());
     for from in known.folders() {
         let Some((id, index)) = parse(from) else { continue };
@@ -207,7 +215,7 @@ fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Mo
             let to = folder(topic, index);
             back.push(Move { from: from.clone(), to, found, topic: id, comes_back: true });
         } else {
-            doomed.push(from.clone());
+            doomed.push((from.clone(), id));
         }
     }
     // These first: they free names that the others need.

@@ -65,9 +65,14 @@ impl Host {
     /// Frees the name of a folder that another topic is to have. What is there is kept: to be restored, where that is still
     /// possible, and otherwise for a person to decide about.
     pub(super) fn make_way(&self, folder: &str) -> io::Result<()> {
+        let _nobody_else = self.freeing.lock();
         let stray = || aside(folder, self.clock.random_uuid(), "stray");
         let to = self.looked_for_in(folder).unwrap_or_else(stray);
-        self.disk.rename_folder(folder, &to)?;
+        match self.disk.rename_folder(folder, &to) {
+            // Its topic is gone for good meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed?,
+        }
         tracing::warn!(folder, moved_to = to, "folder of another topic in the way");
         self.manifest.remove(folder);
         self.forget_known(folder);
