@@ -50,7 +50,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use closed::Closed;
 use controller::{
-    image::{BrokerRegistration, ConfigMap},
+    image::{BrokerConfigs, BrokerRegistration, ConfigMap, Tombstone},
     topic_config::{Defaults, TopicConfig},
 };
 use gathered::Gathered;
@@ -87,6 +87,8 @@ struct Host {
     disk: FileDisk,
     pool: DiskPool,
     syncs: DiskPool,
+    /// For logs to be recovered, of which there may be thousands: whatever else waits for the disk is not behind them.
+    recoveries: DiskPool,
     clock: Clock,
     runtime: Handle,
     metrics: Metrics,
@@ -97,6 +99,10 @@ struct Host {
     known: Mutex<Option<Known>>,
     /// Logs of tombstones, and those about to be served again.
     resting: Mutex<resting::Resting>,
+    /// Held by whoever moves logs of tombstones, removes them, or looks into one.
+    moving: tokio::sync::Mutex<()>,
+    /// Held from a look at whose a folder is until it has another name.
+    freeing: Mutex<()>,
     /// Since the start some log may still be in doubt.
     recovering: AtomicBool,
     manifest: Arc<ManifestFile>,
@@ -107,6 +113,8 @@ struct Host {
     brokers: ArcSwap<BTreeMap<BrokerId, BrokerRegistration>>,
     /// `replica.lag.time.max.ms`.
     lag_max: Duration,
+    tombstones: ArcSwap<BTreeMap<TopicId, Tombstone>>,
+    broker_configs: ArcSwap<BrokerConfigs>,
     /// When any follower asked last.
     heard: Mutex<MonotonicTime>,
     /// A replicated partition that is led here could not be written to.
@@ -149,6 +157,7 @@ impl Partitions {
             disk,
             pool,
             syncs: DiskPool::for_syncs().context("start a sync thread")?,
+            recoveries: DiskPool::for_recoveries().context("start a recovery thread")?,
             clock,
             runtime: Handle::current(),
             metrics,
@@ -157,12 +166,16 @@ impl Partitions {
             log_settings,
             known: Mutex::new(Some(known)),
             resting: Mutex::default(),
+            moving: tokio::sync::Mutex::default(),
+            freeing: Mutex::default(),
             recovering: AtomicBool::new(true),
             manifest,
             topics: RwLock::default(),
             moved: Gathered::default(),
             brokers: ArcSwap::default(),
             lag_max: Duration::from_millis(config.replication.lag_max_ms),
+            tombstones: ArcSwap::default(),
+            broker_configs: ArcSwap::default(),
             heard: Mutex::new(clock.now()),
             cannot_lead: Notify::new(),
             proposals: Gathered::default(),
@@ -252,12 +265,14 @@ impl Partitions {
             all_serve &= !matches!(partition.state(), State::Recovering | State::Failed);
         }
         self.host.recovering.store(false, Ordering::Release);
-        if !all_serve {
+        self.host.settle_resting(Closed::is_in_doubt).await;
+        if !all_serve || self.host.rest_in_doubt() {
             return;
         }
         if let Err(error) = self.host.manifest.mark_boot().await {
             tracing::warn!(%error, "cannot note that all logs are recovered, the next crash takes longer to recover from");
         }
+        self.host.settle_resting(|log| log.unflushed().is_some()).await;
     }
 
     /// Resolves when the disk refused what a leader with followers had to write: others can lead, with good disks.
@@ -270,7 +285,8 @@ impl Partitions {
         for task in std::mem::take(&mut *self.host.tasks.lock()) {
             task.abort();
         }
-        let in_doubt = || self.all().iter().any(|partition| partition.state() != State::Serving);
+        let serves = |partition: &Arc<Partition>| partition.state() == State::Serving;
+        let in_doubt = || !self.all().iter().all(serves) || self.host.rest_in_doubt();
         // A log that recovers from here on is not among those that are closed.
         let was_in_doubt = in_doubt();
         self.flush_all(PATIENCE_FOR_DEVICE).await;
@@ -287,6 +303,7 @@ impl Partitions {
         if all_closed && !was_in_doubt && !in_doubt() {
             self.host.manifest.mark_clean().await.context("mark the clean stop")?;
         }
+        self.host.recoveries.close();
         self.host.pool.close();
         Ok(())
     }

@@ -23,6 +23,8 @@ impl Partitions {
     /// partitions are served and deleted ones are out of the way of topics with their names.
     pub(crate) async fn apply(&self, before: &ClusterImage, after: &ClusterImage) {
         self.host.brokers.store(Arc::clone(&after.brokers));
+        self.host.tombstones.store(Arc::clone(&after.tombstones));
+        self.host.broker_configs.store(Arc::clone(&after.broker_configs));
         let deleted: Vec<&Arc<TopicImage>> =
             before.topics.iter().filter(|topic| after.topic_by_id(topic.id).is_none()).collect();
         let (kept, gone): (Vec<_>, Vec<_>) =
@@ -82,7 +84,8 @@ impl Partitions {
                 }
                 partition.assign(writer, assignment);
             });
-            if need != Need::Nothing {
+            // Whoever asks for a log in doubt waits for it. All others must not: this is also how heartbeats stay in time.
+            if need == Need::Device {
                 under_way.push(held);
             }
         }
@@ -156,6 +159,7 @@ impl Partitions {
 
     async fn remove(&self, doomed: Vec<Arc<Partition>>) {
         let delay = doomed.iter().map(|partition| delete_delay(&partition.settings())).max();
+        doomed.iter().for_each(Partition::give_up_recovery);
         let moved = doomed.into_iter().map(|partition| async move {
             let folder = partition.exclusive(Need::Device, |partition, writer| partition.delete(writer)).await;
             partition.host.manifest.remove(&partition.folder());

@@ -59,6 +59,7 @@ impl Partitions {
         if Arc::ptr_eq(&before.tombstones, &after.tombstones) {
             return;
         }
+        let _none_is_looked_into = self.host.moving.lock().await;
         let (mut moves, mut doomed) = (Vec::new(), Vec::new());
         for (id, tombstone) in before.tombstones.iter().filter(|(id, _)| !after.tombstones.contains_key(id)) {
             for index in held_of(&tombstone.topic, self.host.me) {
@@ -68,16 +69,18 @@ impl Partitions {
                     Some(topic) => {
                         moves.push(Move { from, to: folder(topic, index), found, topic: *id, comes_back: true })
                     }
-                    None => doomed.push(found.0.place(&from).to_owned()),
+                    None => doomed.push((found.0.place(&from).to_owned(), *id)),
                 }
             }
         }
         self.carry_out(moves).await;
         self.give_up(doomed).await;
+        self.host.settle_resting_later();
     }
 
     /// Takes partitions of a topic that became a tombstone out of service.
     pub(super) async fn bury(&self, partitions: Vec<Arc<Partition>>) {
+        partitions.iter().for_each(Partition::give_up_recovery);
         let buried = partitions.into_iter().map(|partition| async move {
             partition.exclusive(Need::Device, Partition::bury).await;
         });
@@ -93,16 +96,18 @@ impl Partitions {
         run.await.unwrap_or_default();
     }
 
-    async fn give_up(&self, places: Vec<String>) {
+    /// Logs, by the folders where they lie, of topics that are gone.
+    async fn give_up(&self, places: Vec<(String, TopicId)>) {
         if places.is_empty() {
             return;
         }
-        for place in &places {
+        for (place, _) in &places {
             tracing::info!(folder = %place, "topic is deleted for good");
             self.host.manifest.remove(place);
         }
         let host = Arc::clone(&self.host);
-        let out_of_the_way = move || places.into_iter().filter_map(|place| host.free_name(place)).collect();
+        let out_of_the_way =
+            move || places.into_iter().filter_map(|(place, topic)| host.free_name(place, topic)).collect();
         let doomed = self.host.pool.run(out_of_the_way).await.unwrap_or_default();
         self.host.remove_folders_after(doomed, Duration::ZERO);
     }
@@ -133,10 +138,16 @@ impl Host {
         }
     }
 
-    /// What is removed bit by bit must not have a name that others may get meanwhile. `None` if it keeps such a name.
-    fn free_name(&self, place: String) -> Option<String> {
+    /// What is removed bit by bit must not have a name that others may get meanwhile. `None` if it keeps such a name, or others
+    /// have the name by now.
+    pub(super) fn free_name(&self, place: String, topic: TopicId) -> Option<String> {
         if parse(&place).is_some() {
             return Some(place);
+        }
+        let _nobody_else = self.freeing.lock();
+        if !self.is_log_of(topic, &place) {
+            tracing::warn!(folder = %place, %topic, "log of a deleted topic is not where it lay, nothing is removed");
+            return None;
         }
         let doomed = aside(&place, self.clock.random_uuid(), "delete");
         match self.disk.rename_folder(&place, &doomed) {
@@ -154,26 +165,28 @@ impl Partition {
     fn bury(self: &Arc<Self>, writer: &mut Writer) {
         let state = self.state();
         self.close_log(writer);
-        let found = match &writer.log {
-            // If it fails nobody here hears of it, and the kernel tells of it but once.
-            LogState::Closed(closed) if writer.flush.runs() => (closed.clone().in_doubt(), State::Recovering),
-            LogState::Closed(closed) => (closed.clone(), state),
+        let (mut log, mut state) = match &writer.log {
+            LogState::Closed(closed) if state == State::Serving => (closed.clone(), state),
+            LogState::Closed(closed) => (closed.clone().distrusted(), State::Recovering),
             // It could not be closed: what of it is on the disk shows when it is opened again.
-            LogState::Open(_) => (Closed::Unclean(None, Crash::Process), State::Recovering),
-        };
-        let (from, to) = (self.folder(), resting_folder(self.topic().id(), self.id.partition));
-        let found = match (self.retire(writer, &to), found) {
-            (Retired::Nothing, _) => return,
-            (Retired::Stays(at), (log, _)) => {
-                let (at, log) = log.at_its_place(at);
-                self.host.manifest.replace(&at, log.entry(), self.topic().id());
-                return self.host.stays(at, to, log);
+            LogState::Open(log) => {
+                (Closed::Unclean(Some(Box::new(log.checkpoint())), Crash::Process), State::Recovering)
             }
-            (Retired::Moved, (closed @ Closed::Unmoved(_), _)) => (closed, State::Recovering),
-            (Retired::Moved, (_, State::Failed)) => (Closed::Unclean(None, Crash::Process), State::Recovering),
-            (Retired::Moved, found) => found,
         };
-        self.host.rest(&from, to, found, self.topic().id());
+        if writer.flush.runs() {
+            // If it fails nobody here hears of it, and the kernel tells of it but once.
+            (log, state) = (log.in_doubt(), State::Recovering);
+        }
+        let (topic, to) = (self.topic().id(), resting_folder(self.topic().id(), self.id.partition));
+        match self.retire(writer, &to) {
+            Retired::Nothing => {}
+            Retired::Stays(at) => {
+                let (at, log) = log.at_its_place(at);
+                self.host.manifest.replace(&at, log.entry(), topic);
+                self.host.stays(at, to, log);
+            }
+            Retired::Moved(from) => self.host.rest(&from, to, (log, state), topic),
+        }
     }
 
     /// Before the log is opened, if it could not be moved earlier.
@@ -190,7 +203,7 @@ impl Partition {
 }
 
 /// What a start has to make up for: logs that stay where they are, those that move, those that go.
-fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Move>, Vec<String>) {
+fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Move>, Vec<(String, TopicId)>) {
     let (mut stays, mut back, mut doomed) = (Resting::new(), Vec::new(), Vec::new());
     for from in known.folders() {
         let Some((id, index)) = parse(from) else { continue };
@@ -202,7 +215,7 @@ fn missed(known: &Known, image: &ClusterImage, me: BrokerId) -> (Resting, Vec<Mo
             let to = folder(topic, index);
             back.push(Move { from: from.clone(), to, found, topic: id, comes_back: true });
         } else {
-            doomed.push(from.clone());
+            doomed.push((from.clone(), id));
         }
     }
     // These first: they free names that the others need.

@@ -3,7 +3,7 @@
 use super::{partition::Offsets, resting::Unmoved};
 use crate::file_disk::FileDisk;
 use model::Offset;
-use partition_log::{Crash, ManifestEntry, Start};
+use partition_log::{Crash, ManifestEntry, Start, stored_latest_epoch};
 
 /// A log without open files.
 #[derive(Debug, Clone)]
@@ -25,6 +25,45 @@ impl Closed {
             Self::Clean(entry) => Some(entry),
             Self::Unclean(entry, _) => entry.as_deref(),
             Self::Unmoved(unmoved) => unmoved.log.entry(),
+        }
+    }
+
+    /// The entry of a log whose last records are in its files, but not on the device.
+    pub(super) fn unflushed(&self) -> Option<&ManifestEntry> {
+        match self {
+            Self::Clean(entry) | Self::Unclean(Some(entry), Crash::Process) => {
+                Some(&**entry).filter(|entry| entry.recovery_point < entry.log_end)
+            }
+            Self::New | Self::Unclean(..) => None,
+            Self::Unmoved(unmoved) => unmoved.log.unflushed(),
+        }
+    }
+
+    /// They are now.
+    pub(super) fn flushed(&mut self) {
+        match self {
+            Self::Clean(entry) | Self::Unclean(Some(entry), _) => entry.recovery_point = entry.log_end,
+            Self::New | Self::Unclean(None, _) => {}
+            Self::Unmoved(unmoved) => unmoved.log.flushed(),
+        }
+    }
+
+    /// The machine may have lost some of it, and nobody has looked yet.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Unclean(_, crash) => *crash == Crash::Machine,
+            Self::New | Self::Clean(_) => false,
+            Self::Unmoved(unmoved) => unmoved.log.is_in_doubt(),
+        }
+    }
+
+    /// The same log after it failed.
+    pub(super) fn distrusted(self) -> Self {
+        match self {
+            Self::Clean(entry) => {
+                Self::Unclean(Some(Box::new(ManifestEntry { clean: false, ..*entry })), Crash::Process)
+            }
+            log => log,
         }
     }
 
@@ -77,10 +116,13 @@ impl Closed {
     }
 }
 
-/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. Opens nothing: a
-/// start must not leave a descriptor per partition behind.
+/// The active segment file of an entry is as long as the entry says, and was not succeeded by another. A log that was cut
+/// back since, and grew to the same length, has batches of a later epoch in the place of those that went: of one epoch
+/// there is but one history. Leaves nothing open: a start must not cost a descriptor per partition.
 pub(super) fn is_unchanged(disk: &FileDisk, entry: &ManifestEntry) -> bool {
     let length = |base: Offset| disk.length_of(&format!("{}/{:020}.log", entry.folder, base.0));
     let succeeded = entry.log_end != entry.active_base_offset && length(entry.log_end).is_some();
-    length(entry.active_base_offset) == Some(entry.active_size) && !succeeded
+    length(entry.active_base_offset) == Some(entry.active_size)
+        && !succeeded
+        && stored_latest_epoch(disk, &entry.folder) == Some(entry.latest_epoch)
 }

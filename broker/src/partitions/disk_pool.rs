@@ -1,5 +1,5 @@
-//! A few threads for work that waits for a disk. One pool for cold reads, opening and recovering logs, deletion and
-//! compaction; another for syncs, which are many at once and take no memory. Page-cache writes and cached reads never come
+//! A few threads for work that waits for a disk. One pool for cold reads, opening logs, deletion and compaction; another for
+//! the recovery of logs, which are many at a start; another for syncs, which are many at once and take no memory. Page-cache writes and cached reads never come
 //! here; handing one over costs ten times what it takes.
 
 use parking_lot::{Condvar, Mutex};
@@ -60,6 +60,10 @@ impl DiskPool {
 
     pub(super) fn for_syncs() -> io::Result<Self> {
         Self::with("sync", MAX_SYNC_THREADS, IDLE)
+    }
+
+    pub(super) fn for_recoveries() -> io::Result<Self> {
+        Self::with("recovery", MAX_THREADS, IDLE)
     }
 
     fn with(thread_name: &'static str, max_threads: usize, idle: Duration) -> io::Result<Self> {

@@ -8,7 +8,7 @@
 use super::{
     partition::{Partition, State},
     queue::Need,
-    writer::Writer,
+    writer::{LogState, Writer},
 };
 use crate::file_disk::FileDisk;
 use model::Offset;
@@ -159,6 +159,22 @@ impl Partition {
         } else {
             writer.flush.waiting.clear();
         }
+    }
+
+    /// Of a log that was closed, or left closed by a kill, before its last records were on the device. On the disk pool.
+    pub(super) fn flush_closed(self: &Arc<Self>, writer: &mut Writer) {
+        if self.state() != State::Serving || writer.flush.progress != Progress::Idle || writer.flush.holds_back {
+            return;
+        }
+        let LogState::Closed(closed) = &mut writer.log else { return };
+        let Some(entry) = closed.unflushed() else { return };
+        if let Err(error) = partition_log::flush_closed(&self.host.disk, entry) {
+            return self.flush_failed(writer, &error);
+        }
+        self.host.disk.close_files(&entry.folder);
+        writer.flush.durable_end = entry.log_end;
+        closed.flushed();
+        self.host.manifest.touch(self);
     }
 
     /// After a failed sync the kernel may have dropped the pages and call the next sync a success: nothing in memory can

@@ -2,7 +2,8 @@
 //!
 //! Sweeps visit partitions one after the other and stay off the data path: each takes the writer's turn only for as long
 //! as it changes the log. A partition whose log is closed is skipped, apart from retention, which opens one that holds
-//! data at most once an hour, and leaves it open for the cleaner if compaction is due.
+//! data at most once an hour, and leaves it open for the cleaner if compaction is due. What a log that is closed has not on
+//! the device is brought there without opening it: if the machine goes down later, whatever it does, nothing is in doubt.
 
 use super::{
     Host,
@@ -75,7 +76,7 @@ where
 }
 
 impl Host {
-    /// Deletes what retention no longer covers, and closes logs nobody used since long.
+    /// Deletes what retention no longer covers, closes logs nobody used since long, and flushes those that are closed.
     pub(super) async fn apply_retention(&self) {
         for partition in self.all() {
             let now = self.clock.wall().as_ms();
@@ -84,6 +85,7 @@ impl Host {
                 partition.ensure_open().await;
             }
             if partition.view().is_none() && !partition.wants_closed_check(now) {
+                partition.flush_if_closed().await;
                 continue;
             }
             partition.next_closed_check.store(now + CLOSED_LOG_CHECK_MS, Ordering::Relaxed);
@@ -97,6 +99,7 @@ impl Host {
                     partition.distrust(writer, Crash::Process);
                 } else if idle && !awaits_cleaning {
                     partition.close_log(writer);
+                    partition.flush_closed(writer);
                 }
                 if matches!(&deleted, Some(Ok(files)) if !files.is_empty()) && writer.replica.follower_mut().is_some() {
                     // An idle replica tells its leader nothing by itself, and the leader sends consumers there (KIP-392).
@@ -175,6 +178,13 @@ impl Partition {
         let due = now_ms >= self.next_closed_check.load(Ordering::Relaxed);
         let changes = settings.cleanup_policy.compact || settings.cleanup_policy.delete && limited;
         self.state() == State::Serving && self.size() > 0 && due && changes
+    }
+
+    async fn flush_if_closed(self: &Arc<Self>) {
+        let is_unflushed = self.exclusive(Need::Nothing, |_, writer| writer.is_unflushed());
+        if is_unflushed.await == Some(true) {
+            self.exclusive(Need::Device, Self::flush_closed).await;
+        }
     }
 
     fn may_be_cleaned(&self) -> bool {

@@ -6,6 +6,8 @@
 //! <data-dir>/partitions.boot       the boot of the machine in which everything was last known to be recovered
 //! ```
 
+mod moved;
+
 use super::{
     closed::{Closed, is_unchanged},
     disk_pool::DiskPool,
@@ -69,26 +71,25 @@ struct Touched {
 }
 
 impl Known {
-    /// Reads the manifest and lists the data folder; takes the mark of a clean stop away, for the folder is in use now.
+    /// Reads the manifest and lists the data folder. Takes the mark of a clean stop away, for the folder is in use now, and
+    /// that of another boot: a volume may come back to a machine that is still in that boot, and whatever was lost
+    /// elsewhere meanwhile would count as kept.
     pub(super) fn read(disk: &FileDisk) -> anyhow::Result<Self> {
-        let stopped_in = read_whole(disk, CLEAN, MAX_BOOT_ID);
-        let clean = match disk.remove(CLEAN) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error).context("remove the mark of a clean stop"),
-        };
-        if clean {
+        let is_this = |last: io::Result<Vec<u8>>| boot_id().is_some_and(|boot| last.is_ok_and(|last| last == boot));
+        let pages_are_there = is_this(read_whole(disk, CLEAN, MAX_BOOT_ID));
+        let crash = if is_this(read_whole(disk, BOOT, MAX_BOOT_ID)) { Crash::Process } else { Crash::Machine };
+        let clean = take_away(disk, CLEAN).context("remove the mark of a clean stop")?;
+        let other_boot = crash == Crash::Machine && take_away(disk, BOOT).context("remove the mark of another boot")?;
+        if clean || other_boot {
             disk.sync_folder(ROOT).context("sync the data folder")?;
         }
-        let entries = match read_whole(disk, MANIFEST, MAX_BYTES) {
+        let mut entries = match read_whole(disk, MANIFEST, MAX_BYTES) {
             Ok(bytes) => decode(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Entries::new(),
             Err(error) => return Err(error).context("read the partition manifest"),
         };
         let folders = disk.folders().context("list the data folder")?.into_iter().collect();
-        let is_this = |last: io::Result<Vec<u8>>| boot_id().is_some_and(|boot| last.is_ok_and(|last| last == boot));
-        let crash = if is_this(read_whole(disk, BOOT, MAX_BOOT_ID)) { Crash::Process } else { Crash::Machine };
-        let pages_are_there = is_this(stopped_in);
+        moved::follow(&mut entries, &folders, disk);
         Ok(Self { entries, folders, clean, pages_are_there, crash, disk: disk.clone() })
     }
 
@@ -272,6 +273,15 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Entries> {
             Ok(Entries::new())
         }
         Err(error) => Err(error).context("read the partition manifest"),
+    }
+}
+
+/// Whether there was one.
+fn take_away(disk: &FileDisk, mark: &str) -> io::Result<bool> {
+    match disk.remove(mark) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

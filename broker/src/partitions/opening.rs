@@ -21,7 +21,8 @@ use tokio::time::{Instant, timeout_at};
 pub(super) enum Retired {
     /// There is none.
     Nothing,
-    Moved,
+    /// From this one.
+    Moved(String),
     /// Moving it failed; it is this one still.
     Stays(String),
 }
@@ -67,6 +68,7 @@ impl Partition {
                 self.set_state(State::Serving);
                 self.host.manifest.touch(self);
             }
+            Err(OpenError::GivenUp { .. }) => {}
             Err(error) => {
                 self.storage_failed("open log", &error);
                 self.set_state(State::Failed);
@@ -110,7 +112,9 @@ impl Partition {
         let jitter = i64::try_from(self.host.clock.random_u64() % 1000).unwrap_or(0);
         let config = log_config(&self.topic.settings.load(), self.host.log_settings, jitter);
         let now = self.host.clock.wall();
-        let open = |start| Log::open(self.host.disk.clone(), &folder, self.topic.id, config.clone(), start, now);
+        let given_up = || self.state() == State::Deleted;
+        let (disk, topic) = (&self.host.disk, self.topic.id);
+        let open = |start| Log::open_unless(&given_up, disk.clone(), &folder, topic, config.clone(), start, now);
         let opened = match open(closed.start()) {
             // Left behind by a topic of the same name whose deletion this broker missed, or a crash interrupted. Where the
             // manifest has the log as this topic's, a person has to say which of the two is wrong.
@@ -218,10 +222,13 @@ impl Partition {
     /// Fails everything that waits and moves the folder away, so that a topic of the same name can be made at once.
     pub(super) fn delete(self: &Arc<Self>, writer: &mut Writer) -> Option<String> {
         let doomed = aside(&self.folder(), self.host.clock.random_uuid(), "delete");
-        matches!(self.retire(writer, &doomed), Retired::Moved).then_some(doomed)
+        let Retired::Moved(from) = self.retire(writer, &doomed) else { return None };
+        self.host.manifest.remove(&from);
+        Some(doomed)
     }
 
-    /// The partition is no more, and its folder another one.
+    /// The partition is no more, and its folder another one. The entry of a log that moved is the caller's to remove or replace:
+    /// a checkpoint in between has it under the name of before, by which a start finds it again.
     pub(super) fn retire(self: &Arc<Self>, writer: &mut Writer, to: &str) -> Retired {
         self.set_state(State::Deleted);
         self.set_leader(None, self.leader_epoch());
@@ -240,9 +247,6 @@ impl Partition {
             }
             LogState::Closed(closed) => (closed.place(&folder).to_owned(), true),
         };
-        if has_log {
-            self.host.manifest.remove(&from);
-        }
         writer.log = LogState::Closed(Closed::New);
         self.view.store(None);
         self.watchers.tell(Change::State);
@@ -251,9 +255,13 @@ impl Partition {
         }
         writer.flush.call_off();
         match self.host.disk.rename_folder(&from, to) {
-            Ok(()) => Retired::Moved,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Retired::Nothing,
+            Ok(()) => Retired::Moved(from),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.host.manifest.remove(&from);
+                Retired::Nothing
+            }
             Err(error) => {
+                self.host.manifest.remove(&from);
                 self.storage_failed("move deleted folder", &error);
                 Retired::Stays(from)
             }

@@ -4,7 +4,12 @@
 //! The right to write is the `writing` flag of [`Queue`]. It travels: to the disk pool when a step has to wait for the
 //! device (opening, recovery, truncation), back to the runtime when one thread has done enough.
 
-use super::{append::AppendRequest, partition::Partition, writer::Writer};
+use super::{
+    append::AppendRequest,
+    disk_pool::DiskPool,
+    partition::{Partition, State},
+    writer::Writer,
+};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::oneshot;
 
@@ -42,6 +47,8 @@ pub(super) struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
     writing: bool,
+    /// On its way to a thread that may wait for the device; whoever takes it up has the right to write.
+    handed_over: Option<Step>,
 }
 
 enum Entry {
@@ -173,19 +180,37 @@ impl Partition {
             let mut writer = self.writer.lock();
             if step.needs_device(writer.is_open()) {
                 drop(writer);
-                let partition = Arc::clone(self);
-                self.host.pool.spawn(move || {
-                    let mut writer = partition.writer.lock();
-                    partition.run_step(&mut writer, step);
-                    drop(writer);
-                    partition.write_queued();
-                });
+                self.queue.lock().handed_over = Some(step);
+                let recovers = self.state() == State::Recovering;
+                self.hand_over(if recovers { &self.host.recoveries } else { &self.host.pool });
                 return;
             }
             self.run_step(&mut writer, step);
         }
         let partition = Arc::clone(self);
         self.host.runtime.spawn(async move { partition.write_queued() });
+    }
+
+    fn hand_over(self: &Arc<Self>, pool: &DiskPool) {
+        let partition = Arc::clone(self);
+        pool.spawn(move || {
+            let Some(step) = partition.queue.lock().handed_over.take() else { return };
+            let mut writer = partition.writer.lock();
+            partition.run_step(&mut writer, step);
+            drop(writer);
+            partition.write_queued();
+        });
+    }
+
+    /// Its log need not be recovered to be removed: a recovery that runs ends, and one that waits for its turn is not waited
+    /// for.
+    pub(super) fn give_up_recovery(self: &Arc<Self>) {
+        if matches!(self.state(), State::Recovering | State::Failed) {
+            self.set_state(State::Deleted);
+            if self.queue.lock().handed_over.is_some() {
+                self.hand_over(&self.host.pool);
+            }
+        }
     }
 
     fn take_step(&self) -> Option<Step> {

@@ -1,8 +1,11 @@
 //! Logs that no partition has now: where each lies, and how another log comes by its name.
 
-use super::{Host, buried::parse, closed::Closed, opening::aside, partition::State};
+use super::{Host, buried::parse, closed::Closed, opening::aside, partition::State, settings::log_config};
+use crate::control_plane::log_life;
+use controller::topic_config::{BrokerLayers, TopicConfig};
 use model::TopicId;
-use std::{collections::HashMap, io};
+use partition_log::Log;
+use std::{collections::HashMap, io, sync::Arc};
 
 /// What is known of logs that no partition has yet, or has any more, by the folder they are looked for in.
 pub(super) type Resting = HashMap<String, (Closed, State)>;
@@ -62,9 +65,14 @@ impl Host {
     /// Frees the name of a folder that another topic is to have. What is there is kept: to be restored, where that is still
     /// possible, and otherwise for a person to decide about.
     pub(super) fn make_way(&self, folder: &str) -> io::Result<()> {
+        let _nobody_else = self.freeing.lock();
         let stray = || aside(folder, self.clock.random_uuid(), "stray");
         let to = self.looked_for_in(folder).unwrap_or_else(stray);
-        self.disk.rename_folder(folder, &to)?;
+        match self.disk.rename_folder(folder, &to) {
+            // Its topic is gone for good meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed?,
+        }
         tracing::warn!(folder, moved_to = to, "folder of another topic in the way");
         self.manifest.remove(folder);
         self.forget_known(folder);
@@ -95,5 +103,89 @@ impl Host {
         if let Some(known) = &mut *self.known.lock() {
             known.forget(folder);
         }
+    }
+}
+
+/// Nobody opens these logs, so what they lack is made up for here: a doubt that outlived the boot would be forgotten, and records
+/// that never came to the device would make one.
+impl Host {
+    pub(super) fn rest_in_doubt(&self) -> bool {
+        self.resting.lock().values().any(|(log, _)| log.is_in_doubt())
+    }
+
+    /// Doubts of this boot stay: after a failed sync the page cache may show what the device does not have.
+    pub(super) fn settle_resting_later(self: &Arc<Self>) {
+        let host = Arc::clone(self);
+        let settling = self.runtime.spawn(async move {
+            host.settle_resting(|log| log.unflushed().is_some()).await;
+        });
+        let mut tasks = self.tasks.lock();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(settling);
+    }
+
+    /// One after the other, so that whoever is to restore or remove one waits for one at most. Those that could not be moved
+    /// stay as they are.
+    pub(super) async fn settle_resting(self: &Arc<Self>, wants: fn(&Closed) -> bool) {
+        let lie_there = |log: &Closed| !matches!(log, Closed::Unmoved(_)) && wants(log);
+        let folders = self.resting_folders(lie_there);
+        for folder in folders {
+            let _stays_there = self.moving.lock().await;
+            let found = self.resting.lock().get(&folder).cloned();
+            if let Some((log, state)) = found.filter(|(log, _)| lie_there(log)) {
+                let host = Arc::clone(self);
+                self.pool.run(move || host.settle(folder, log, state)).await;
+            }
+        }
+    }
+
+    fn resting_folders(&self, of: impl Fn(&Closed) -> bool) -> Vec<String> {
+        let resting = self.resting.lock();
+        resting.iter().filter(|(_, (log, _))| of(log)).map(|(folder, _)| folder.clone()).collect()
+    }
+
+    fn settle(&self, folder: String, mut log: Closed, mut state: State) {
+        let Some((topic, _)) = parse(&folder) else { return };
+        if log.is_in_doubt() {
+            match self.recover(&folder, &log, topic) {
+                Ok(Some(recovered)) => (log, state) = (recovered, State::Serving),
+                Ok(None) => return,
+                Err(error) => {
+                    self.metrics.log().storage_errors.add(1);
+                    return tracing::error!(%folder, %error, "log of a deleted topic cannot be recovered");
+                }
+            }
+        }
+        if let Some(entry) = log.unflushed() {
+            match partition_log::flush_closed(&self.disk, entry) {
+                Ok(()) => log.flushed(),
+                Err(error) => {
+                    self.metrics.log().storage_errors.add(1);
+                    tracing::error!(%folder, %error, "log of a deleted topic cannot be flushed");
+                    if let Err(error) = log_life::end(&self.disk.path("")) {
+                        tracing::error!(%error, "a lost flush cannot be noted in the data folder");
+                    }
+                    (log, state) = (log.in_doubt(), State::Recovering);
+                }
+            }
+        }
+        self.disk.close_files(&folder);
+        self.rest(&folder, folder.clone(), (log, state), topic);
+    }
+
+    /// `None` if the topic is gone for good.
+    fn recover(&self, folder: &str, log: &Closed, topic: TopicId) -> anyhow::Result<Option<Closed>> {
+        let Some(settings) = self.settings_of_tombstone(topic) else { return Ok(None) };
+        let config = log_config(&settings, self.log_settings, 0);
+        let (mut log, report) = Log::open(self.disk.clone(), folder, topic, config, log.start(), self.clock.wall())?;
+        let entry = log.close();
+        tracing::info!(%folder, report.scanned_bytes, report.truncated_bytes, "log of a deleted topic recovered");
+        Ok(Some(Closed::Clean(Box::new(entry?))))
+    }
+
+    fn settings_of_tombstone(&self, topic: TopicId) -> Option<TopicConfig> {
+        let (tombstones, brokers) = (self.tombstones.load(), self.broker_configs.load());
+        let layers = BrokerLayers::new(&brokers, self.me, &self.static_configs, self.default_configs);
+        Some(TopicConfig::resolve(&tombstones.get(&topic)?.topic.configs, &layers))
     }
 }

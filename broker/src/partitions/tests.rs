@@ -1,8 +1,11 @@
 mod anew;
+mod at_rest;
 mod checkpoints;
 mod descriptors;
 mod flushing;
 mod gate;
+mod in_doubt;
+mod kept;
 mod losses;
 mod overtaken;
 mod recovery;

@@ -67,6 +67,11 @@ impl Writer {
         matches!(self.log, LogState::Open(_))
     }
 
+    /// Its log is closed, and has records that are not on the device.
+    pub(super) fn is_unflushed(&self) -> bool {
+        matches!(&self.log, LogState::Closed(closed) if closed.unflushed().is_some())
+    }
+
     pub(super) fn log(&mut self) -> Option<&mut Log> {
         match &mut self.log {
             LogState::Open(log) => Some(log),
@@ -183,6 +188,8 @@ impl Partition {
             let view = log.view();
             if !self.view.load().as_ref().is_some_and(|published| Arc::ptr_eq(published, view)) {
                 self.view.store(Some(Arc::clone(view)));
+                // Another leader epoch alone moves no position, and the manifest has it.
+                self.host.manifest.touch(self);
             }
             log_end = view.log_end();
             unstable = log.first_unstable_offset();

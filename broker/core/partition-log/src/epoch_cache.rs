@@ -7,8 +7,12 @@
 //! 3 118
 //! ```
 
+use crate::{Disk, disk::read_whole, names};
 use model::{LeaderEpoch, Offset};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, io};
+
+/// 700,000 epochs.
+const MAX_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EpochStart {
@@ -22,7 +26,25 @@ pub struct EpochCache {
     entries: Vec<EpochStart>,
 }
 
+/// The newest epoch that the folder of a log says began there, [`LeaderEpoch::UNKNOWN`] for none; `None` where it cannot be read.
+pub fn stored_latest_epoch(disk: &impl Disk, folder: &str) -> Option<LeaderEpoch> {
+    match read_whole(disk, &path(folder), MAX_BYTES) {
+        Ok(text) => Some(EpochCache::decode(&text)?.latest().unwrap_or(LeaderEpoch::UNKNOWN)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(LeaderEpoch::UNKNOWN),
+        Err(_) => None,
+    }
+}
+
+fn path(folder: &str) -> String {
+    format!("{folder}/{}", names::LEADER_EPOCHS)
+}
+
 impl EpochCache {
+    /// `None` if the file is not there or damaged: the cache is then rebuilt from the batches, which all carry their epoch.
+    pub(crate) fn read(disk: &impl Disk, folder: &str) -> Option<Self> {
+        Self::decode(&read_whole(disk, &path(folder), MAX_BYTES).ok()?)
+    }
+
     pub fn entries(&self) -> &[EpochStart] {
         &self.entries
     }
@@ -93,8 +115,7 @@ impl EpochCache {
         text
     }
 
-    /// `None` for a damaged file; the cache is then rebuilt from the batches. Every line ends, so no part of a file passes
-    /// for the whole.
+    /// `None` for a damaged file. Every line ends, so no part of a file passes for the whole.
     pub(crate) fn decode(text: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.lines();
         if lines.next()?.trim() != "0" {

@@ -60,6 +60,8 @@ pub enum OpenError {
     Damaged { folder: String, damage: CorruptBatch, good_again: u64 },
     #[error("{folder} holds the log of another topic: id {found}, expected {expected}")]
     ForeignTopic { folder: String, found: String, expected: String },
+    #[error("{folder} is not needed any more")]
+    GivenUp { folder: String },
     #[error("{folder}: {what}")]
     Invalid { folder: String, what: String },
 }

@@ -14,6 +14,7 @@
 pub mod active_index;
 pub mod append;
 mod cleaner;
+mod closed_log;
 pub mod config;
 pub mod disk;
 pub mod epoch_cache;
@@ -40,8 +41,10 @@ pub mod view;
 
 pub use append::{AppendError, AppendOutcome, PreparedBatch};
 pub use cleaner::{Cleaned, CleaningJob};
+pub use closed_log::flush_closed;
 pub use config::LogConfig;
 pub use disk::{Disk, DiskFile, FileEntry};
+pub use epoch_cache::stored_latest_epoch;
 pub use errors::{CorruptBatch, OpenError, StorageError};
 pub use log::{Dirt, Log, Start};
 pub use manifest::{Crash, ListedLog, Manifest, ManifestEntry, ManifestError};

@@ -84,7 +84,21 @@ impl<D: Disk> Log<D> {
         start: Start<'_>,
         now: WallTime,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let recovered = recovery::recover(&disk, folder, topic_id, &config, start, now)?;
+        Self::open_unless(&|| false, disk, folder, topic_id, config, start, now)
+    }
+
+    /// The same, for as long as the log is needed: a scan asks again and again, and ends with [`OpenError::GivenUp`]. The next
+    /// one begins from the same entry.
+    pub fn open_unless(
+        given_up: &dyn Fn() -> bool,
+        disk: D,
+        folder: &str,
+        topic_id: TopicId,
+        config: LogConfig,
+        start: Start<'_>,
+        now: WallTime,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let recovered = recovery::recover(&disk, folder, topic_id, &config, start, now, given_up)?;
         let log = Self {
             disk,
             folder: recovered.view.folder.clone(),

@@ -47,6 +47,7 @@ struct Recovery<'a, D: Disk> {
     crash: Crash,
     entry: Option<&'a ManifestEntry>,
     report: OpenReport,
+    given_up: &'a dyn Fn() -> bool,
 }
 
 pub(crate) fn recover<D: Disk>(
@@ -56,13 +57,15 @@ pub(crate) fn recover<D: Disk>(
     config: &LogConfig,
     start: Start<'_>,
     now: WallTime,
+    given_up: &dyn Fn() -> bool,
 ) -> Result<Recovered<D>, OpenError> {
     let (entry, crash) = match start {
         Start::New => (None, Crash::Process),
         Start::Clean(entry) => (Some(entry), Crash::Process),
         Start::Unclean { entry, crash } => (entry, crash),
     };
-    let recovery = Recovery { disk, folder, config, now, crash, entry, report: OpenReport::default() };
+    let report = OpenReport::default();
+    let recovery = Recovery { disk, folder, config, now, crash, entry, report, given_up };
     if matches!(start, Start::New) {
         disk.create_folder(folder).map_err(|error| recovery.io("create the folder", error))?;
     }
@@ -118,7 +121,7 @@ impl<D: Disk> Recovery<'_, D> {
         }
         let clean = self.is_clean(&files);
         let mut segments = self.segments(&files, clean);
-        let saved = self.read_epochs();
+        let saved = EpochCache::read(self.disk, self.folder);
         let scan_from = if clean { segments.len() } else { self.first_scanned(&segments) };
         let replay_to = if clean { None } else { segments.get(scan_from).map(|segment| segment.base_offset) };
         let mut producers = self.producers_before(&mut files, &segments, replay_to)?;
@@ -167,12 +170,6 @@ impl<D: Disk> Recovery<'_, D> {
                 Arc::new(segment)
             })
             .collect()
-    }
-
-    fn read_epochs(&self) -> Option<EpochCache> {
-        let path = format!("{}/{}", self.folder, names::LEADER_EPOCHS);
-        // Damaged or missing: rebuilt from the batches, which all carry their epoch.
-        EpochCache::decode(&read_whole(self.disk, &path, 16 << 20).ok()?)
     }
 
     /// See the table at the top.

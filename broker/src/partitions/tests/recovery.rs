@@ -172,3 +172,18 @@ fn strays(broker: &Fixture) -> usize {
     let entries = fs::read_dir(broker.folder.path()).unwrap();
     entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with("-stray")).count()
 }
+
+/// A volume that comes back to a machine which is still in the boot of its last stay: what was written elsewhere meanwhile may
+/// be lost, although the boot is the same.
+#[tokio::test]
+async fn what_another_boot_knew_is_forgotten_before_anything_is_written() {
+    let broker = Fixture::start().await;
+    let left = broker.left_behind().await;
+    let boot = left.folder.path().join("partitions.boot");
+    let disk = FileDisk::new(left.folder.path());
+    assert!(Known::read(&disk).unwrap().is_whole());
+    assert!(boot.exists(), "it is this boot");
+    fs::write(&boot, "another boot").unwrap();
+    assert!(!Known::read(&disk).unwrap().is_whole());
+    assert!(!boot.exists());
+}

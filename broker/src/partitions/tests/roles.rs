@@ -250,7 +250,7 @@ async fn follower_that_caught_up_while_it_was_fenced_is_proposed_once_it_is_not(
     assert_eq!(members, [ME, OTHER]);
 }
 
-fn other_has(leader_epoch: i32, last_fetched_epoch: i32, log_end: i64) -> (FollowingBroker, FollowerAsks) {
+pub(super) fn other_has(leader_epoch: i32, last_fetched_epoch: i32, log_end: i64) -> (FollowingBroker, FollowerAsks) {
     let asks = FollowerAsks {
         leader_epoch: LeaderEpoch(leader_epoch),
         last_fetched_epoch: LeaderEpoch(last_fetched_epoch),

@@ -103,3 +103,30 @@ async fn log_that_was_not_moved_is_removed_after_the_window() {
     broker.topic("orders", 1, &[]).await;
     assert_eq!(broker.append("orders", 0, &["new"]).await, 0);
 }
+
+/// While the log of the old topic is about to be removed, the new one gets hold of the name.
+#[tokio::test]
+async fn log_of_the_new_topic_outlives_the_window_of_the_old_one() {
+    let (broker, id) = deleted_in_place().await;
+    broker.topic("orders", 1, &[]).await;
+    assert!(!broker.partition("orders", 0).ensure_open().await, "the name is taken");
+    let host = Arc::clone(&broker.broker().partitions.host);
+    host.resting.lock().clear();
+    assert!(broker.partition("orders", 0).ensure_open().await);
+    assert_eq!(broker.append("orders", 0, &["new"]).await, 0);
+    assert_eq!(host.free_name("orders-0".to_owned(), id), None);
+    assert_eq!(broker.values("orders", 0).await, ["new"]);
+    assert!(broker.folder.path().join("orders-0").exists());
+}
+
+/// The same, a moment earlier.
+#[tokio::test]
+async fn name_that_was_freed_meanwhile_is_free() {
+    let (broker, id) = deleted_in_place().await;
+    let host = &broker.broker().partitions.host;
+    host.resting.lock().clear();
+    assert!(host.free_name("orders-0".to_owned(), id).is_some());
+    host.make_way("orders-0").unwrap();
+    broker.topic("orders", 1, &[]).await;
+    assert_eq!(broker.append("orders", 0, &["new"]).await, 0);
+}

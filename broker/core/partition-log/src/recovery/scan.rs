@@ -129,6 +129,9 @@ impl<D: Disk> Recovery<'_, D> {
         let mut reader = BatchReader::new(&file, segment.base_offset, size);
         let (mut position, mut expected, mut found) = (0, segment.base_offset, Found::Whole);
         while position < size {
+            if (self.given_up)() {
+                return Err(OpenError::GivenUp { folder: self.folder.to_owned() });
+            }
             let batch = reader.batch_at(position).and_then(|batch| in_order(segment, position, batch, expected));
             match batch.and_then(|batch| plausible_jump(&mut reader, segment, position, batch, expected)) {
                 Ok(None) => break,

@@ -1,8 +1,9 @@
 //! Opening after every kind of end.
 
 use super::kit::*;
-use crate::{Crash, LogConfig, OpenError, Start, memory_disk::MemoryDisk};
+use crate::{Crash, LogConfig, ManifestEntry, OpenError, Start, flush_closed, memory_disk::MemoryDisk};
 use model::{LeaderEpoch, Offset, TopicId};
+use std::cell::Cell;
 
 const LOG: &str = "orders-0/00000000000000000000.log";
 
@@ -344,4 +345,65 @@ fn a_recovery_that_dies_on_the_way_leaves_no_gap() {
         }
         assert!(deaths > 4, "{deaths}");
     }
+}
+
+#[test]
+fn a_closed_log_that_is_flushed_outlives_the_machine() {
+    for seed in 0..50 {
+        let disk = MemoryDisk::new();
+        let mut log = create(&disk, small());
+        let value = "x".repeat(300);
+        for count in 0..8 {
+            append(&mut log, &[plain(&value)]);
+            if count == 1 {
+                let plan = log.flush_plan();
+                plan.run().unwrap();
+                log.flushed(&plan);
+            }
+        }
+        let mut entry = log.close().unwrap();
+        assert_eq!(entry.recovery_point, Offset(2));
+        flush_closed(&disk, &entry).unwrap();
+        entry.recovery_point = entry.log_end;
+        let disk = disk.after_machine_loss(seed);
+        let (log, _) = reopen(&disk, small(), Start::Unclean { entry: Some(&entry), crash: Crash::Machine });
+        assert_eq!((log.log_end(), read_all(&log).len()), (Offset(8), 8), "seed {seed}");
+    }
+}
+
+#[test]
+fn of_a_closed_log_only_what_is_not_on_the_device_is_synced() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, small());
+    let value = "x".repeat(300);
+    for _ in 0..8 {
+        append(&mut log, &[plain(&value)]);
+    }
+    let entry = log.close().unwrap();
+    let syncs_from = |recovery_point| {
+        let before = disk.syncs();
+        flush_closed(&disk, &ManifestEntry { recovery_point: Offset(recovery_point), ..entry.clone() }).unwrap();
+        disk.syncs() - before
+    };
+    assert_eq!((syncs_from(0), syncs_from(7)), (5, 2), "segments of two records each, and the folder");
+}
+
+#[test]
+fn a_recovery_that_is_given_up_changes_nothing() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, small());
+    let value = "x".repeat(300);
+    for _ in 0..8 {
+        append(&mut log, &[plain(&value)]);
+    }
+    let start = || Start::Unclean { entry: None, crash: Crash::Machine };
+    for batches in 0..8_usize {
+        let before = disk.content(LOG);
+        let left = Cell::new(batches);
+        let given_up = || left.replace(left.get().saturating_sub(1)) == 0;
+        let opened = crate::Log::open_unless(&given_up, disk.clone(), FOLDER, TOPIC, small(), start(), NOW);
+        assert!(matches!(opened, Err(OpenError::GivenUp { .. })), "{opened:?}");
+        assert_eq!(disk.content(LOG), before);
+    }
+    assert_eq!(read_all(&reopen(&disk, small(), start()).0).len(), 8);
 }
