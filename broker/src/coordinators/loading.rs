@@ -1,7 +1,7 @@
 //! Reading a partition of the offsets topic back into a coordinator.
 
 use crate::partitions::{Isolation, Partition, ReadError, ReadRequest};
-use group_coordinator::{GroupConfig, GroupCoordinator, Loaded};
+use group_coordinator::{GroupConfig, GroupCoordinator, Loaded, end_of_load};
 use model::LeaderEpoch;
 use protocol::record_batch::BatchError;
 use std::{sync::Arc, time::Duration};
@@ -77,16 +77,12 @@ async fn read_all(
         return Err(LoadError::NotReady);
     }
     let offsets = partition.offsets();
-    // What the log holds counts once it is committed: a coordinator that knows only a part would answer with offsets that
-    // were long overtaken.
-    if offsets.high_watermark < offsets.log_end {
-        return Err(LoadError::NotReady);
-    }
+    let end = end_of_load(offsets.high_watermark, offsets.log_end).ok_or(LoadError::NotReady)?;
     let mut from = offsets.log_start;
-    while from < offsets.log_end {
+    while from < end {
         let read = partition.read(request(from)).await?;
         if read.batches.is_empty() || read.next_offset <= from {
-            return Err(LoadError::Short { at: from.0, end: offsets.log_end.0 });
+            return Err(LoadError::Short { at: from.0, end: end.0 });
         }
         coordinator.load(&read.batches, loaded)?;
         from = read.next_offset;

@@ -175,7 +175,7 @@ impl World {
             self.network.send(Node::Broker(id), Node::Producer, told, &mut self.random);
         }
         if index == Place::Offsets {
-            self.answer_committed(id);
+            self.answer_due(id);
         }
     }
 
