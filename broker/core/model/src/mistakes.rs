@@ -46,6 +46,8 @@ pub enum Mistake {
     TrustLostLog,
     /// Metadata is shown to brokers before it is stored.
     PublishBeforeCommit,
+    /// Brokers obey a controller of before, and it lets them in.
+    ObeyEarlierController,
     /// A broker acts by whatever metadata comes last.
     AcceptOlderMetadata,
     /// A broker takes a role that was given to its life before.

@@ -48,7 +48,8 @@ is_found! {
     producers_forgotten: ForgetProducers within 50;
     offsets_answered_before_stored: AnswerBeforeStored within 50;
     uncommitted_served: ServeUncommitted within 50;
-    controller_of_before_obeyed: AcceptOlderMetadata within 50;
+    controller_of_before_obeyed: ObeyEarlierController within 200;
+    older_metadata_acted_by: AcceptOlderMetadata within 50;
     damaged_records_served: ServeDamaged within 200;
     end_after_a_crash_believed: BelieveTail within 200;
     group_loaded_in_part: LoadKnownCommitted within 200;
