@@ -40,6 +40,7 @@ is_found! {
     two_leaders_in_one_epoch: KeepLeaderEpoch within 50;
     empty_isr: EmptyIsr within 50;
     isr_kept_at_registration: KeepIsrAtRegistration within 200;
+    leader_epoch_reused: ReuseLeaderEpoch within 200;
     eligible_replicas_forgotten: ForgetEligible within 200;
     eligible_replicas_released_unasked: ReleaseUnasked within 400;
     lost_log_trusted: TrustLostLog within 200;
