@@ -4,9 +4,9 @@
 //! decisions are the core's (crate `group-coordinator`); here are its queue, its timers, its log and its clock. An answer
 //! leaves once everything it rests on is committed in the leadership that it was given in, reads included.
 
+mod answer;
 mod counts;
 mod loading;
-mod outbox;
 mod seen_topics;
 mod shard;
 #[cfg(test)]

@@ -1,16 +1,14 @@
 //! Reading a partition of the offsets topic back into a coordinator.
 
-use crate::partitions::{Isolation, Partition, ReadError, ReadRequest};
-use group_coordinator::{GroupConfig, GroupCoordinator, Loaded};
+use crate::partitions::{Change, Isolation, Partition, ReadError, ReadRequest, Unavailable, Watcher};
+use group_coordinator::{GroupConfig, GroupCoordinator, Loaded, end_of_load};
 use model::LeaderEpoch;
 use protocol::record_batch::BatchError;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
-/// A partition that cannot be read now is tried again after this long; it may be the disk's mood.
+/// A partition that cannot be read now is tried again after this long: it may be the disk's mood, of whose end nobody tells.
 const RETRY: Duration = Duration::from_secs(5);
-/// A partition that is still being recovered or has just changed hands is looked at again after this long.
-const RECHECK: Duration = Duration::from_millis(20);
 /// Decoding this much takes about a millisecond or two of a worker that also serves connections.
 const CHUNK_BYTES: u32 = 256 << 10;
 
@@ -22,11 +20,23 @@ enum LoadError {
     Batch(#[from] BatchError),
     #[error("nothing can be read at {at}, before the end at {end}")]
     Short { at: i64, end: i64 },
-    #[error("the partition is not led here yet")]
+    #[error("the partition is not led here yet, or not all of it is committed")]
     NotReady,
 }
 
-/// Until it is there. `None` if the broker is ending.
+/// Wakes who waits until a partition can be loaded.
+#[derive(Debug, Default)]
+struct Moved(Notify);
+
+impl Watcher for Moved {
+    fn changed(&self, _index: u32, change: Change) {
+        if matches!(change, Change::Committed { .. } | Change::State) {
+            self.0.notify_one();
+        }
+    }
+}
+
+/// Until it is there, which the end of the leadership may have to end. `None` if the broker is ending.
 pub(super) async fn load(
     partition: &Arc<Partition>,
     leader_epoch: LeaderEpoch,
@@ -39,15 +49,22 @@ pub(super) async fn load(
         // Nothing was ever written: no file is touched.
         return Some(GroupCoordinator::new(config.clone()));
     }
-    let _turn = loads.acquire().await.ok()?;
+    let moved = Arc::new(Moved::default());
+    let watcher: Arc<dyn Watcher> = moved.clone();
+    // Ends with the watcher.
+    partition.subscribe(Arc::downgrade(&watcher), 0);
     loop {
         let mut loaded = Loaded::default();
-        match read_all(partition, leader_epoch, config, chunk_bytes.min(CHUNK_BYTES), &mut loaded).await {
+        let turn = loads.acquire().await.ok()?;
+        let read = read_all(partition, leader_epoch, config, chunk_bytes.min(CHUNK_BYTES), &mut loaded).await;
+        drop(turn);
+        match read {
             Ok(coordinator) => {
                 report(partition, &loaded);
                 return Some(coordinator);
             }
-            Err(LoadError::NotReady) => tokio::time::sleep(RECHECK).await,
+            // Of what moved since before the look it is told.
+            Err(LoadError::NotReady) => moved.0.notified().await,
             Err(error) => {
                 tracing::error!(partition = %partition.id(), %error, "group coordinator cannot load its partition");
                 tokio::time::sleep(RETRY).await;
@@ -69,24 +86,21 @@ async fn read_all(
     loaded: &mut Loaded,
 ) -> Result<GroupCoordinator, LoadError> {
     let mut coordinator = GroupCoordinator::new(config.clone());
-    // The first read opens the log, and recovers it; only then are its positions certain.
-    let request = |from| ReadRequest { from, max_bytes, isolation: Isolation::ReadUncommitted };
-    partition.read(request(partition.offsets().log_start)).await.ok();
+    // Has the log open, and recovered; only then are its positions certain. Of a log that is just being opened nobody is told
+    // that it serves: to ask for its producers waits for that, as a read may not.
+    partition.producers().await;
     // In this order: once the epoch is there, nothing of an earlier leadership is appended any more.
-    if partition.check(leader_epoch).is_err() {
-        return Err(LoadError::NotReady);
-    }
+    partition.check(leader_epoch).map_err(|unavailable| match unavailable {
+        Unavailable::Storage => LoadError::Read(ReadError::Storage),
+        Unavailable::NotServed(_) | Unavailable::Recovering | Unavailable::Deleted => LoadError::NotReady,
+    })?;
     let offsets = partition.offsets();
-    // What the log holds counts once it is committed: a coordinator that knows only a part would answer with offsets that
-    // were long overtaken.
-    if offsets.high_watermark < offsets.log_end {
-        return Err(LoadError::NotReady);
-    }
+    let end = end_of_load(offsets.high_watermark, offsets.log_end).ok_or(LoadError::NotReady)?;
     let mut from = offsets.log_start;
-    while from < offsets.log_end {
-        let read = partition.read(request(from)).await?;
+    while from < end {
+        let read = partition.read(ReadRequest { from, max_bytes, isolation: Isolation::ReadUncommitted }).await?;
         if read.batches.is_empty() || read.next_offset <= from {
-            return Err(LoadError::Short { at: from.0, end: offsets.log_end.0 });
+            return Err(LoadError::Short { at: from.0, end: end.0 });
         }
         coordinator.load(&read.batches, loaded)?;
         from = read.next_offset;

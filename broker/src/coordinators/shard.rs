@@ -1,13 +1,7 @@
 //! The owner of one coordinator: takes requests and timers one after the other, appends what they decide, and sends the
 //! answers once they are committed.
 
-use super::{
-    counts::ShardCounts,
-    loading,
-    outbox::{Answer, Outbox},
-    seen_topics::SeenTopics,
-    timers::Timers,
-};
+use super::{answer::Answer, counts::ShardCounts, loading, seen_topics::SeenTopics, timers::Timers};
 use crate::{
     clock::Clock,
     config::BrokerConfig,
@@ -15,7 +9,8 @@ use crate::{
     partitions::{AppendError, Change, Partition, RequiredAcks, Watcher},
 };
 use group_coordinator::{
-    Decision, Event, Fact, GroupConfig, GroupCoordinator, GroupError, Now, Reply, ReplyTo, Request, RequestKind,
+    Decision, Event, Fact, GroupConfig, GroupCoordinator, GroupError, Now, Outbox, Reply, ReplyTo, Request,
+    RequestKind,
     records::{Record, RecordError, encode_batches},
 };
 use model::{LeaderEpoch, MonotonicTime, Offset};
@@ -88,7 +83,7 @@ pub(super) struct Shard {
     next_reply: u64,
     /// The end of what this coordinator has appended.
     appended: Offset,
-    outbox: Outbox,
+    outbox: Outbox<Answer>,
     metadata: MetadataCache,
     seen_topics: SeenTopics,
     counts: Arc<ShardCounts>,
@@ -194,12 +189,8 @@ impl Shard {
     }
 
     async fn handle_due(&mut self) {
-        match self.committed() {
-            Some(committed) => self.outbox.send_committed(committed),
-            None => self.refuse_all(),
-        }
+        self.send_due();
         let now = self.clock.now();
-        self.outbox.give_up_overdue(now);
         while let Some(timer) = self.timers.take_due(now) {
             self.handle_event(Event::Timer(timer)).await;
         }
@@ -310,19 +301,22 @@ impl Shard {
     }
 
     fn send(&mut self, answer: Answer) {
-        let deadline = self.clock.now() + self.settings.commit_timeout;
-        match self.committed() {
-            Some(committed) => self.outbox.put(answer, self.appended, committed, deadline),
-            None => {
-                answer.refuse(GroupError::NotCoordinator);
-                self.refuse_all();
-            }
+        self.outbox.put(answer, self.appended, self.clock.now() + self.settings.commit_timeout);
+        self.send_due();
+    }
+
+    fn send_due(&mut self) {
+        let (committed, now) = (self.committed(), self.clock.now());
+        while let Some(leaving) = self.outbox.take_due(committed, now) {
+            Answer::leave(leaving);
+        }
+        if committed.is_none() {
+            self.refuse_waiting();
         }
     }
 
     /// Whoever waits is to ask another coordinator.
-    fn refuse_all(&mut self) {
-        self.outbox.refuse_all();
+    fn refuse_waiting(&mut self) {
         for (_, (kind, to)) in self.waiting.drain() {
             // It may have gone.
             to.send(kind.refused(GroupError::NotCoordinator)).ok();

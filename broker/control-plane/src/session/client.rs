@@ -17,7 +17,7 @@ use crate::{
 pub use applier::Obeys;
 use applier::{Applier, Unreadable, Work};
 use controller::{
-    BrokerCondition, ClusterImage, ControllerError,
+    BrokerCondition, ClusterImage, ControllerError, obeying,
     requests::{RegisterBroker, Reply},
 };
 use model::{ClusterId, ControllerEpoch, MetadataVersion};
@@ -300,6 +300,7 @@ impl Client {
 
     async fn registered(&mut self, incoming: &mut Streaming<ControllerMessage>) -> Result<Duration, SessionError> {
         let message = incoming.message().await?.ok_or(SessionError::Ended)?;
+        self.check_epoch(&message)?;
         match message.kind {
             Some(Kind::Registered(registered)) => {
                 self.reign = registered.reign;
@@ -312,6 +313,16 @@ impl Client {
             }
             _ => Err(SessionError::Malformed("a session begins with an answer to the registration".to_owned())),
         }
+    }
+
+    /// Whoever says it may be outlived. A refusal without an epoch is nobody's: there is no controller yet.
+    fn check_epoch(&self, message: &ControllerMessage) -> Result<(), SessionError> {
+        let (found, known) = (message.controller_epoch, self.registrar.highest_epoch);
+        let is_nobodys = found == 0 && matches!(message.kind, Some(Kind::Refused(_)));
+        if !is_nobodys && obeying::is_of_before(ControllerEpoch(found), known) {
+            return Err(SessionError::OldController { found, known: known.0 });
+        }
+        Ok(())
     }
 
     fn heartbeat(&mut self) -> BrokerMessage {
@@ -343,11 +354,8 @@ impl Client {
     }
 
     async fn take(&mut self, message: ControllerMessage) -> Result<(), SessionError> {
-        let known = &mut self.registrar.highest_epoch;
-        if message.controller_epoch < known.0 {
-            return Err(SessionError::OldController { found: message.controller_epoch, known: known.0 });
-        }
-        *known = ControllerEpoch(message.controller_epoch);
+        self.check_epoch(&message)?;
+        self.registrar.highest_epoch = ControllerEpoch(message.controller_epoch);
         self.obeyed_reign.clone_from(&self.reign);
         let work = match message.kind {
             Some(Kind::Snapshot(snapshot)) => Work::Snapshot(snapshot.image_json),

@@ -36,7 +36,7 @@ pub(super) async fn receive(
             RegistrationRefused { reason, retriable: true, wants_metadata: false }
         }
     };
-    refuse(outgoing, refused).await;
+    refuse(outgoing, refused, None).await;
 }
 
 /// Whether the broker is to send its metadata.

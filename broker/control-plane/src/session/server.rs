@@ -16,7 +16,7 @@ use crate::{
 };
 use controller::{
     ControllerError,
-    rebuild::Reign,
+    obeying::{NotLetIn, Obeyed, Standing},
     requests::{BrokerSession, Reply, Request},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
@@ -128,19 +128,23 @@ async fn serve_broker(
         Found::Controller(_) => REGISTRATION_LIMIT,
         Found::Recovery(_) => RECOVERY_LIMIT,
     };
+    let by = || match &found {
+        Found::Controller(server) => server.updates.controller_epoch(),
+        Found::Recovery(_) => None,
+    };
     let first = timeout(limit, incoming.message()).await;
     let registration = match first {
         Ok(Ok(Some(BrokerMessage { kind: Some(broker_message::Kind::Registration(registration)) }))) => registration,
         Ok(Ok(Some(_))) => {
             let refused = RegistrationRefused::for_good("a session begins with a registration".to_owned());
-            return refuse(&outgoing, refused).await;
+            return refuse(&outgoing, refused, by()).await;
         }
         Ok(Ok(None)) => return,
-        Ok(Err(error)) => return refuse(&outgoing, not_taken(&error, peer)).await,
+        Ok(Err(error)) => return refuse(&outgoing, not_taken(&error, peer), by()).await,
         Err(_) => {
             tracing::warn!(?peer, ?limit, "a broker came and did not say in time who it is");
             let reason = format!("no registration arrived within {} s", limit.as_secs());
-            return refuse(&outgoing, RegistrationRefused::for_now(reason)).await;
+            return refuse(&outgoing, RegistrationRefused::for_now(reason), by()).await;
         }
     };
     match found {
@@ -180,7 +184,7 @@ impl ControlPlaneServer {
             Err(refused) => {
                 let reason = &refused.reason;
                 tracing::warn!(broker_id = registration.broker_id, ?peer, %reason, "registration refused");
-                return refuse(&outgoing, refused).await;
+                return refuse(&outgoing, refused, self.updates.controller_epoch()).await;
             }
         };
         self.updates.newest().let_in(broker.id, number);
@@ -207,16 +211,7 @@ impl ControlPlaneServer {
                 registration.cluster_id, self.cluster_id
             )));
         }
-        let obeyed = ControllerEpoch(registration.controller_epoch);
-        if let Some(own) = self.updates.controller_epoch().filter(|own| *own < obeyed) {
-            let (own, obeyed) = (own.0, obeyed.0);
-            self.doubt(registration, false);
-            // If it has ended meanwhile, so much the better.
-            let _ = self.controller.outlived().await;
-            let reason = format!("this controller has epoch {own}, the broker has obeyed one of epoch {obeyed}");
-            return Err(RegistrationRefused::for_now(reason));
-        }
-        self.compare_with_the_store(registration, obeyed)?;
+        self.let_in(registration).await.map_err(|not_let_in| RegistrationRefused::for_now(not_let_in.to_string()))?;
         let mut request = registration.request().map_err(|error| fatal(error.to_string()))?;
         let id = request.id;
         if let Some(admission) = &self.admission {
@@ -233,40 +228,26 @@ impl ControlPlaneServer {
 }
 
 impl ControlPlaneServer {
-    /// What brokers act by was committed before. One that knows more than the store did when this controller took over proves
-    /// that the store went back: a backup was restored, say. To let it in would have it forget what was acknowledged.
-    fn compare_with_the_store(
-        &self,
-        registration: &Registration,
-        obeyed: ControllerEpoch,
-    ) -> Result<(), RegistrationRefused> {
-        let applied = MetadataVersion(registration.applied_version);
-        let reign = self.updates.reign();
-        let is_another = |reign: Reign| registration.reign().is_some_and(|obeyed| obeyed != reign.id);
-        // What was loaded may be followed by commits of the controller before, until this one's first. Of this controller the
-        // broker may know everything since.
-        let known = match reign {
-            None => self.loaded_version,
-            Some(reign) if reign.epoch == obeyed && is_another(reign) => {
-                // Two controllers had one number: the store forgot that the first ever took over.
-                self.doubt(registration, true);
-                let reason = format!("the broker has obeyed another controller of epoch {obeyed}");
-                return Err(RegistrationRefused::for_now(reason));
-            }
-            Some(reign) if reign.epoch == obeyed => reign.newest,
-            Some(reign) => reign.found,
+    fn standing(&self) -> Standing {
+        Standing { reign: self.updates.reign(), loaded: self.loaded_version }
+    }
+
+    async fn let_in(&self, registration: &Registration) -> Result<(), NotLetIn> {
+        let obeyed = Obeyed {
+            epoch: ControllerEpoch(registration.controller_epoch),
+            reign: registration.reign(),
+            applied: MetadataVersion(registration.applied_version),
         };
-        if applied <= known {
-            return Ok(());
+        let let_in = self.standing().let_in(obeyed);
+        match let_in {
+            Ok(()) | Err(NotLetIn::KnowsMore { before_first_commit: true, .. }) => {}
+            Err(not_let_in) => self.doubt(registration, not_let_in.proves_that_the_store_went_back()),
         }
-        if reign.is_some() {
-            self.doubt(registration, true);
+        if let Err(NotLetIn::Outlived { .. }) = let_in {
+            // If it has ended meanwhile, so much the better.
+            let _ = self.controller.outlived().await;
         }
-        let (applied, known) = (applied.0, known.0);
-        let reason = format!(
-            "the broker has acted by metadata of version {applied}, in its place the store held version {known}"
-        );
-        Err(RegistrationRefused::for_now(reason))
+        let_in
     }
 
     /// What is not somebody else's to decide.
@@ -306,12 +287,15 @@ impl RegistrationRefused {
     }
 }
 
+/// `by` whom, if there is a controller that has committed anything.
 pub(super) async fn refuse(
     outgoing: &mpsc::Sender<Result<ControllerMessage, Status>>,
     RegistrationRefused { reason, retriable, wants_metadata }: RegistrationRefused,
+    by: Option<ControllerEpoch>,
 ) {
     let refused = Refused { reason, retriable, wants_metadata };
-    let message = ControllerMessage { controller_epoch: 0, kind: Some(Kind::Refused(refused)) };
+    let controller_epoch = by.map_or(0, |epoch| epoch.0);
+    let message = ControllerMessage { controller_epoch, kind: Some(Kind::Refused(refused)) };
     // It may be gone already.
     let _ = outgoing.send(Ok(message)).await;
 }
@@ -358,11 +342,9 @@ impl Session {
 
     async fn heard(&mut self, said: &wire::Heartbeat) -> Result<(), Gone> {
         let heartbeat = said.heartbeat(self.broker);
-        if let Some(own) =
-            self.server.updates.controller_epoch().filter(|own| *own < heartbeat.condition.controller_epoch)
-        {
-            let obeyed = heartbeat.condition.controller_epoch.0;
-            tracing::warn!(broker_id = %heartbeat.id, own = own.0, obeyed, "broker obeys a later controller, its session ends");
+        let obeyed = heartbeat.condition.controller_epoch;
+        if self.server.standing().is_outlived_by(obeyed) {
+            tracing::warn!(broker_id = %heartbeat.id, obeyed = obeyed.0, "broker obeys a later controller, its session ends");
             self.server.controller.outlived().await.map_err(|_| Gone)?;
             return Err(Gone);
         }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod backpressure;
+mod earlier;
 mod newest;
 mod ownership;
 mod recovery;

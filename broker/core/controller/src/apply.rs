@@ -173,7 +173,7 @@ impl ClusterImage {
             let kept_its_log = life_before.is_some() && life_before == registration.log_life;
             let kept_its_log = kept_its_log || is_made(Mistake::TrustLostLog);
             if !is_made(Mistake::KeepIsrAtRegistration) {
-                self.succeed(broker, if kept_its_log { Absence::Gone } else { Absence::LogLost });
+                self.succeed_life_before(broker, if kept_its_log { Absence::Gone } else { Absence::LogLost });
             }
         } else {
             self.begin_epochs_of(broker);

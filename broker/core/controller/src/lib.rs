@@ -17,6 +17,7 @@ pub mod features;
 pub mod holds;
 pub mod image;
 pub mod leaving;
+pub mod obeying;
 pub mod placement;
 pub mod rebuild;
 pub mod record;

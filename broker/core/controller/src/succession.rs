@@ -99,6 +99,15 @@ impl ClusterImage {
         self.change_partitions(|rules, partition| partition.without(broker, absence, rules));
     }
 
+    /// A broker registers in another life. It leads nothing any more: what its life before appended and this one lost would be
+    /// told apart by nothing from what it appends in the same epoch.
+    pub(crate) fn succeed_life_before(&mut self, broker: BrokerId, absence: Absence) {
+        self.change_partitions(|rules, partition| {
+            let leads_on = partition.leader == Some(broker) && is_made(Mistake::ReuseLeaderEpoch);
+            if leads_on { None } else { partition.without(broker, absence, rules) }
+        });
+    }
+
     /// The broker may lead: it takes what nobody leads and it has all records of.
     pub(crate) fn offer_leaderless(&mut self, broker: BrokerId) {
         self.change_partitions(|rules, partition| {

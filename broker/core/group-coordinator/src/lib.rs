@@ -9,7 +9,7 @@
 //! - [`GroupCoordinator::decide`] changes nothing. A decision whose records could not be appended is dropped, and it is
 //!   as though the request had never come.
 //! - Only [`GroupCoordinator::apply`] changes what must survive; replaying the log through it gives the same state.
-//! - A reply is handed out by the host once everything the decision rests on is committed.
+//! - A reply is handed out by the host once everything the decision rests on is committed: [`Outbox`] says when.
 //!
 //! Start with [`coordinator`], then [`group`] (states and transitions) and [`offsets`].
 
@@ -21,6 +21,7 @@ pub mod group;
 pub mod ids;
 mod loading;
 pub mod offsets;
+mod outbox;
 pub mod records;
 pub mod reply;
 pub mod request;
@@ -31,7 +32,8 @@ pub use decision::{Decision, Fact, Now, ReplyTo, Timer, TimerChange};
 pub use errors::{CommitRefusal, GroupError};
 pub use group::GroupState;
 pub use ids::{Generation, InstanceId, MemberId};
-pub use loading::Loaded;
+pub use loading::{Loaded, end_of_load};
+pub use outbox::{Leaving, Outbox};
 pub use reply::Reply;
 pub use request::{Event, FetchOffsets, Request, RequestKind};
 

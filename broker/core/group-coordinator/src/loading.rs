@@ -4,7 +4,10 @@ use crate::{
     coordinator::GroupCoordinator,
     records::{Decoded, decode},
 };
-use model::Offset;
+use model::{
+    Offset,
+    mistakes::{Mistake, is_made},
+};
 use protocol::record_batch::{BatchError, BatchView, Batches, ControlRecord, MarkerKind};
 
 /// A compressed batch is unpacked up to this size: far above any batch a coordinator writes (1 MiB), far below what
@@ -20,6 +23,13 @@ pub struct Loaded {
     /// Records that are broken, with the first of them. They are left out; everything else counts.
     pub broken: usize,
     pub first_broken: Option<(Offset, String)>,
+}
+
+/// Where reading ends in a partition that this broker leads: at the end of its log, once all of it is committed, and not
+/// before. A coordinator that knew only a part would answer with offsets that were long overtaken.
+pub fn end_of_load(high_watermark: Offset, log_end: Offset) -> Option<Offset> {
+    let is_all_committed = high_watermark >= log_end || is_made(Mistake::LoadKnownCommitted);
+    is_all_committed.then(|| log_end.min(high_watermark))
 }
 
 impl Loaded {
@@ -69,5 +79,18 @@ impl GroupCoordinator {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partition_is_loaded_whole_or_not_at_all() {
+        for (high_watermark, log_end, expected) in [(0, 0, Some(0)), (9, 10, None), (10, 10, Some(10))] {
+            let end = end_of_load(Offset(high_watermark), Offset(log_end));
+            assert_eq!(end, expected.map(Offset), "{high_watermark} of {log_end} is committed");
+        }
     }
 }

@@ -38,6 +38,8 @@ pub enum Mistake {
     AcceptEarlierLife,
     /// A broker that came back unnoticed stays in the ISRs of the life before.
     KeepIsrAtRegistration,
+    /// A broker that comes back unnoticed leads on, in the epoch in which its life before led.
+    ReuseLeaderEpoch,
     /// Who leaves an ISR is forgotten, and its last member trusted even when it lost its log.
     ForgetEligible,
     /// With enough in sync replicas are eligible no more, whether or not the leader is there to make use of it.
@@ -46,6 +48,8 @@ pub enum Mistake {
     TrustLostLog,
     /// Metadata is shown to brokers before it is stored.
     PublishBeforeCommit,
+    /// Brokers obey a controller of before, and it lets them in.
+    ObeyEarlierController,
     /// A broker acts by whatever metadata comes last.
     AcceptOlderMetadata,
     /// A broker takes a role that was given to its life before.

@@ -19,6 +19,7 @@ mod isolation;
 mod leader;
 mod nearest;
 mod own_log;
+mod readable;
 mod replica;
 mod serving;
 
@@ -28,5 +29,6 @@ pub use follower::{FetchAnswer, Follower, FollowerStep, NextFetch, OwnLog};
 pub use isolation::{Isolation, IsolationStep, Silence};
 pub use leader::{AFTER_REFUSAL, FollowerFetch, FollowerLog, Leader, NotEnoughReplicas, Proposal, ProposalRefused};
 pub use nearest::AskedLeader;
+pub use readable::{FetchIsolation, ReadableEnds};
 pub use replica::{NotServed, OwnEnds, Replica, check_epoch};
 pub use serving::{FollowerRequest, NoRecords};

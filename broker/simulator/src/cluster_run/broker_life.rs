@@ -8,8 +8,8 @@ use super::{
     place::Place,
     stepping_aside::Silence,
 };
-use controller::requests::BrokerSession;
-use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion};
+use controller::{obeying::Obeyed, requests::BrokerSession};
+use model::{BrokerEpoch, BrokerId, Incarnation, LogLife};
 use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,9 +29,8 @@ pub(super) struct Remains {
     pub(super) slow_by_ms: u64,
     /// What the shell last wrote into its manifest; older than the logs.
     pub(super) entries: BTreeMap<Place, ManifestEntry>,
-    pub(super) highest_controller_epoch: Option<ControllerEpoch>,
-    /// Of the newest metadata that it acted by.
-    pub(super) kept_version: Option<MetadataVersion>,
+    /// `None`: it never obeyed anybody.
+    pub(super) obeyed: Option<Obeyed>,
     /// How the last process ended, if it did not stop by itself.
     pub(super) crash: Option<Crash>,
     /// It did, and closed its logs.

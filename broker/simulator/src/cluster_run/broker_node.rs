@@ -11,12 +11,10 @@ use super::{
 use controller::{
     BrokerCondition, ClusterImage, Heartbeat, IsrError,
     errors::AfterIsrError,
+    obeying::{Obeyed, PassedOver, check_metadata, is_of_before},
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
-use model::{
-    BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, MetadataVersion, MonotonicTime,
-    mistakes::{Mistake, is_made},
-};
+use model::{BrokerEpoch, BrokerId, Incarnation, MetadataVersion, MonotonicTime, ReignId};
 use partition_log::Disk as _;
 use replication::{Assignment, Proposal, ProposalRefused};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -71,14 +69,12 @@ impl World {
         let now = self.network.clock(Node::Broker(id));
         let controller = Node::Controller(self.newest_controller);
         let Some(node) = self.brokers.get_mut(&id) else { return };
-        let obeyed = self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch);
+        let obeyed = self.remains.get(&id).and_then(|remains| remains.obeyed).unwrap_or(Obeyed::NOBODY);
         let message = match node.epoch {
             Some(epoch) => {
-                let condition = BrokerCondition {
-                    controller_epoch: obeyed.unwrap_or(ControllerEpoch(0)),
-                    ..BrokerCondition::default()
-                };
-                Message::Heartbeat(Heartbeat { id: node.id, epoch, applied: node.version(), condition })
+                let condition = BrokerCondition { controller_epoch: obeyed.epoch, ..BrokerCondition::default() };
+                let heartbeat = Heartbeat { id: node.id, epoch, applied: node.version(), condition };
+                Message::Heartbeat { heartbeat, obeyed }
             }
             None => Message::Register {
                 request: RegisterBroker {
@@ -90,7 +86,6 @@ impl World {
                     endpoints: Vec::new(),
                 },
                 obeyed,
-                applied: self.remains.get(&id).and_then(|remains| remains.kept_version),
             },
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
@@ -157,21 +152,29 @@ impl World {
         node.altering = Some((now, proposals.clone()));
         let request = AlterPartitions { broker: node.id, broker_epoch, proposals };
         let controller = Node::Controller(self.newest_controller);
-        let obeyed = self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch);
+        let obeyed = self.obeyed_by(id);
         self.network.send(Node::Broker(id), controller, Message::Alter { request, obeyed }, &mut self.random);
     }
 
+    fn obeyed_by(&self, id: i32) -> Obeyed {
+        self.remains.get(&id).and_then(|remains| remains.obeyed).unwrap_or(Obeyed::NOBODY)
+    }
+
     pub(super) fn broker_hears(&mut self, id: i32, from: Node, message: Message) {
+        let obeyed = self.obeyed_by(id).epoch;
+        if message.controller_epoch().is_some_and(|by| is_of_before(by, obeyed)) {
+            return;
+        }
         match message {
-            Message::Registered { incarnation, epoch } => {
+            Message::Registered { incarnation, epoch, .. } => {
                 if let Some(node) = self.brokers.get_mut(&id).filter(|node| node.incarnation == incarnation) {
                     node.epoch = node.epoch.max(Some(epoch));
                 }
             }
-            Message::InSession(epoch) => self.heard_controller(id, epoch),
-            Message::Metadata(image) => self.take_metadata(id, &image),
-            Message::MayStop { epoch } => self.may_stop(id, epoch),
-            Message::Altered { request, results } => self.altered(id, &request, results),
+            Message::InSession(_) => self.heard_controller(id),
+            Message::Metadata { image, reign } => self.take_metadata(id, &image, reign),
+            Message::MayStop { epoch, .. } => self.may_stop(id, epoch),
+            Message::Altered { request, results, .. } => self.altered(id, &request, results),
             Message::Fetch { partition, from, broker_epoch, asked } => {
                 self.serve_follower(id, partition, from, broker_epoch, asked);
             }
@@ -197,30 +200,27 @@ impl World {
         }
     }
 
-    /// Older controllers and older versions are refused; what a broker saw of controllers outlives it.
-    fn take_metadata(&mut self, id: i32, image: &Arc<ClusterImage>) {
+    /// What a broker saw of controllers outlives it.
+    fn take_metadata(&mut self, id: i32, image: &Arc<ClusterImage>, reign: ReignId) {
         let remains = self.remains.entry(id).or_default();
-        let older = remains.highest_controller_epoch.is_some_and(|highest| image.controller_epoch < highest);
-        if older && !is_made(Mistake::AcceptOlderMetadata) {
-            return;
-        }
-        remains.highest_controller_epoch = Some(image.controller_epoch);
+        let obeyed = remains.obeyed.get_or_insert(Obeyed::NOBODY);
+        (obeyed.epoch, obeyed.reign) = (image.controller_epoch, Some(reign));
         let Some(node) = self.brokers.get_mut(&id) else { return };
-        if image.metadata_version <= node.version() && !is_made(Mistake::AcceptOlderMetadata) {
-            return;
-        }
-        // What names this broker in another life is no role for this one: its log may be another too.
         let registered = image.brokers.get(&BrokerId(id));
-        if registered.is_none_or(|one| one.incarnation != node.incarnation) && !is_made(Mistake::LeadBeforeRegistered) {
-            if registered.is_some_and(|one| Some(one.epoch) > node.epoch) {
-                // A late registration of the life before came after this one's.
-                node.epoch = None;
+        match check_metadata(image, (node.id, node.incarnation), node.version()) {
+            Ok(()) => {}
+            Err(PassedOver::Known) => return,
+            Err(PassedOver::AnotherLife) => {
+                if registered.is_some_and(|one| Some(one.epoch) > node.epoch) {
+                    // A late registration of the life before came after this one's.
+                    node.epoch = None;
+                }
+                return;
             }
-            return;
         }
         node.epoch = node.epoch.max(registered.map(|one| one.epoch));
         node.image = Some(Arc::clone(image));
-        remains.kept_version = Some(image.metadata_version);
+        obeyed.applied = image.metadata_version;
         self.history.acts_by(node.id, node.incarnation, image.controller_epoch, image.metadata_version);
         for place in Place::all(self.setup.partitions) {
             match place.state_in(image) {

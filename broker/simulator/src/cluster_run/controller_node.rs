@@ -10,12 +10,11 @@ use super::{
 use controller::{
     Controller, Effect, Event, HandBack, Heartbeat, RequestId, SessionSettings, Settings,
     driver::Commit,
+    obeying::{NotLetIn, Standing},
+    rebuild::Reign,
     requests::{AlterPartitions, BrokerSession, Reply, Request},
 };
-use model::{
-    BrokerId, ControllerEpoch, Incarnation, MetadataVersion,
-    mistakes::{Mistake, is_made},
-};
+use model::{BrokerId, Incarnation, MetadataVersion, ReignId};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -48,11 +47,18 @@ pub(super) struct ControllerNode {
     requests: u64,
     /// What the store held before its first commit, as far as it knows.
     found: MetadataVersion,
+    reign: ReignId,
 }
 
 impl ControllerNode {
     pub(super) fn has_taken_over(&self) -> bool {
         self.controller.epoch().is_some()
+    }
+
+    fn standing(&self) -> Standing {
+        let newest = self.controller.committed().metadata_version;
+        let reign = |epoch| Reign { id: self.reign, epoch, found: self.found, newest };
+        Standing { reign: self.controller.epoch().map(reign), loaded: self.found }
     }
 }
 
@@ -96,6 +102,8 @@ impl World {
             asked: BTreeMap::new(),
             requests: 0,
             found: self.store.image.metadata_version,
+            // One process begins once in one moment.
+            reign: ReignId(uuid::Uuid::from_u128(self.network.now.since_start().as_nanos() << 16 | index as u128)),
         };
         self.controllers.insert(index, started);
         self.network.set_timer(node, TICK, Timer::Tick);
@@ -117,42 +125,26 @@ impl World {
 
     pub(super) fn controller_hears(&mut self, index: usize, from: Node, message: Message) {
         let Node::Broker(broker) = from else { return };
-        let own = self.controllers.get(&index).and_then(|node| node.controller.epoch());
-        let is_outlived = |obeyed: Option<ControllerEpoch>| own.is_some_and(|own| Some(own) < obeyed);
-        let reign = self.controllers.get(&index).map(|node| {
-            let next = || node.controller.committed().controller_epoch.next();
-            node.controller.epoch().unwrap_or_else(next)
-        });
-        let is_of_a_later = |obeyed: Option<ControllerEpoch>| reign < obeyed;
-        // The store went back. Of this controller itself a broker may know all that it committed.
-        let known = self.controllers.get(&index).map(|node| (node.found, node.controller.committed().metadata_version));
-        let knows_more = |obeyed: Option<ControllerEpoch>, applied: Option<MetadataVersion>| {
-            let known = known.map(|(found, newest)| if own.is_some() && own == obeyed { newest } else { found });
-            applied > known && !is_made(Mistake::AcceptOlderMetadata)
-        };
-        let obeys = match &message {
-            Message::Heartbeat(heartbeat) => Some(heartbeat.condition.controller_epoch),
-            Message::Register { obeyed, .. } => *obeyed,
-            _ => None,
-        };
-        if is_outlived(obeys) {
+        let Some(standing) = self.controllers.get(&index).map(ControllerNode::standing) else { return };
+        let refused = message.obeyed().and_then(|obeyed| standing.let_in(obeyed).err());
+        let is_outlived = matches!(refused, Some(NotLetIn::Outlived { .. }));
+        if is_outlived && matches!(message, Message::Heartbeat { .. } | Message::Register { .. }) {
             self.controller_handles(index, Event::Outlived);
         }
         let event = match message {
             // The broker takes no word of a controller of before: its session breaks, and it does not come back.
-            Message::Heartbeat(Heartbeat { id, epoch, condition, .. })
-                if is_outlived(Some(condition.controller_epoch)) =>
-            {
+            Message::Heartbeat { heartbeat: Heartbeat { id, epoch, .. }, .. } if is_outlived => {
                 Event::Disconnected(BrokerSession { id, epoch })
             }
-            Message::Heartbeat(heartbeat) => Event::Heard(heartbeat),
+            _ if refused.is_some() => return,
+            // In a session, which there is once this controller has committed that the broker registered.
+            Message::Alter { .. } | Message::BeginShutdown { .. } if standing.reign.is_none() => return,
+            Message::Heartbeat { heartbeat, .. } => Event::Heard(heartbeat),
             Message::Broken(session) => Event::Disconnected(session),
             Message::Departed(session) => Event::Departed(session),
-            Message::Alter { obeyed, .. } | Message::BeginShutdown { obeyed, .. } if is_of_a_later(obeyed) => return,
             Message::BeginShutdown { session, .. } => {
                 self.request(index, Asked::Shutdown(session), Request::BeginShutdown(session))
             }
-            Message::Register { obeyed, applied, .. } if is_outlived(obeyed) || knows_more(obeyed, applied) => return,
             Message::Register { request: register, .. } => {
                 let asked = Asked::Registration { broker, incarnation: register.incarnation };
                 self.request(index, asked, Request::RegisterBroker(register))
@@ -162,7 +154,7 @@ impl World {
             }
             _ => return,
         };
-        let epoch = own.filter(|_| matches!(event, Event::Heard(_)));
+        let epoch = standing.reign.filter(|_| matches!(event, Event::Heard(_))).map(|own| own.epoch);
         self.controller_handles(index, event);
         if let Some(epoch) = epoch {
             let holds = Message::InSession(epoch);
@@ -308,24 +300,30 @@ impl World {
         if node.controller.epoch().is_none() {
             return;
         }
-        let image = node.controller.committed().clone();
+        let (image, reign) = (node.controller.committed().clone(), node.reign);
         if self.brokers.get(&broker).is_some_and(|known| known.version() >= image.metadata_version) {
             return;
         }
-        self.network.send(Node::Controller(index), Node::Broker(broker), Message::Metadata(image), &mut self.random);
+        self.network.send(
+            Node::Controller(index),
+            Node::Broker(broker),
+            Message::Metadata { image, reign },
+            &mut self.random,
+        );
     }
 
     fn reply(&mut self, index: usize, id: RequestId, reply: Reply) {
         let Some(node) = self.controllers.get_mut(&index) else { return };
+        let by = node.controller.committed().controller_epoch;
         let (broker, message) = match (node.asked.remove(&id), reply) {
             (Some(Asked::Registration { broker, incarnation }), Reply::BrokerRegistered(epoch)) => {
-                (broker, Message::Registered { incarnation, epoch })
+                (broker, Message::Registered { by, incarnation, epoch })
             }
             (Some(Asked::Alteration(request)), Reply::PartitionsAltered(results)) => {
-                (request.broker.0, Message::Altered { request, results })
+                (request.broker.0, Message::Altered { by, request, results })
             }
             (Some(Asked::Shutdown(session)), Reply::ShutdownBegun) => {
-                (session.id.0, Message::MayStop { epoch: session.epoch })
+                (session.id.0, Message::MayStop { by, epoch: session.epoch })
             }
             // Refused, or asked by the run itself: the broker asks again.
             _ => return,

@@ -8,20 +8,14 @@ use super::{
     records::read,
 };
 use group_coordinator::{
-    Decision, Event, Fact, FetchOffsets, GroupConfig, GroupCoordinator, GroupError, Loaded, Now, ReplyTo, RequestKind,
-    Timer, TimerChange,
+    Decision, Event, Fact, FetchOffsets, GroupConfig, GroupCoordinator, GroupError, Leaving, Loaded, Now, Outbox,
+    ReplyTo, RequestKind, Timer, TimerChange, end_of_load,
     records::{Record, encode_batches},
 };
-use model::{
-    BrokerId, GroupId, LeaderEpoch, MonotonicTime, Offset,
-    mistakes::{Mistake, is_made},
-};
+use model::{BrokerId, GroupId, LeaderEpoch, MonotonicTime, Offset};
 use partition_log::{AppendOutcome, PreparedBatch};
 use protocol::record_batch::Batches;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 pub(super) const GROUP: &str = "simulated";
 const LARGEST_BATCH: usize = 1 << 20;
@@ -46,8 +40,7 @@ pub(super) struct Coordinator {
     timers: BTreeMap<Timer, MonotonicTime>,
     /// Requests without an answer yet.
     waiting: BTreeMap<ReplyTo, (Asker, RequestKind)>,
-    /// Answers that rest on everything before an offset.
-    outbox: VecDeque<Held>,
+    outbox: Outbox<Answer>,
     next_reply: u64,
     /// The end of what this coordinator has appended.
     appended: Offset,
@@ -61,12 +54,21 @@ struct Asker {
 }
 
 #[derive(Debug)]
-struct Held {
-    until: Offset,
-    deadline: MonotonicTime,
+struct Answer {
     to: Asker,
     answer: GroupAnswer,
-    refused: GroupAnswer,
+    /// `None`: it was asked for offsets.
+    kind: Option<RequestKind>,
+}
+
+impl Answer {
+    fn leave(leaving: Leaving<Self>) -> (Asker, GroupAnswer) {
+        match leaving {
+            Leaving::Answered(Self { to, answer, .. }) => (to, answer),
+            Leaving::Refused(Self { to, kind: Some(kind), .. }, error) => (to, GroupAnswer::Reply(kind.refused(error))),
+            Leaving::Refused(Self { to, kind: None, .. }, error) => (to, GroupAnswer::Offsets(Err(error))),
+        }
+    }
 }
 
 impl Coordinator {
@@ -76,7 +78,7 @@ impl Coordinator {
             epoch,
             timers: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            outbox: VecDeque::new(),
+            outbox: Outbox::default(),
             next_reply: 0,
             appended: Offset::ZERO,
         }
@@ -98,24 +100,23 @@ impl Coordinator {
         self.change(decision.timers, now);
         for (to, reply) in decision.replies {
             if let Some((asker, kind)) = self.waiting.remove(&to) {
-                let refused = GroupAnswer::Reply(kind.refused(GroupError::CoordinatorNotAvailable));
-                self.hold(asker, GroupAnswer::Reply(reply), refused, now);
+                self.hold(Answer { to: asker, answer: GroupAnswer::Reply(reply), kind: Some(kind) }, now);
             }
         }
     }
 
-    fn hold(&mut self, to: Asker, answer: GroupAnswer, refused: GroupAnswer, now: MonotonicTime) {
-        self.outbox.push_back(Held { until: self.appended, deadline: now + COMMIT_TIMEOUT, to, answer, refused });
+    fn hold(&mut self, answer: Answer, now: MonotonicTime) {
+        self.outbox.put(answer, self.appended, now + COMMIT_TIMEOUT);
+    }
+
+    fn due(&mut self, committed: Option<Offset>, now: MonotonicTime) -> Vec<(Asker, GroupAnswer)> {
+        std::iter::from_fn(|| self.outbox.take_due(committed, now)).map(Answer::leave).collect()
     }
 
     /// Everybody who waits is told that another coordinates now.
-    fn refuse_all(&mut self) -> Vec<(Asker, GroupAnswer)> {
+    fn refuse_all(&mut self, now: MonotonicTime) -> Vec<(Asker, GroupAnswer)> {
         let not_here = |kind: RequestKind| GroupAnswer::Reply(kind.refused(GroupError::NotCoordinator));
-        let held = self.outbox.drain(..).map(|held| match held.answer {
-            GroupAnswer::Reply(_) => (held.to, held.refused),
-            GroupAnswer::Offsets(_) => (held.to, GroupAnswer::Offsets(Err(GroupError::NotCoordinator))),
-        });
-        let mut told: Vec<_> = held.collect();
+        let mut told = self.due(None, now);
         told.extend(std::mem::take(&mut self.waiting).into_values().map(|(asker, kind)| (asker, not_here(kind))));
         told
     }
@@ -124,13 +125,7 @@ impl Coordinator {
 /// What the partition holds counts once this broker leads it and it is committed.
 fn load(partition: &SimulatedPartition) -> Option<GroupCoordinator> {
     let leader = partition.replica.leader().ok()?;
-    let end = if is_made(Mistake::LoadKnownCommitted) {
-        partition.log.high_watermark()
-    } else if leader.high_watermark() < partition.log.log_end() {
-        return None;
-    } else {
-        partition.log.log_end()
-    };
+    let end = end_of_load(leader.high_watermark(), partition.log.log_end())?;
     let mut core = GroupCoordinator::new(config());
     let (mut next, mut loaded) = (partition.log.log_start(), Loaded::default());
     while next < end {
@@ -145,12 +140,13 @@ fn load(partition: &SimulatedPartition) -> Option<GroupCoordinator> {
 impl World {
     /// The coordinator is where its partition is led, for as long as that leadership lasts.
     pub(super) fn follow_leadership(&mut self, id: i32) {
+        let now = self.now_of(id).monotonic;
         let Some(partition) = self.offsets_of(id) else { return };
         let epoch = partition.replica.leader().ok().map(replication::Leader::leader_epoch);
         let current = partition.coordinator.as_ref().map(|coordinator| coordinator.epoch);
         if epoch != current {
             let before = std::mem::replace(&mut partition.coordinator, epoch.map(Coordinator::of));
-            let told = before.map(|mut before| before.refuse_all()).unwrap_or_default();
+            let told = before.map(|mut before| before.refuse_all(now)).unwrap_or_default();
             told.into_iter().for_each(|(asker, answer)| self.answer_member(id, asker, answer));
         }
         self.coordinate(id);
@@ -168,15 +164,10 @@ impl World {
                 coordinator.change(loaded.timers, now.monotonic);
             }
         }
+        self.answer_due(id);
         let Some(coordinator) = self.coordinator_of(id) else { return };
-        let is_overdue = |held: &&Held| held.deadline <= now.monotonic;
-        let overdue = coordinator.outbox.iter().take_while(is_overdue).count();
-        let overdue: Vec<_> = coordinator.outbox.drain(..overdue).collect();
         let due = coordinator.timers.iter().filter(|(_, at)| **at <= now.monotonic).map(|(timer, _)| timer.clone());
         let due: Vec<_> = due.collect();
-        for held in overdue {
-            self.answer_member(id, held.to, held.refused);
-        }
         for timer in due {
             self.fire(id, timer, now);
         }
@@ -218,9 +209,8 @@ impl World {
         };
         let asked = match ask {
             GroupAsk::FetchOffsets => {
-                let refused = refusal(&GroupAsk::FetchOffsets, GroupError::CoordinatorNotAvailable);
-                let positions = committed_in(core);
-                coordinator.hold(asker, GroupAnswer::Offsets(Ok(positions)), refused, now.monotonic);
+                let answer = GroupAnswer::Offsets(Ok(committed_in(core)));
+                coordinator.hold(Answer { to: asker, answer, kind: None }, now.monotonic);
                 return self.publish(id, Place::Offsets);
             }
             GroupAsk::Decide(asked) => asked,
@@ -276,15 +266,14 @@ impl World {
         Ok(())
     }
 
-    /// Answers leave once what they rest on is committed, in order.
-    pub(super) fn answer_committed(&mut self, id: i32) {
-        let Some(partition) = self.offsets_of(id) else { return };
-        let high_watermark = partition.log.high_watermark();
-        let Some(coordinator) = &mut partition.coordinator else { return };
-        let is_due = |held: &Held| held.until <= high_watermark || is_made(Mistake::AnswerBeforeStored);
-        let due = coordinator.outbox.iter().take_while(|held| is_due(held)).count();
-        for held in coordinator.outbox.drain(..due).collect::<Vec<_>>() {
-            self.answer_member(id, held.to, held.answer);
+    pub(super) fn answer_due(&mut self, id: i32) {
+        let now = self.now_of(id).monotonic;
+        let Some(SimulatedPartition { replica, coordinator: Some(coordinator), .. }) = self.offsets_of(id) else {
+            return;
+        };
+        let leader = replica.leader().ok().filter(|leader| leader.leader_epoch() == coordinator.epoch);
+        for (asker, answer) in coordinator.due(leader.map(replication::Leader::high_watermark), now) {
+            self.answer_member(id, asker, answer);
         }
     }
 

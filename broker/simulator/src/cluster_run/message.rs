@@ -4,10 +4,11 @@ use super::place::{Place, Positions};
 use bytes::Bytes;
 use controller::{
     ClusterImage, Heartbeat, IsrError,
+    obeying::Obeyed,
     requests::{AlterPartitions, AlteredPartition, BrokerSession, RegisterBroker},
 };
 use group_coordinator::{GroupError, Reply, Request};
-use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, Offset};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LeaderEpoch, Offset, ReignId};
 use replication::{FetchAnswer, NextFetch};
 use std::sync::Arc;
 
@@ -27,37 +28,43 @@ pub(super) enum Message {
     // Broker to controller.
     Register {
         request: RegisterBroker,
-        /// The highest that this broker ever obeyed.
-        obeyed: Option<ControllerEpoch>,
-        /// The newest metadata that it ever acted by.
-        applied: Option<MetadataVersion>,
+        obeyed: Obeyed,
     },
-    Heartbeat(Heartbeat),
-    /// In a session, which a controller of before has with nobody who obeyed a later one: so with what is asked for below.
+    /// In a session, which a controller has with nobody whom it does not let in: so with what is asked for below.
+    Heartbeat {
+        heartbeat: Heartbeat,
+        obeyed: Obeyed,
+    },
     Alter {
         request: AlterPartitions,
-        obeyed: Option<ControllerEpoch>,
+        obeyed: Obeyed,
     },
     // A broker that is to stop asks for leave, and says when it goes.
     BeginShutdown {
         session: BrokerSession,
-        obeyed: Option<ControllerEpoch>,
+        obeyed: Obeyed,
     },
     Departed(BrokerSession),
     // What the transport tells the controller: the broker's connection broke.
     Broken(BrokerSession),
-    // Controller to broker.
+    // Controller to broker, each with the controller's epoch.
     Registered {
+        by: ControllerEpoch,
         incarnation: Incarnation,
         epoch: BrokerEpoch,
     },
     MayStop {
+        by: ControllerEpoch,
         epoch: BrokerEpoch,
     },
     /// What the transport tells the broker: the controller of this epoch is there.
     InSession(ControllerEpoch),
-    Metadata(Arc<ClusterImage>),
+    Metadata {
+        image: Arc<ClusterImage>,
+        reign: ReignId,
+    },
     Altered {
+        by: ControllerEpoch,
         request: AlterPartitions,
         results: Result<Vec<AlteredPartition>, IsrError>,
     },
@@ -125,6 +132,27 @@ pub(super) enum GroupAnswer {
 impl Message {
     pub(super) fn is_produce(&self) -> bool {
         matches!(self, Self::Produce { .. })
+    }
+
+    /// Of the controller that says it.
+    pub(super) fn controller_epoch(&self) -> Option<ControllerEpoch> {
+        match self {
+            Self::Registered { by, .. } | Self::MayStop { by, .. } | Self::Altered { by, .. } => Some(*by),
+            Self::InSession(epoch) => Some(*epoch),
+            Self::Metadata { image, .. } => Some(image.controller_epoch),
+            _ => None,
+        }
+    }
+
+    /// Whom the broker that says it has obeyed.
+    pub(super) fn obeyed(&self) -> Option<Obeyed> {
+        match self {
+            Self::Register { obeyed, .. }
+            | Self::Heartbeat { obeyed, .. }
+            | Self::Alter { obeyed, .. }
+            | Self::BeginShutdown { obeyed, .. } => Some(*obeyed),
+            _ => None,
+        }
     }
 
     /// Its connection matters: nothing on it comes twice.

@@ -9,12 +9,9 @@ use super::{
     records::{group_records_of, read, readable_records_of, records_of},
 };
 use bytes::Bytes;
-use model::{
-    BrokerId, LeaderEpoch, MonotonicTime, Offset,
-    mistakes::{Mistake, is_made},
-};
+use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset};
 use partition_log::{AppendOutcome, Crash, Disk as _, Log, LogConfig, PreparedBatch, Start, memory_disk::MemoryDisk};
-use replication::{Assignment, Leader, NextFetch, OwnEnds, Replica, check_epoch};
+use replication::{Assignment, FetchIsolation, Leader, NextFetch, OwnEnds, ReadableEnds, Replica, check_epoch};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -178,7 +175,7 @@ impl World {
             self.network.send(Node::Broker(id), Node::Producer, told, &mut self.random);
         }
         if index == Place::Offsets {
-            self.answer_committed(id);
+            self.answer_due(id);
         }
     }
 
@@ -251,13 +248,15 @@ impl World {
         if check_epoch(leader_epoch, leader.leader_epoch(), true).is_err() {
             return;
         }
-        let high_watermark =
-            if is_made(Mistake::ServeUncommitted) { partition.log.log_end() } else { leader.high_watermark() };
-        if offset >= high_watermark || offset < partition.log.log_start() {
+        let (high_watermark, log_end) = (leader.high_watermark(), partition.log.log_end());
+        // Nobody writes in a transaction.
+        let ends = ReadableEnds { last_stable: high_watermark, high_watermark, log_end };
+        let end = FetchIsolation::HighWatermark.readable_end(ends);
+        if offset >= end || offset < partition.log.log_start() {
             return;
         }
         // What is damaged is an error, and nobody's records.
-        let Some(bytes) = read(partition.log.view(), offset, high_watermark) else { return };
+        let Some(bytes) = read(partition.log.view(), offset, end) else { return };
         self.network.send(
             Node::Broker(id),
             reader,

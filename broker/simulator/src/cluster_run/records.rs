@@ -4,10 +4,7 @@ use super::place::Place;
 use crate::log_run::number_of;
 use bytes::Bytes;
 use group_coordinator::records::{Decoded, Record, decode};
-use model::{
-    Offset,
-    mistakes::{Mistake, is_made},
-};
+use model::Offset;
 use partition_log::{DiskFile as _, LogView, ReadRange, memory_disk::MemoryDisk};
 use protocol::record_batch::Batches;
 
@@ -20,11 +17,9 @@ pub(super) fn read(view: &LogView<MemoryDisk>, from: Offset, below: Offset) -> O
     let mut bytes = vec![0; plan.length as usize];
     let read = plan.file.read_at(plan.position, &mut bytes).ok()?;
     assert_eq!(read, bytes.len(), "a short read");
-    if !is_made(Mistake::ServeDamaged) {
-        plan.verify(&bytes).ok()?;
-        // Good batches before a damaged one.
-        bytes.truncate(plan.length as usize);
-    }
+    plan.verify(&bytes).ok()?;
+    // Good batches before a damaged one.
+    bytes.truncate(plan.length as usize);
     Some(bytes.into())
 }
 

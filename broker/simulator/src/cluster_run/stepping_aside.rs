@@ -1,7 +1,7 @@
 //! A broker that hears nobody: its leaders step aside and resume by the rule of the core, see [`replication::Isolation`].
 
 use super::{World, broker_node::assignment, controller_node::SESSION, message::Node, place::Place};
-use model::{ControllerEpoch, MonotonicTime};
+use model::MonotonicTime;
 use replication::{Isolation, IsolationStep, Silence as Heard};
 use std::{collections::BTreeSet, time::Duration};
 
@@ -28,11 +28,9 @@ impl Silence {
 }
 
 impl World {
-    /// One that is not of before.
-    pub(super) fn heard_controller(&mut self, id: i32, epoch: ControllerEpoch) {
+    pub(super) fn heard_controller(&mut self, id: i32) {
         let now = self.network.clock(Node::Broker(id));
-        let obeyed = self.remains.get(&id).and_then(|remains| remains.highest_controller_epoch);
-        if let Some(node) = self.brokers.get_mut(&id).filter(|_| Some(epoch) >= obeyed) {
+        if let Some(node) = self.brokers.get_mut(&id) {
             node.silence.controller_heard = now;
         }
     }

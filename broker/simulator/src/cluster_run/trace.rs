@@ -59,12 +59,13 @@ impl fmt::Display for Node {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Register { request, obeyed, applied } => {
+            Self::Register { request, obeyed } => {
                 let (incarnation, log_life) = (request.incarnation, request.log_life);
-                write!(f, "register {incarnation:?}, {log_life:?}, obeyed {obeyed:?}, acted by {applied:?}")
+                let (epoch, applied) = (obeyed.epoch, obeyed.applied);
+                write!(f, "register {incarnation:?}, {log_life:?}, obeyed {epoch}, acted by {applied}")
             }
-            Self::Heartbeat(one) => {
-                let obeyed = one.condition.controller_epoch.0;
+            Self::Heartbeat { heartbeat: one, obeyed } => {
+                let obeyed = obeyed.epoch;
                 write!(f, "heartbeat of epoch {}, acts by {}, obeyed {obeyed}", one.epoch.0, one.applied.0)
             }
             Self::Alter { request: alter, .. } => {
@@ -77,12 +78,12 @@ impl fmt::Display for Message {
                 Ok(())
             }
             Self::BeginShutdown { session, .. } => write!(f, "may epoch {} stop?", session.epoch.0),
-            Self::MayStop { epoch } => write!(f, "epoch {} may stop", epoch.0),
+            Self::MayStop { epoch, .. } => write!(f, "epoch {} may stop", epoch.0),
             Self::Departed(session) => write!(f, "epoch {} goes", session.epoch.0),
             Self::Broken(session) => write!(f, "the connection of epoch {} broke", session.epoch.0),
             Self::InSession(epoch) => write!(f, "the connection to controller epoch {} holds", epoch.0),
             Self::Registered { epoch, .. } => write!(f, "registered in epoch {}", epoch.0),
-            Self::Metadata(image) => {
+            Self::Metadata { image, .. } => {
                 write!(f, "metadata {} of controller epoch {}", image.metadata_version.0, image.controller_epoch.0)
             }
             Self::Altered { results, .. } => write!(f, "altered: {results:?}"),

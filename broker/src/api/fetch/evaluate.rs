@@ -17,6 +17,7 @@ use model::{BrokerId, Offset, PartitionIndex, TopicId, TopicName};
 use parking_lot::Mutex;
 use partition_log::{AbortedTransaction, Cursor, ReadError, ReadPlan, ReadRange};
 use protocol::{fetch_response::EpochEndOffset, topic_reference::TopicReference};
+use replication::{FetchIsolation, ReadableEnds};
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -290,11 +291,13 @@ fn look_inside(
     budget: &Budget,
     offsets: Offsets,
 ) -> Look {
-    let below = match rules.isolation {
-        _ if rules.reader.is_follower() => offsets.log_end,
-        Isolation::ReadUncommitted => offsets.high_watermark,
-        Isolation::ReadCommitted => offsets.last_stable,
+    let isolation = match rules.isolation {
+        _ if rules.reader.is_follower() => FetchIsolation::LogEnd,
+        Isolation::ReadUncommitted => FetchIsolation::HighWatermark,
+        Isolation::ReadCommitted => FetchIsolation::TxnCommitted,
     };
+    let Offsets { last_stable, high_watermark, log_end, .. } = offsets;
+    let below = isolation.readable_end(ReadableEnds { last_stable, high_watermark, log_end });
     // Of followers it was looked at when their request was noted.
     let asks_epoch = !rules.reader.is_follower() && entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
     let read = Read { more: entry.fetch_offset < below, ..read };

@@ -4,15 +4,23 @@ use super::*;
 use crate::{
     api::fixture::{
         batch,
-        second_broker::{ME, OTHER},
+        second_broker::{ME, OTHER, OTHERS_EPOCH},
     },
-    partitions::{Following, Isolation, Partition, ReadRequest},
+    coordinators::loading,
+    partitions::{FollowerAsks, Following, FollowingBroker, Isolation, Partition, ReadRequest},
 };
 use controller::topic_name::GROUP_OFFSETS;
+use group_coordinator::{FetchOffsets, GroupConfig};
 use model::{LeaderEpoch, Offset, PartitionIndex};
 use protocol::record_batch::{set_base_offset, set_partition_leader_epoch};
 use replication::{FetchAnswer, NextFetch};
-use std::sync::Arc;
+use std::{
+    future::{Future as _, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+use tokio::sync::Semaphore;
 
 const NOT_COORDINATOR: i16 = 16;
 const LOADING: i16 = 14;
@@ -119,4 +127,44 @@ async fn offsets_are_never_those_of_before_another_led() {
     partition.take_answer(asked, records(end.0 + 1), Bytes::new()).await;
     fixture.learn(vec![fixture.other_comes(None), led(ME, second.next())]).await;
     assert_eq!(committed_once_loaded(&fixture, "g").await, (0, 7));
+}
+
+#[tokio::test]
+async fn coordinator_is_there_once_the_records_of_before_are_committed() {
+    let fixture = started().await;
+    assert_eq!(commits(&fixture, "g", 5).await, 0);
+    let (index, partition) = place(&fixture, "g");
+    let (second, end) = (partition.leader_epoch().next(), partition.offsets().log_end);
+    let led = |leader, epoch| fixture.led_by(leader, epoch, GROUP_OFFSETS, index);
+    // What the other broker commits is not known to be committed when this one leads.
+    let elsewhere = started().await;
+    assert_eq!(commits(&elsewhere, "g", 7).await, 0);
+    let all = ReadRequest { from: Offset(0), max_bytes: 1 << 20, isolation: Isolation::ReadUncommitted };
+    let committed_elsewhere = place(&elsewhere, "g").1.read(all).await.unwrap().batches;
+    fixture.act_by(vec![fixture.other_comes(None), led(OTHER, second)]).await;
+    let asked = asks(partition.following().await);
+    partition.take_answer(asked, records(end.0), stored(&committed_elsewhere, end.0, second)).await;
+    let third = second.next();
+    fixture.act_by(vec![fixture.other_comes(None), led(ME, third)]).await;
+    let log_end = partition.offsets().log_end;
+    assert!(partition.offsets().high_watermark < log_end);
+
+    let (loads, config) = (Semaphore::new(1), GroupConfig::default());
+    let held = loads.acquire().await.unwrap();
+    let mut loading = pin!(loading::load(&partition, third, &config, &loads, 1 << 20));
+    // It waits for its turn, takes it, gives it back, and waits.
+    assert!(poll_fn(|cx| Poll::Ready(loading.as_mut().poll(cx).is_pending())).await);
+    drop(held);
+    tokio::select! {
+        biased;
+        _ = &mut loading => panic!("loaded what is not committed"),
+        turn = loads.acquire() => drop(turn.unwrap()),
+    }
+    let follower = FollowingBroker { id: OTHER, epoch: OTHERS_EPOCH };
+    let asks = FollowerAsks { leader_epoch: third, last_fetched_epoch: second, log_end, log_start: Offset(0) };
+    partition.follower_asks(follower, asks).await.unwrap();
+    let limit = std::time::Duration::from_secs(120);
+    let coordinator = tokio::time::timeout(limit, loading).await.expect("it is told of the commit").unwrap();
+    let all = FetchOffsets { group: model::GroupId::from("g"), topics: None, require_stable: false };
+    assert_eq!(coordinator.fetch_offsets(&all)[0].partitions[0].offset, Offset(7));
 }

@@ -6,7 +6,11 @@
 //! | after some that could not | an image is acted by; changes and answers before it belong to the session that ended | an image: the broker fails |
 
 use crate::host::{Published, Publisher};
-use controller::{ClusterImage, ControllerError, MetadataChange, requests::Reply};
+use controller::{
+    ClusterImage, ControllerError, MetadataChange,
+    obeying::{PassedOver, check_metadata},
+    requests::Reply,
+};
 use model::{BrokerId, Incarnation, MetadataVersion};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -127,15 +131,14 @@ impl<P: Obeys> Applier<P> {
 
     async fn act_by(&mut self, image: Arc<ClusterImage>, changes: Vec<MetadataChange>) {
         self.image = Some(Arc::clone(&image));
-        // A session that was opened again may repeat what is known.
-        if image.metadata_version <= self.newest {
-            return;
-        }
-        let (id, incarnation) = self.own;
-        if image.brokers.get(&id).is_none_or(|registered| registered.incarnation != incarnation) {
-            // What names this broker in another life is no role for this one: its log may be another too.
-            tracing::warn!(version = %image.metadata_version, "metadata of another life of this broker passed over");
-            return;
+        match check_metadata(&image, self.own, self.newest) {
+            Ok(()) => {}
+            Err(PassedOver::Known) => return,
+            Err(PassedOver::AnotherLife) => {
+                let version = image.metadata_version;
+                tracing::warn!(%version, "metadata of another life of this broker passed over");
+                return;
+            }
         }
         self.newest = image.metadata_version;
         self.publisher.publish(Published { image, changes }).await;

@@ -7,7 +7,10 @@ use crate::{
     scan::{BatchReader, HeaderReader},
     segment::{Extent, Segment},
 };
-use model::Offset;
+use model::{
+    Offset,
+    mistakes::{Mistake, is_made},
+};
 use protocol::record_batch::{BatchHeader, Batches};
 use std::sync::Arc;
 
@@ -212,7 +215,7 @@ impl<D: Disk> ReadPlan<D> {
         if good > 0 {
             self.segment.lock().verified.add(self.position, end);
         }
-        let Some(reason) = damage else { return Ok(()) };
+        let Some(reason) = damage.filter(|_| !is_made(Mistake::ServeDamaged)) else { return Ok(()) };
         if good == 0 {
             return Err(CorruptBatch { segment: self.segment.base_offset, position: self.position, reason });
         }

@@ -40,6 +40,7 @@ is_found! {
     two_leaders_in_one_epoch: KeepLeaderEpoch within 50;
     empty_isr: EmptyIsr within 50;
     isr_kept_at_registration: KeepIsrAtRegistration within 200;
+    leader_epoch_reused: ReuseLeaderEpoch within 200;
     eligible_replicas_forgotten: ForgetEligible within 200;
     eligible_replicas_released_unasked: ReleaseUnasked within 400;
     lost_log_trusted: TrustLostLog within 200;
@@ -48,7 +49,8 @@ is_found! {
     producers_forgotten: ForgetProducers within 50;
     offsets_answered_before_stored: AnswerBeforeStored within 50;
     uncommitted_served: ServeUncommitted within 50;
-    controller_of_before_obeyed: AcceptOlderMetadata within 50;
+    controller_of_before_obeyed: ObeyEarlierController within 200;
+    older_metadata_acted_by: AcceptOlderMetadata within 50;
     damaged_records_served: ServeDamaged within 200;
     end_after_a_crash_believed: BelieveTail within 200;
     group_loaded_in_part: LoadKnownCommitted within 200;
