@@ -6,6 +6,7 @@
 mod apply;
 pub mod brokers;
 pub mod drain;
+mod evictions;
 pub mod node_ports;
 pub mod notices;
 pub mod observe;

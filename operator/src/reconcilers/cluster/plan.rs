@@ -3,6 +3,7 @@
 use super::{
     brokers::{self, BrokerPod},
     drain::{self, Drain},
+    evictions,
     node_ports::{self, NodePorts},
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
@@ -169,8 +170,6 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
     let node_ports = node_ports::known(&wanted, observed, image);
     node_ports::keep(&mut actions, &observed.services, &node_ports);
-    let budget = pod_disruption_budget::build(cluster);
-    compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     // Volumes without metadata look like a cluster that lost it: the metadata is first.
     if set.is_some() || image.is_some() || needs_brokers {
         let built = stateful_set::build(&wanted);
@@ -190,6 +189,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         }
         _ => Roll::Done,
     };
+    let before = observed.budgets.first().map(|budget| &**budget);
+    let budget = pod_disruption_budget::build(cluster, evictions::most(&roll, scale.replicas, before, image));
+    compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     let size = &cluster.spec.storage.size;
     actions.extend(volumes.grow.iter().map(|claim| Action::Grow { claim: claim.clone(), size: size.clone() }));
     // Not in the middle of something that the set is needed for.
