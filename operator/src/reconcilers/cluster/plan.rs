@@ -180,6 +180,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         } else {
             compare(&mut actions, &observed.stateful_sets, &[built], false);
         }
+        if let Some(set) = set {
+            only_over(set, &mut actions);
+        }
     }
     let roll = match set.map(|set| newest_revision(set)) {
         // Before what was just changed is known in its pods, nothing is old.
@@ -254,6 +257,18 @@ fn newest_revision(set: &StatefulSet) -> Option<&str> {
     let status = set.status.as_ref()?;
     let is_seen = status.observed_generation >= set.metadata.generation;
     status.update_revision.as_deref().filter(|_| is_seen)
+}
+
+/// Only the set that was looked at is written, as it was: what an operator before sent, and arrives late, says how many pods there
+/// were to be then.
+fn only_over(set: &StatefulSet, actions: &mut [Action]) {
+    let (uid, version) = (&set.metadata.uid, &set.metadata.resource_version);
+    for action in actions.iter_mut().filter(|action| action.set_size().is_some()) {
+        if let Action::Apply { body, .. } = action {
+            body["metadata"]["uid"] = json(uid);
+            body["metadata"]["resourceVersion"] = json(version);
+        }
+    }
 }
 
 /// Applies what is not as wanted. `deletes`: what is wanted no more goes.

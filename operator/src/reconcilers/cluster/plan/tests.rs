@@ -347,3 +347,29 @@ fn no_eviction_takes_a_second_broker_before_the_first_is_in_sync() {
     let restarting = plan(&cluster, &observed, Some(&good));
     assert_eq!(kinds(&restarting), ["apply PodDisruptionBudget events-brokers", "restart events-0"]);
 }
+
+#[test]
+fn set_is_written_only_as_it_was_seen() {
+    let (mut cluster, image) = (valid("{replicas: 4, storage: {size: 1Gi}}"), image(3, &[], &[&[(ALL, ALL)]]));
+    let body = |observed: &Observed, cluster: &ValidCluster| {
+        let mut planned = plan(cluster, observed, Some(&image)).actions.into_iter();
+        planned.find_map(|action| action.set_size().map(|_| action)).map(|action| match action {
+            Action::Apply { body, .. } => body,
+            other => panic!("{other:?}"),
+        })
+    };
+    let made = body(&Observed::default(), &cluster).unwrap();
+    assert_eq!((&made["metadata"]["uid"], &made["metadata"]["resourceVersion"]), (&Value::Null, &Value::Null));
+    let mut observed = converged(&cluster, &image);
+    let mut set = StatefulSet::clone(&observed.stateful_sets[0]);
+    set.metadata.uid = Some("u-1".to_owned());
+    observed.stateful_sets = vec![Arc::new(set)];
+    assert_eq!(body(&observed, &cluster), None);
+    cluster.spec.replicas = 3;
+    let smaller = body(&observed, &cluster).unwrap();
+    assert_eq!((&smaller["metadata"]["uid"], &smaller["metadata"]["resourceVersion"]), (&"u-1".into(), &"7".into()));
+    observed.set_size = SetSize::read(Some(1));
+    cluster.spec.replicas = 4;
+    let again = body(&observed, &cluster).unwrap();
+    assert_eq!(again["metadata"]["resourceVersion"], "7", "though what was seen may be of before");
+}
