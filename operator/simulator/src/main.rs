@@ -24,7 +24,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    say(&mut out, &format!("{seeds} seeds: {restarts} restarts by rolls, {writes} writes, {volumes} volumes deleted, {faults} faults"));
+    say(
+        &mut out,
+        &format!(
+            "{seeds} seeds: {restarts} restarts by rolls, {writes} writes, {volumes} volumes deleted, {faults} faults"
+        ),
+    );
     ExitCode::SUCCESS
 }
 

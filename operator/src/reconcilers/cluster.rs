@@ -27,7 +27,7 @@ use crate::{
     control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
-    reconcilers::topic::held::Held,
+    reconcilers::{patience::within, topic::held::Held},
     resources::{FIELD_MANAGER, names},
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
@@ -62,6 +62,8 @@ use volumes::classes_to_ask;
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const LOOK_AT_VOLUMES: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
+/// Many calls, each answered in a moment; the end of a controller that starts again with other settings.
+const LIMIT: Duration = Duration::from_secs(60);
 /// Annotation of a StatefulSet: the operator that began to look after it, and when.
 const TAKEN_BY: &str = "weir.dev/taken-by";
 /// Clusters whose controllers may have to end.
@@ -139,7 +141,7 @@ async fn reconcile(cluster: Arc<Cluster>, context: Arc<Context>) -> Result<Reque
         return Ok(Requeue::await_change());
     }
     let name = format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any());
-    let reconciled = reconcile_cluster(&cluster, &context).await;
+    let reconciled = within(LIMIT, reconcile_cluster(&cluster, &context)).await;
     context.metrics.reconciled("Cluster", reconciled.is_ok());
     reconciled
         .inspect_err(
@@ -278,3 +280,6 @@ async fn report(
         other => other.map(drop).context("write the status"),
     }
 }
+
+#[cfg(test)]
+mod tests;
