@@ -3,5 +3,6 @@
 
 pub mod cluster;
 pub mod difference;
+mod patience;
 mod replicas;
 pub mod topic;

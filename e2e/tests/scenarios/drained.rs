@@ -1,4 +1,4 @@
-//! All nodes are drained at once: brokers are evicted one at a time, each when the one before serves again.
+//! All nodes are drained at once: brokers are evicted one at a time, each when the one before is in sync again.
 
 use anyhow::{Context as _, bail};
 use e2e::{Acknowledged, Life, Place, Stage, pod_name, until_several_are_down, until_so};

@@ -327,7 +327,7 @@ pub struct Failover {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DisruptionBudget {
-    /// Whether there is a PodDisruptionBudget that lets one broker go at a time.
+    /// Whether there is a PodDisruptionBudget that lets one broker go at a time, when all replicas are in sync.
     #[serde(default = "yes")]
     pub enabled: bool,
 }

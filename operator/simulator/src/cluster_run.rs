@@ -5,7 +5,8 @@
 //!
 //! 1. A roll never has two brokers down: a broker that serves is restarted only when those restarted before are back.
 //! 2. Nor is it restarted while the operator sees that another one has no pod, or one that is going or not ready.
-//! 3. There are fewer pods only once no replica is on those that go, whatever is made meanwhile.
+//! 3. There are fewer pods only once no replica is on those that go, whatever is made meanwhile, and whatever an operator before sent
+//!    that arrives late.
 //! 4. The volume of a broker goes only while it has no pod, and no replica is there.
 //! 5. When nothing fails and nothing changes any more, all is as wanted after a while: every pod is new and ready, every
 //!    partition is led and in sync, and from then on the operator writes nothing.
@@ -43,6 +44,9 @@ const CALM_STEPS: u64 = 4000;
 /// Steps in which an operator whose cluster is as wanted must not write.
 const QUIET_STEPS: u64 = 100;
 
+/// A write of an operator that ended arrives at such a step.
+const LATENESS: u64 = 37;
+
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -72,6 +76,8 @@ struct World {
     brokers: Brokers,
     /// What the operator has yet to do of its plan.
     pending: VecDeque<Action>,
+    /// What operators before sent about the set, and has not arrived.
+    late: VecDeque<Action>,
     /// Brokers that a roll restarted, with the pod of before, until they are back.
     rolled: BTreeMap<i32, String>,
     set_size: SetSize,
@@ -103,6 +109,7 @@ impl World {
             kubernetes: Kubernetes::default(),
             brokers: Brokers::new(settings),
             pending: VecDeque::new(),
+            late: VecDeque::new(),
             rolled: BTreeMap::new(),
             set_size: SetSize::read(None),
             made_topics: 0,
@@ -138,6 +145,11 @@ impl World {
     fn step(&mut self, is_troubled: bool) -> Kept {
         self.steps += 1;
         self.see_who_is_back();
+        if self.steps.is_multiple_of(LATENESS)
+            && let Some(action) = self.late.pop_front()
+        {
+            self.act(&action)?;
+        }
         let ms = 100 + self.random.below(400);
         self.pass(ms);
         match self.random.below(if is_troubled { 16 } else { 12 }) {
@@ -241,12 +253,12 @@ impl World {
         self.writes += 1;
         match action {
             Action::Apply { resource, body, .. } => {
-                if resource.kind == "StatefulSet" {
-                    let wanted = body["spec"]["replicas"].as_i64().and_then(|replicas| i32::try_from(replicas).ok());
-                    self.keeps_replicas(wanted.unwrap_or(0), self.kubernetes.replicas())?;
+                let before = self.kubernetes.replicas();
+                if !self.kubernetes.apply(&resource.kind, body) {
+                    return Ok(false);
                 }
                 self.tell(format!("applies {}", resource.kind));
-                self.kubernetes.apply(&resource.kind, body);
+                self.keeps_replicas(self.kubernetes.replicas(), before)?;
                 Ok(true)
             }
             Action::Delete { resource, name } => {

@@ -61,7 +61,8 @@ struct Hosted {
     leaving: watch::Sender<Leaving>,
     set_size: SetSize,
     view: watch::Receiver<View>,
-    stop: oneshot::Sender<()>,
+    /// `None`: it was told to end.
+    stop: Option<oneshot::Sender<()>>,
     host: JoinHandle<()>,
     teller: JoinHandle<()>,
 }
@@ -84,13 +85,17 @@ impl Controllers {
         let running = {
             let mut hosted = self.0.hosted.lock().await;
             match hosted.get_mut(&cluster.key) {
-                Some(running) if running.parameters == parameters => {
+                Some(running) if running.parameters == parameters && running.stop.is_some() => {
                     running.allowed_namespaces.send_replace(cluster.spec.allowed_namespaces.clone());
                     // First, for a controller that starts while this one is told.
                     running.leaving.send_replace(leaving);
                     Ok(running.view.clone())
                 }
-                _ => Err(hosted.remove(&cluster.key)),
+                Some(running) => {
+                    running.tell_to_end();
+                    Err(Some(running.view.clone()))
+                }
+                None => Err(None),
             }
         };
         // Without the lock: other clusters do not wait for what this one's controller commits last.
@@ -98,9 +103,10 @@ impl Controllers {
             Ok(view) => return keeping_to(leaving, view).await,
             Err(replaced) => replaced,
         };
-        if let Some(running) = replaced {
+        // It stays known until it has ended, for whoever waits here may be given up: no other begins beside it.
+        if let Some(mut ending) = replaced {
             tracing::info!(cluster = %cluster.key, "the controller of the cluster starts again with other settings");
-            running.end().await;
+            while ending.changed().await.is_ok() {}
         }
         let started = self.start(cluster, parameters, token, leaving, set_size);
         let view = started.view.clone();
@@ -210,7 +216,7 @@ impl Controllers {
             leaving,
             set_size,
             view: seen,
-            stop,
+            stop: Some(stop),
             host: tokio::spawn(host.run(stopped)),
             teller: tokio::spawn(teller),
         }
@@ -218,9 +224,13 @@ impl Controllers {
 }
 
 impl Hosted {
-    async fn end(self) {
+    fn tell_to_end(&mut self) {
         // A host that ended on its own has dropped its side.
-        let _ = self.stop.send(());
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+
+    async fn end(mut self) {
+        self.tell_to_end();
         let _ = self.host.await;
         self.teller.abort();
     }

@@ -6,6 +6,7 @@
 mod apply;
 pub mod brokers;
 pub mod drain;
+mod evictions;
 pub mod node_ports;
 pub mod notices;
 pub mod observe;
@@ -26,12 +27,12 @@ use crate::{
     control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
-    reconcilers::topic::held::Held,
+    reconcilers::{patience::within, topic::held::Held},
     resources::{FIELD_MANAGER, names},
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
 use anyhow::Context as _;
-use apply::Applier;
+use apply::{Applier, Superseded};
 use custom_resources::{Cluster, ClusterStatus};
 use futures_util::StreamExt as _;
 use k8s_openapi::{api::apps::v1::StatefulSet, jiff::Timestamp};
@@ -61,6 +62,10 @@ use volumes::classes_to_ask;
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const LOOK_AT_VOLUMES: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
+/// Many calls, each answered in a moment; the end of a controller that starts again with other settings.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Annotation of a StatefulSet: the operator that began to look after it, and when.
+const TAKEN_BY: &str = "weir.dev/taken-by";
 /// Clusters whose controllers may have to end.
 const SWEEP: Duration = Duration::from_secs(5);
 /// Clusters that changed and wait to be looked at; more than these hold up the watches.
@@ -136,7 +141,7 @@ async fn reconcile(cluster: Arc<Cluster>, context: Arc<Context>) -> Result<Reque
         return Ok(Requeue::await_change());
     }
     let name = format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any());
-    let reconciled = reconcile_cluster(&cluster, &context).await;
+    let reconciled = within(LIMIT, reconcile_cluster(&cluster, &context)).await;
     context.metrics.reconciled("Cluster", reconciled.is_ok());
     reconciled
         .inspect_err(
@@ -172,6 +177,8 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         plan.actions.clear();
     }
     let done = apply(&plan.actions, &valid.key, context, &view).await;
+    let is_superseded = done.as_ref().is_err_and(anyhow::Error::is::<Superseded>);
+    let done = if is_superseded { Ok(()) } else { done };
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
     let (controller, image, held) = (view.handle.as_ref(), view.image.as_deref(), &context.held);
     let allowed = &Allowed::by(&valid.key, &valid.spec.allowed_namespaces);
@@ -194,25 +201,44 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         status.request = Some(answer);
     }
     report(cluster, context, before, &status).await?;
-    let roll = Some(&plan.roll).filter(|_| done.is_ok() && !valid.spec.paused);
-    let deleted = if done.is_ok() && !valid.spec.paused { &plan.unused.delete[..] } else { &[] };
+    let is_done = done.is_ok() && !is_superseded && !valid.spec.paused;
+    let roll = Some(&plan.roll).filter(|_| is_done);
+    let deleted = if is_done { &plan.unused.delete[..] } else { &[] };
     let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods, deleted });
     context.events.publish(&cluster.object_ref(&()), told).await;
     done?;
+    if is_superseded {
+        return Ok(Requeue::requeue(RETRY));
+    }
     // That a file system has not grown, or that nobody has used a volume for a while, says nothing by itself.
     let is_growing = matches!(plan.volumes.state, volumes::State::Growing(_));
     Ok(Requeue::requeue(if is_growing || plan.unused.is_pending { LOOK_AT_VOLUMES } else { LOOK_AGAIN }))
 }
 
-/// The first time by the API server itself: the watch may be behind what another operator wrote.
+/// The first time by the API server itself: the watch may be behind what another operator wrote. It is read by a write, so that
+/// what that operator sent and has not arrived is about a set that is another by now: it could take away pods to which this one
+/// gives replicas.
 async fn set_size(key: &ClusterKey, context: &Context) -> anyhow::Result<SetSize> {
     let known = context.controllers.set_size(key).await;
     if known.is_known() {
         return Ok(known);
     }
     let sets: Api<StatefulSet> = Api::namespaced(context.client.clone(), &key.namespace);
-    let set = sets.get_opt(&names::stateful_set(&key.name)).await.context("read the size of the set")?;
-    Ok(SetSize::read(set.and_then(|set| set.spec?.replicas)))
+    let name = names::stateful_set(&key.name);
+    let Some(set) = sets.get_opt(&name).await.context("read the set")? else { return Ok(SetSize::read(None)) };
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    context.metrics.wrote("object");
+    let taken = sets.patch(&name, &parameters, &Patch::Merge(taken(&set, &context.holder, Timestamp::now()))).await;
+    Ok(SetSize::read(taken.context("take over the set")?.spec.and_then(|spec| spec.replicas)))
+}
+
+/// Another one each time, or nothing would be written.
+fn taken(set: &StatefulSet, holder: &str, now: Timestamp) -> serde_json::Value {
+    json!({ "metadata": {
+        "uid": set.metadata.uid,
+        "resourceVersion": set.metadata.resource_version,
+        "annotations": { TAKEN_BY: format!("{holder} {now}") },
+    } })
 }
 
 async fn apply(actions: &[plan::Action], key: &ClusterKey, context: &Context, view: &View) -> anyhow::Result<()> {
@@ -254,3 +280,6 @@ async fn report(
         other => other.map(drop).context("write the status"),
     }
 }
+
+#[cfg(test)]
+mod tests;

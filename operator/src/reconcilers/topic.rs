@@ -12,8 +12,12 @@ mod status;
 pub mod valid_topic;
 
 use crate::{
-    control_plane::Controllers, events::Events, metrics::Metrics, reconcilers::cluster::observe::Scope,
-    resources::FIELD_MANAGER, valid_cluster::ClusterKey,
+    control_plane::Controllers,
+    events::Events,
+    metrics::Metrics,
+    reconcilers::{cluster::observe::Scope, patience::within},
+    resources::FIELD_MANAGER,
+    valid_cluster::ClusterKey,
 };
 use anyhow::Context as _;
 use changes::Seen;
@@ -61,6 +65,8 @@ use valid_topic::ValidTopic;
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// While something is missing that says nothing when it comes.
 const RETRY: Duration = Duration::from_secs(2);
+/// For what is done about a topic, and for its report: commits and one call.
+const LIMIT: Duration = Duration::from_secs(30);
 /// After a start the resources of every scope are listed within this time.
 const LISTED: Duration = Duration::from_secs(5);
 /// A topic needs few steps; more in one go mean that they do not lead anywhere.
@@ -178,8 +184,9 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
     if topic.metadata.deletion_timestamp.is_some() {
         return Ok(Requeue::await_change());
     }
-    let outcome = reconciler.outcome(&topic).await;
-    let reported = reconciler.report(&topic, &outcome).await;
+    let outcome = within(LIMIT, async { Ok(reconciler.outcome(&topic).await) }).await;
+    let outcome = outcome.unwrap_or_else(|error| Outcome::refused(reason::NO_CONTROLLER, error.to_string()));
+    let reported = within(LIMIT, reconciler.report(&topic, &outcome)).await;
     reconciler.metrics.reconciled("Topic", reported.is_ok());
     reported.map_err(Failed)?;
     Ok(Requeue::requeue(if outcome.is_to_be_retried() { RETRY } else { LOOK_AGAIN }))
@@ -311,3 +318,6 @@ fn of_topic(error: TopicError) -> Refusal {
     };
     (reason, error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

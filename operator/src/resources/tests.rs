@@ -21,7 +21,7 @@ fn render(cluster: &ValidCluster) -> String {
     text += &document(&config_map::build(cluster));
     text += &document(&secret::build(cluster, "0123456789abcdef0123456789abcdef"));
     text += &document(&service_account::build(cluster));
-    if let Some(budget) = pod_disruption_budget::build(cluster) {
+    if let Some(budget) = pod_disruption_budget::build(cluster, 1) {
         text += &document(&budget);
     }
     text

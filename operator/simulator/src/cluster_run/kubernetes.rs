@@ -7,6 +7,7 @@ use k8s_openapi::api::{
 use kube::Resource;
 use operator::reconcilers::cluster::{
     plan::Observed,
+    set_size::SetSize,
     unused_volumes::{Claim, UNUSED_ANNOTATION},
 };
 use serde_json::{Value, json};
@@ -59,6 +60,8 @@ struct Set {
     /// What Kubernetes made of it last.
     observed_generation: i64,
     update_revision: String,
+    /// Another one after every change.
+    version: u64,
 }
 
 #[derive(Debug, Default)]
@@ -83,15 +86,21 @@ impl Kubernetes {
         self.set.as_ref().map_or(0, |set| replicas(&set.body))
     }
 
-    pub(super) fn apply(&mut self, kind: &str, body: &Value) {
+    /// `false`: the set is not the one any more that the operator looked at.
+    pub(super) fn apply(&mut self, kind: &str, body: &Value) -> bool {
         match kind {
             "StatefulSet" => {
                 let before = self.set.as_ref();
+                let looked_at = body["metadata"]["resourceVersion"].as_str();
+                if looked_at.is_some_and(|seen| before.is_none_or(|set| set.version.to_string() != seen)) {
+                    return false;
+                }
                 let is_same = before.is_some_and(|set| set.body["spec"] == body["spec"]);
                 let generation = before.map_or(0, |set| set.generation) + i64::from(!is_same);
                 let (observed_generation, update_revision) =
                     before.map_or((0, String::new()), |set| (set.observed_generation, set.update_revision.clone()));
-                self.set = Some(Set { body: body.clone(), generation, observed_generation, update_revision });
+                let version = before.map_or(0, |set| set.version) + 1;
+                self.set = Some(Set { body: body.clone(), generation, observed_generation, update_revision, version });
             }
             "Service" => take(&mut self.others.services, body),
             "ConfigMap" => take(&mut self.others.config_maps, body),
@@ -99,6 +108,15 @@ impl Kubernetes {
             "PodDisruptionBudget" => take(&mut self.others.budgets, body),
             other => panic!("the operator applies a {other}"),
         }
+        true
+    }
+
+    /// An operator that begins writes something into the set, and reads it by that.
+    pub(super) fn take_set(&mut self) -> SetSize {
+        if let Some(set) = &mut self.set {
+            set.version += 1;
+        }
+        SetSize::read(self.set.as_ref().map(|set| replicas(&set.body)))
     }
 
     pub(super) fn delete(&mut self, kind: &str, name: &str) {
@@ -132,8 +150,9 @@ impl Kubernetes {
             self.templates.push(template.clone());
             self.templates.len() - 1
         });
-        set.observed_generation = set.generation;
-        set.update_revision = format!("revision-{place}");
+        let update_revision = format!("revision-{place}");
+        set.version += u64::from((set.observed_generation, &set.update_revision) != (set.generation, &update_revision));
+        (set.observed_generation, set.update_revision) = (set.generation, update_revision);
         let wanted = replicas(&set.body);
         if let Some(missing) = (0..wanted).find(|id| !self.pods.contains_key(id)) {
             self.pods_made += 1;
@@ -199,6 +218,8 @@ impl Kubernetes {
         let object = |set: &Set| {
             let mut body = set.body.clone();
             body["metadata"]["generation"] = set.generation.into();
+            body["metadata"]["uid"] = "set".into();
+            body["metadata"]["resourceVersion"] = set.version.to_string().into();
             body["status"] = json!({
                 "replicas": self.pods.len(),
                 "observedGeneration": set.observed_generation,

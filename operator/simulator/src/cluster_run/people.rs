@@ -3,7 +3,6 @@
 use super::World;
 use controller::requests::{CreatePartitions, CreateTopics, HoldBroker, HoldChange, MorePartitions, NewTopic, Request};
 use model::{BrokerId, TopicId, TopicName};
-use operator::reconcilers::cluster::set_size::SetSize;
 use uuid::Uuid;
 
 /// Topics of a run at most.
@@ -56,9 +55,10 @@ impl World {
             }
             2 => {
                 self.tell("the operator ends, another one takes over");
-                self.pending.clear();
+                let sent = self.pending.drain(..).next();
+                self.late.extend(sent.filter(|action| action.set_size().is_some()));
                 self.kubernetes.list();
-                self.set_size = SetSize::read(Some(self.kubernetes.replicas()).filter(|replicas| *replicas > 0));
+                self.set_size = self.kubernetes.take_set();
                 self.brokers.take_over();
             }
             3 => {

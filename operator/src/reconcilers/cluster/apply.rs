@@ -23,6 +23,11 @@ use tokio::time::sleep;
 const PORT_ATTEMPTS: u32 = 10;
 const PORT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Something that was looked at is another by now: the watch brings it, and it is planned again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what was planned is about an object that is another by now")]
+pub(super) struct Superseded;
+
 pub(super) struct Applier<'a> {
     pub(super) client: &'a Client,
     pub(super) cluster: &'a ClusterKey,
@@ -35,6 +40,9 @@ impl Applier<'_> {
         match action {
             Action::Apply { resource, name, body } => {
                 let applied = self.apply_object(resource, name, body).await;
+                if matches!(&applied, Err(kube::Error::Api(status)) if status.code == 409) {
+                    bail!(Superseded);
+                }
                 applied.with_context(|| format!("apply {} {name}", resource.kind))?;
                 tracing::info!(cluster = %self.cluster, kind = %resource.kind, name, "applied");
             }

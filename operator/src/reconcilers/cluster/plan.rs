@@ -3,6 +3,7 @@
 use super::{
     brokers::{self, BrokerPod},
     drain::{self, Drain},
+    evictions,
     node_ports::{self, NodePorts},
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
@@ -169,8 +170,6 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
     let node_ports = node_ports::known(&wanted, observed, image);
     node_ports::keep(&mut actions, &observed.services, &node_ports);
-    let budget = pod_disruption_budget::build(cluster);
-    compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     // Volumes without metadata look like a cluster that lost it: the metadata is first.
     if set.is_some() || image.is_some() || needs_brokers {
         let built = stateful_set::build(&wanted);
@@ -181,6 +180,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         } else {
             compare(&mut actions, &observed.stateful_sets, &[built], false);
         }
+        if let Some(set) = set {
+            only_over(set, &mut actions);
+        }
     }
     let roll = match set.map(|set| newest_revision(set)) {
         // Before what was just changed is known in its pods, nothing is old.
@@ -190,6 +192,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         }
         _ => Roll::Done,
     };
+    let before = observed.budgets.first().map(|budget| &**budget);
+    let budget = pod_disruption_budget::build(cluster, evictions::most(&roll, scale.replicas, before, image));
+    compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     let size = &cluster.spec.storage.size;
     actions.extend(volumes.grow.iter().map(|claim| Action::Grow { claim: claim.clone(), size: size.clone() }));
     // Not in the middle of something that the set is needed for.
@@ -252,6 +257,18 @@ fn newest_revision(set: &StatefulSet) -> Option<&str> {
     let status = set.status.as_ref()?;
     let is_seen = status.observed_generation >= set.metadata.generation;
     status.update_revision.as_deref().filter(|_| is_seen)
+}
+
+/// Only the set that was looked at is written, as it was: what an operator before sent, and arrives late, says how many pods there
+/// were to be then.
+fn only_over(set: &StatefulSet, actions: &mut [Action]) {
+    let (uid, version) = (&set.metadata.uid, &set.metadata.resource_version);
+    for action in actions.iter_mut().filter(|action| action.set_size().is_some()) {
+        if let Action::Apply { body, .. } = action {
+            body["metadata"]["uid"] = json(uid);
+            body["metadata"]["resourceVersion"] = json(version);
+        }
+    }
 }
 
 /// Applies what is not as wanted. `deletes`: what is wanted no more goes.

@@ -42,3 +42,16 @@ async fn pod_is_deleted_as_it_was_seen_or_not_at_all() {
         assert_eq!(sent["preconditions"], json!({ "uid": "uid-1", "resourceVersion": "1" }));
     }
 }
+
+#[tokio::test]
+async fn set_that_is_another_by_now_is_left_and_looked_at_again() {
+    let set = || Action::Apply {
+        resource: ApiResource::erase::<k8s_openapi::api::apps::v1::StatefulSet>(&()),
+        name: "events".to_owned(),
+        body: json!({ "metadata": { "name": "events", "uid": "u", "resourceVersion": "7" } }),
+    };
+    let error = ApiServer::answering(StatusCode::CONFLICT).apply(&set()).await.unwrap_err();
+    assert!(error.is::<Superseded>(), "{error:#}");
+    let error = ApiServer::answering(StatusCode::FORBIDDEN).apply(&set()).await.unwrap_err();
+    assert!(!error.is::<Superseded>() && format!("{error:#}").starts_with("apply StatefulSet events"), "{error:#}");
+}
