@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use controller::topic_config::TopicConfig;
 use model::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use parking_lot::Mutex;
-use replication::{FollowerLog, Leader, NotServed, Replica, check_epoch};
+use replication::{FetchIsolation, FollowerLog, Leader, NotServed, ReadableEnds, Replica, check_epoch};
 use std::{
     fmt,
     sync::{
@@ -37,7 +37,12 @@ pub(crate) struct Offsets {
 impl Offsets {
     /// Where what is shown to a follower, or to a consumer, ends.
     pub(crate) fn end_for(&self, follower: bool) -> Offset {
-        if follower { self.log_end } else { self.high_watermark }
+        self.readable_end(if follower { FetchIsolation::LogEnd } else { FetchIsolation::HighWatermark })
+    }
+
+    pub(crate) fn readable_end(&self, isolation: FetchIsolation) -> Offset {
+        let Self { last_stable, high_watermark, log_end, .. } = *self;
+        isolation.readable_end(ReadableEnds { last_stable, high_watermark, log_end })
     }
 }
 

@@ -9,6 +9,7 @@ use model::{LeaderEpoch, Offset};
 use parking_lot::Mutex;
 use partition_log::{DiskFile, PreparedBatch, ReadRange};
 use protocol::record_batch::Batches;
+use replication::FetchIsolation;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -63,10 +64,10 @@ impl Partition {
         for _ in 0..TRIES {
             let Some(view) = self.view() else { return Err(ReadError::Storage) };
             let offsets = self.offsets();
-            let below = match request.isolation {
-                Isolation::ReadUncommitted => offsets.high_watermark,
-                Isolation::ReadCommitted => offsets.last_stable,
-            };
+            let below = offsets.readable_end(match request.isolation {
+                Isolation::ReadUncommitted => FetchIsolation::HighWatermark,
+                Isolation::ReadCommitted => FetchIsolation::TxnCommitted,
+            });
             match read_view(&view, request, below) {
                 Err(partition_log::ReadError::Outdated) => {}
                 Ok(result) => return Ok(result),

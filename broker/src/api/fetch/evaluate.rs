@@ -17,7 +17,7 @@ use model::{BrokerId, Offset, PartitionIndex, TopicId, TopicName};
 use parking_lot::Mutex;
 use partition_log::{AbortedTransaction, Cursor, ReadError, ReadPlan, ReadRange};
 use protocol::{fetch_response::EpochEndOffset, topic_reference::TopicReference};
-use replication::{FetchIsolation, ReadableEnds};
+use replication::FetchIsolation;
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -296,8 +296,7 @@ fn look_inside(
         Isolation::ReadUncommitted => FetchIsolation::HighWatermark,
         Isolation::ReadCommitted => FetchIsolation::TxnCommitted,
     };
-    let Offsets { last_stable, high_watermark, log_end, .. } = offsets;
-    let below = isolation.readable_end(ReadableEnds { last_stable, high_watermark, log_end });
+    let below = offsets.readable_end(isolation);
     // Of followers it was looked at when their request was noted.
     let asks_epoch = !rules.reader.is_follower() && entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
     let read = Read { more: entry.fetch_offset < below, ..read };
