@@ -73,7 +73,8 @@ async fn many_are_held(place: &Place) -> anyhow::Result<()> {
     place.api::<Topic>().delete_collection(&DeleteParams::background(), &of_group).await.context("delete many")?;
     let held = |cluster: &Cluster| cluster.status.as_ref().and_then(|status| status.held_deletions.clone());
     until(place, "events", "all are held", |cluster| held(cluster).is_some_and(|held| held.topics == 8)).await?;
-    let request = json!({ "id": "held", "heldDeletions": "Delete" }).to_string();
+    let read = held(&place.api::<Cluster>().get("events").await?).context("nothing is held any more")?;
+    let request = json!({ "id": "held", "heldDeletions": "Delete", "heldDigest": read.digest }).to_string();
     let patch = json!({ "metadata": { "annotations": { "weir.dev/request": request } } });
     place.api::<Cluster>().patch("events", &PatchParams::default(), &Patch::Merge(patch)).await?;
     let is_done = |cluster: &Cluster| {

@@ -207,6 +207,10 @@ pub struct HeldDeletions {
     pub reason: String,
     /// How many.
     pub topics: i32,
+    /// Stands for all of them, and is another when others are held: a decision names it as `heldDigest`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub digest: String,
     /// At most 500 of them. An operator that takes over knows these, and leaves the others be.
     #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub list: Vec<HeldTopic>,

@@ -47,8 +47,12 @@ pub enum Ask {
     },
     /// Preferred leaders are to lead.
     PreferredLeaders,
-    /// What becomes of topics whose resources were deleted and that are held.
-    HeldDeletions(HeldDecision),
+    /// What becomes of topics whose resources were deleted and that are held. `digest`: of those that were read of, as in the
+    /// status; others are held since, or the decision was carried out.
+    HeldDeletions {
+        decision: HeldDecision,
+        digest: String,
+    },
 }
 
 /// How a request is written: one thing is asked.
@@ -72,6 +76,8 @@ struct Fields {
     preferred_leaders: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held_deletions: Option<HeldDecision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_digest: Option<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     force: bool,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -87,7 +93,11 @@ impl TryFrom<Fields> for Request {
     type Error = String;
 
     fn try_from(fields: Fields) -> Result<Self, String> {
-        let Fields { id, force, dry_run, .. } = fields;
+        let Fields { id, force, dry_run, held_digest, .. } = fields;
+        if held_digest.is_some() != fields.held_deletions.is_some() {
+            return Err("heldDeletions decides about what heldDigest names: status.heldDeletions.digest".to_owned());
+        }
+        let digest = held_digest.unwrap_or_default();
         let asked = [
             fields.undelete.map(Ask::Undelete),
             fields.fence.map(|broker| Ask::Fence { broker, force }),
@@ -96,7 +106,7 @@ impl TryFrom<Fields> for Request {
             fields.undrain.map(|broker| Ask::Undrain { broker }),
             fields.move_leaders_off.map(|broker| Ask::MoveLeadersOff { broker }),
             fields.preferred_leaders.then_some(Ask::PreferredLeaders),
-            fields.held_deletions.map(Ask::HeldDeletions),
+            fields.held_deletions.map(|decision| Ask::HeldDeletions { decision, digest }),
         ];
         let mut asked = asked.into_iter().flatten();
         let (Some(ask), None) = (asked.next(), asked.next()) else {
@@ -105,7 +115,7 @@ impl TryFrom<Fields> for Request {
         if force && !matches!(ask, Ask::Fence { .. }) {
             return Err("only fence can be forced".to_owned());
         }
-        if dry_run && matches!(ask, Ask::Undelete(_) | Ask::HeldDeletions(_)) {
+        if dry_run && matches!(ask, Ask::Undelete(_) | Ask::HeldDeletions { .. }) {
             return Err("what is asked of topics has no dry run".to_owned());
         }
         Ok(Self { id, ask, dry_run })
@@ -123,7 +133,9 @@ impl From<Request> for Fields {
             Ask::Undrain { broker } => Self { undrain: Some(broker), ..nothing },
             Ask::MoveLeadersOff { broker } => Self { move_leaders_off: Some(broker), ..nothing },
             Ask::PreferredLeaders => Self { preferred_leaders: true, ..nothing },
-            Ask::HeldDeletions(decision) => Self { held_deletions: Some(decision), ..nothing },
+            Ask::HeldDeletions { decision, digest } => {
+                Self { held_deletions: Some(decision), held_digest: Some(digest), ..nothing }
+            }
         }
     }
 }
@@ -171,6 +183,11 @@ mod tests {
             (Ask::Undrain { broker: 0 }, false, r#"{"id":"a","undrain":0}"#),
             (Ask::MoveLeadersOff { broker: 1 }, false, r#"{"id":"a","moveLeadersOff":1}"#),
             (Ask::PreferredLeaders, false, r#"{"id":"a","preferredLeaders":true}"#),
+            (
+                Ask::HeldDeletions { decision: HeldDecision::Delete, digest: "7f".to_owned() },
+                false,
+                r#"{"id":"a","heldDeletions":"Delete","heldDigest":"7f"}"#,
+            ),
         ];
         for (ask, dry_run, text) in table {
             let request = Request { id: "a".to_owned(), ask, dry_run };
@@ -187,6 +204,8 @@ mod tests {
             r#"{"id":"a","drain":1,"force":true}"#,
             r#"{"id":"a","undelete":"u","dryRun":true}"#,
             r#"{"id":"a","fence":"1"}"#,
+            r#"{"id":"a","heldDeletions":"Delete"}"#,
+            r#"{"id":"a","fence":1,"heldDigest":"7f"}"#,
             r#"{"id":"a","fence":1,"when":"now"}"#,
             r#"{"fence":1}"#,
         ];

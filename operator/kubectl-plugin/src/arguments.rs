@@ -249,12 +249,12 @@ pub(crate) struct Undelete {
 pub(crate) struct Held {
     #[command(flatten)]
     pub(crate) named: Named,
-    /// It was meant: delete them
-    #[arg(long)]
-    pub(crate) delete: bool,
+    /// It was meant: delete those that this digest stands for, which `held` shows
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) delete: Option<String>,
     /// It was not: leave them, as topics of no resource
-    #[arg(long, conflicts_with = "delete")]
-    pub(crate) keep: bool,
+    #[arg(long, value_name = "DIGEST", conflicts_with = "delete")]
+    pub(crate) keep: Option<String>,
 }
 
 #[derive(Debug, Args)]

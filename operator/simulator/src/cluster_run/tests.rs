@@ -35,6 +35,12 @@ fn broker_that_was_back_and_is_evicted_is_of_no_roll() {
 }
 
 #[test]
+fn set_that_an_operator_before_wrote_late_keeps_its_pods() {
+    keeps_its_promises(12);
+    keeps_its_promises(900_786);
+}
+
+#[test]
 fn broker_that_serves_again_is_not_restarted_as_one_that_serves_nothing() {
     keeps_its_promises(900_855);
 }

@@ -34,6 +34,7 @@ pub enum Pending {
     HeldDeletions {
         id: String,
         decision: HeldDecision,
+        digest: String,
     },
     /// Something about brokers.
     Brokers(Request),
@@ -54,7 +55,9 @@ pub fn pending(cluster: &Cluster, answered: Option<&RequestStatus>) -> Option<Pe
             Ok(topic) => Pending::Undelete { id, topic: TopicId(topic) },
             Err(error) => refused(&id, format!("undelete names a topic by its UUID: {error}")),
         },
-        Ok(Request { id, ask: Ask::HeldDeletions(decision), .. }) => Pending::HeldDeletions { id, decision },
+        Ok(Request { id, ask: Ask::HeldDeletions { decision, digest }, .. }) => {
+            Pending::HeldDeletions { id, decision, digest }
+        }
         Ok(request) => Pending::Brokers(request),
     };
     let is_answered = match &pending {
@@ -87,7 +90,7 @@ impl Answering<'_> {
                 Some(status(&request.id, outcome, told.unwrap_or_else(|refusal| refusal)))
             }
             Pending::Undelete { id, topic } => self.undelete(&id, topic).await,
-            Pending::HeldDeletions { id, decision } => self.held(&id, decision, before).await,
+            Pending::HeldDeletions { id, decision, digest } => self.held(&id, decision, &digest, before).await,
         }
     }
 
@@ -106,21 +109,33 @@ impl Answering<'_> {
         })
     }
 
-    async fn held(&self, id: &str, decision: HeldDecision, before: Option<&ClusterStatus>) -> Option<RequestStatus> {
+    async fn held(
+        &self,
+        id: &str,
+        decision: HeldDecision,
+        digest: &str,
+        before: Option<&ClusterStatus>,
+    ) -> Option<RequestStatus> {
         let reported = before.and_then(|status| status.held_deletions.as_ref());
-        let topics = self.held.of(self.cluster, reported, self.allowed, self.image?).topics;
+        let held = self.held.of(self.cluster, reported, self.allowed, self.image?);
+        let topics = &held.topics;
         if topics.is_empty() {
             return Some(status(id, RequestOutcome::Refused, "no topic is held".to_owned()));
         }
         let count = topics.len();
+        if held.digest() != digest {
+            let message =
+                format!("{count} topics are held now, and not those of {digest}: read which ones, and decide anew");
+            return Some(status(id, RequestOutcome::Refused, message));
+        }
         let message = match decision {
             HeldDecision::Keep => format!("{count} topics stay, and are those of no resource"),
-            HeldDecision::Delete => match delete(self.controller?, self.cluster, &topics).await {
+            HeldDecision::Delete => match delete(self.controller?, self.cluster, topics).await {
                 Ok(()) => format!("{count} topics were deleted"),
                 Err(error) => return Some(status(id, RequestOutcome::Refused, format!("{error:#}"))),
             },
         };
-        self.held.forget(self.cluster);
+        self.held.decided(self.cluster, topics);
         Some(status(id, RequestOutcome::Done, message))
     }
 }

@@ -11,12 +11,16 @@ use custom_resources::{
 };
 use kube::runtime::reflector::Store;
 use model::TopicId;
+use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
+
+/// Short enough to be written by hand. Nobody gains by two sets of topics with one digest.
+const DIGEST_BYTES: usize = 8;
 
 /// Of all clusters of this operator. Cheap to clone.
 #[derive(Clone)]
@@ -98,9 +102,12 @@ impl Held {
         held.clone()
     }
 
-    /// A person has decided.
-    pub fn forget(&self, cluster: &ClusterKey) {
-        self.lock().insert(cluster.clone(), OfCluster { is_restored: true, ..OfCluster::default() });
+    /// A person has decided about these; what was held meanwhile waits on.
+    pub fn decided(&self, cluster: &ClusterKey, topics: &BTreeMap<TopicId, String>) {
+        let mut all = self.lock();
+        let held = all.entry(cluster.clone()).or_default();
+        held.is_restored = true;
+        held.topics.retain(|id, _| !topics.contains_key(id));
     }
 
     fn resources(&self, cluster: &ClusterKey) -> Vec<ValidTopic> {
@@ -129,12 +136,21 @@ impl OfCluster {
         }
     }
 
+    /// Of which topics they are.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for id in self.topics.keys() {
+            digest.update(id.0.as_bytes());
+        }
+        digest.finalize()[..DIGEST_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// `None`: there are none.
     pub fn report(&self) -> Option<HeldDeletions> {
         let topic = |(id, name): (&TopicId, &String)| HeldTopic { id: id.0.to_string(), name: name.clone() };
         let topics = i32::try_from(self.topics.len()).unwrap_or(i32::MAX);
         let list = self.topics.iter().take(MOST_HELD_TOPICS).map(topic).collect();
-        (topics > 0).then(|| HeldDeletions { reason: self.reason.clone(), topics, list })
+        (topics > 0).then(|| HeldDeletions { reason: self.reason.clone(), topics, digest: self.digest(), list })
     }
 }
 

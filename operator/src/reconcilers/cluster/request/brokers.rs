@@ -27,7 +27,7 @@ pub(super) async fn answer(
             return Ok(moved.map(|moved| told_of_leaders(broker, moved, request.dry_run)).map_err(|why| refusal(&why)));
         }
         Ask::PreferredLeaders => return preferred_leaders(controller, request.dry_run).await.map(Ok),
-        Ask::Undelete(_) | Ask::HeldDeletions(_) => return Ok(Err("that is about topics".to_owned())),
+        Ask::Undelete(_) | Ask::HeldDeletions { .. } => return Ok(Err("that is about topics".to_owned())),
     };
     let hold = HoldBroker { id: BrokerId(broker), change, force, validate_only: request.dry_run };
     let held = controller.hold_broker(hold).await?;

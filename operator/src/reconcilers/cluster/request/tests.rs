@@ -178,10 +178,12 @@ async fn held_topics_go_or_stay_as_a_person_says() {
     let key = ClusterKey { namespace: "shop".to_owned(), name: "events".to_owned() };
     let before = image(1, &[], &[&[(&[0], &[0])], &[(&[0], &[0])], &[(&[0], &[0])]]);
     let held_topics: Vec<_> = before.topics.iter().take(2).map(|topic| (topic.id, topic.name.to_string())).collect();
+    let more: Vec<_> = before.topics.iter().skip(2).map(|topic| (topic.id, topic.name.to_string())).collect();
     let committed = Committed(Arc::new(Mutex::new(Arc::new(before))));
     let deciding = deciding(&committed).await;
-    let asks = |decision, id: &str| {
-        let request = Request { id: id.to_owned(), ask: Ask::HeldDeletions(decision), dry_run: false };
+    let asks = |decision, id: &str, digest: &str| {
+        let ask = Ask::HeldDeletions { decision, digest: digest.to_owned() };
+        let request = Request { id: id.to_owned(), ask, dry_run: false };
         asking(&serde_json::to_string(&request).unwrap())
     };
     for (decision, left) in [(HeldDecision::Keep, 3), (HeldDecision::Delete, 1)] {
@@ -191,11 +193,18 @@ async fn held_topics_go_or_stay_as_a_person_says() {
         let allowed = Allowed::by(&key, &[]);
         let (controller, image) = (Some(&deciding.handle), Some(&*image));
         let answering = Answering { cluster: &key, controller, image, held: &held, allowed: &allowed };
-        let answer = answering.answer(&asks(decision, "a"), None).await.unwrap();
+        let read = held.of(&key, None, &allowed, &committed.image()).report().unwrap().digest;
+        // More resources go before the decision is carried out.
+        held.hold(&key, "others wait", more.clone());
+        let stale = answering.answer(&asks(decision, "a", &read), None).await.unwrap();
+        assert_eq!((stale.outcome, committed.image().topics.len()), (RequestOutcome::Refused, 3), "{stale:?}");
+        assert!(stale.message.starts_with("3 topics are held now"), "{stale:?}");
+        held.decided(&key, &more.clone().into_iter().collect());
+        let answer = answering.answer(&asks(decision, "b", &read), None).await.unwrap();
         assert_eq!(answer.outcome, RequestOutcome::Done, "{answer:?}");
         assert_eq!(committed.image().topics.len(), left, "{decision:?}");
         assert!(!held.any(&key));
-        let nothing = answering.answer(&asks(decision, "b"), None).await.unwrap();
+        let nothing = answering.answer(&asks(decision, "c", &read), None).await.unwrap();
         assert_eq!((nothing.outcome, &*nothing.message), (RequestOutcome::Refused, "no topic is held"));
     }
     end(deciding).await;

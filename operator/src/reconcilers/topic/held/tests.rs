@@ -37,7 +37,7 @@ fn what_is_held_survives_the_operator_by_the_status() {
         2,
         "though another was held before it was asked"
     );
-    next.forget(&key());
+    next.decided(&key(), &next.of(&key(), None, &own(), &image).topics);
     assert_eq!(
         next.of(&key(), Some(&report), &own(), &image).report(),
         None,
@@ -74,10 +74,25 @@ fn status_names_as_many_as_it_has_room_for() {
 fn topics_that_no_status_names_stay_and_it_is_said() {
     let (image, both) = two_topics();
     let list = vec![HeldTopic { id: both[0].0.0.to_string(), name: both[0].1.clone() }];
-    let reported = HeldDeletions { reason: "8 of 8".to_owned(), topics: 8, list };
+    let reported = HeldDeletions { reason: "8 of 8".to_owned(), topics: 8, list, ..HeldDeletions::default() };
     let report = Held::new(vec![]).of(&key(), Some(&reported), &own(), &image).report().unwrap();
     assert_eq!((report.topics, report.list.len()), (1, 1), "no other is deleted by a decision");
     assert!(report.reason.starts_with("8 of 8; 7 more were held"), "{}", report.reason);
     let next = Held::new(vec![]).of(&key(), Some(&report), &own(), &image).report();
     assert_eq!(next, Some(report), "and it is not said twice");
+}
+
+#[test]
+fn digest_is_another_when_others_are_held() {
+    let (image, both) = two_topics();
+    let held = Held::new(vec![]);
+    let digest = || held.of(&key(), None, &own(), &image).digest();
+    held.hold(&key(), "", [both[0].clone()]);
+    let first = digest();
+    held.hold(&key(), "", [both[0].clone()]);
+    assert_eq!((digest(), first.len()), (first.clone(), 16));
+    held.hold(&key(), "", [both[1].clone()]);
+    assert_ne!(digest(), first);
+    held.decided(&key(), &[both[0].clone()].into());
+    assert_eq!(held.of(&key(), None, &own(), &image).topics, [both[1].clone()].into(), "it came meanwhile");
 }
