@@ -27,7 +27,7 @@ use crate::{
     control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
-    reconcilers::{patience::within, topic::held::Held},
+    reconcilers::{patience::within, readable, topic::held::Held},
     resources::{FIELD_MANAGER, names},
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
@@ -40,10 +40,9 @@ use kube::{
     Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     runtime::{
-        Controller,
+        Controller, WatchStreamExt as _,
         controller::Action as Requeue,
-        reflector::{ObjectRef, Store},
-        watcher,
+        reflector::{self, ObjectRef, Store},
     },
 };
 use notices::{Did, notices};
@@ -97,10 +96,11 @@ impl fmt::Debug for Context {
 /// Reconciles the clusters of a scope until it is dropped. `changed` names those about whom there is something new.
 pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<ClusterKey>) -> anyhow::Result<()> {
     context.caches.filled().await.context("fill the caches")?;
-    let clusters: Api<Cluster> = scope.api(&context.client);
+    let (store, writer) = reflector::store();
+    let clusters = readable::watch(scope.api(&context.client), store.clone(), context.events.clone());
+    let clusters = reflector::reflector(writer, clusters).applied_objects();
     let changed = ReceiverStream::new(changed).map(|key| ObjectRef::<Cluster>::new(&key.name).within(&key.namespace));
-    let loops = Controller::new(clusters, watcher::Config::default()).reconcile_on(changed);
-    let store = loops.store();
+    let loops = Controller::for_stream(clusters, store.clone()).reconcile_on(changed);
     let context = Arc::new(context);
     let sweeping = sweep(scope, store, Arc::clone(&context));
     let reconciling = loops.run(reconcile, failed, context).for_each(|result| async {
