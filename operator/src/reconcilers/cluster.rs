@@ -152,8 +152,8 @@ async fn reconcile(cluster: Arc<Cluster>, context: Arc<Context>) -> Result<Reque
 
 async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Result<Requeue> {
     let before = cluster.status.as_ref();
-    let valid = match ValidCluster::new(cluster, &context.defaults) {
-        Ok(valid) => valid,
+    let (valid, invalid) = match ValidCluster::with_substitutes(cluster, &context.defaults) {
+        Ok((valid, invalid)) => (valid, invalid.map(|invalid| invalid.to_string())),
         Err(invalid) => {
             let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
             report(cluster, context, before, &status).await?;
@@ -166,14 +166,15 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let known = context.controllers.token(&valid.key).await;
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
     let mut observed = context.caches.observe(&valid.key);
-    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
     observed.set_size = set_size(&valid.key, context).await?;
     let leaving = observed.leaving(&valid);
     let view = context.controllers.ensure(&valid, &token, leaving, observed.set_size).await;
+    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
     // On an image to which a replica may be added where one is to go nothing is planned.
     let planned_on = view.image.as_deref().filter(|_| view.leaving.is_some());
     let mut plan = plan(&valid, &observed, planned_on, view.is_recovering);
-    if valid.spec.paused {
+    let is_left_alone = valid.spec.paused || invalid.is_some();
+    if is_left_alone {
         plan.actions.clear();
     }
     let done = apply(&plan.actions, &valid.key, context, &view).await;
@@ -190,6 +191,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         view: &view,
         holder: &context.holder,
         failure: failure.as_deref(),
+        invalid: invalid.as_deref(),
         held: match image {
             Some(image) => held.of(&valid.key, reported, allowed, image).report(),
             None => reported.cloned(),
@@ -201,7 +203,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         status.request = Some(answer);
     }
     report(cluster, context, before, &status).await?;
-    let is_done = done.is_ok() && !is_superseded && !valid.spec.paused;
+    let is_done = done.is_ok() && !is_superseded && !is_left_alone;
     let roll = Some(&plan.roll).filter(|_| is_done);
     let deleted = if is_done { &plan.unused.delete[..] } else { &[] };
     let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods, deleted });
