@@ -4,7 +4,7 @@ use http::{Method, Request, Response, StatusCode};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -16,6 +16,8 @@ pub(crate) struct ApiServer(Arc<Mutex<State>>);
 struct State {
     objects: BTreeMap<String, Value>,
     revision: u64,
+    /// Paths of which nothing can be read.
+    failing: BTreeSet<String>,
 }
 
 impl ApiServer {
@@ -52,6 +54,19 @@ impl ApiServer {
     pub(crate) fn put(&self, path: &str, object: Value) {
         self.lock().put(path, object);
     }
+
+    pub(crate) fn remove(&self, path: &str) {
+        self.lock().objects.remove(path);
+    }
+
+    pub(crate) fn fail(&self, path: &str, fails: bool) {
+        let mut state = self.lock();
+        if fails {
+            state.failing.insert(path.to_owned())
+        } else {
+            state.failing.remove(path)
+        };
+    }
 }
 
 impl State {
@@ -72,6 +87,9 @@ impl State {
     fn answer(&mut self, method: &Method, path: &str, query: &str, sent: Value) -> (StatusCode, Value) {
         let path = path.trim_end_matches("/status");
         let there = self.objects.get(path).cloned();
+        if self.failing.contains(path) {
+            return failure(StatusCode::INTERNAL_SERVER_ERROR);
+        }
         match (method, there) {
             (&Method::GET, Some(object)) => (StatusCode::OK, object),
             (&Method::GET, None) if is_collection(path) => (StatusCode::OK, self.list(path, query)),
@@ -139,7 +157,8 @@ fn merge(object: &mut Value, patch: Value) {
 fn failure(status: StatusCode) -> (StatusCode, Value) {
     let reason = match status {
         StatusCode::NOT_FOUND => "NotFound",
-        _ => "Conflict",
+        StatusCode::CONFLICT => "Conflict",
+        _ => "InternalError",
     };
     let told =
         json!({ "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": status.as_u16(), "reason": reason });

@@ -21,6 +21,7 @@ pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
 pub mod unused_volumes;
+pub mod volume_ids;
 pub mod volumes;
 
 use crate::{
