@@ -1,6 +1,7 @@
 //! The controllers of all clusters: their store, who may come to them, and their lives.
 
 pub mod allowed;
+mod claims;
 pub mod cluster_id;
 pub mod controllers;
 pub mod host;

@@ -16,4 +16,6 @@ pub mod metrics;
 pub mod process;
 pub mod reconcilers;
 pub mod resources;
+#[cfg(test)]
+mod testing;
 pub mod valid_cluster;

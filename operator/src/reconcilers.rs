@@ -4,5 +4,6 @@
 pub mod cluster;
 pub mod difference;
 mod patience;
+mod readable;
 mod replicas;
 pub mod topic;

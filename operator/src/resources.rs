@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 
 /// Hash of the configuration that pods read only when they start.
 pub const CONFIG_HASH_ANNOTATION: &str = "weir.dev/config-hash";
+/// Of a volume's claim: of which cluster the records are.
+pub const CLUSTER_ID_ANNOTATION: &str = "weir.dev/cluster-id";
 /// Who owns the fields that the operator applies.
 pub const FIELD_MANAGER: &str = "weir-operator";
 
@@ -42,6 +44,12 @@ pub fn pod_selector(name: &str) -> BTreeMap<String, String> {
     [(CLUSTER_LABEL, name), ("app.kubernetes.io/component", "broker")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into()
+}
+
+/// Whether it goes with a Cluster that is not this one any more: one of the same name that was deleted.
+pub fn is_of_another_cluster(object: &ObjectMeta, uid: &str) -> bool {
+    let mut clusters = object.owner_references.iter().flatten().filter(|owner| owner.kind == "Cluster").peekable();
+    clusters.peek().is_some() && clusters.all(|owner| owner.uid != uid)
 }
 
 fn metadata(cluster: &ValidCluster, name: String) -> ObjectMeta {

@@ -12,6 +12,11 @@ use std::{
 };
 use thiserror::Error;
 
+/// That of `failover.sessionTimeout` where it is left out.
+const SESSION_TIMEOUT: Duration = Duration::from_millis(4500);
+/// 720h, as the definition of the kind says.
+const LONGEST_UNDO_WINDOW: Duration = Duration::from_secs(720 * 3600);
+
 /// What the operator was started with and its objects depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
@@ -86,6 +91,26 @@ pub enum InvalidCluster {
 
 impl ValidCluster {
     pub fn new(cluster: &Cluster, defaults: &Defaults) -> Result<Self, InvalidCluster> {
+        match Self::with_substitutes(cluster, defaults)? {
+            (valid, None) => Ok(valid),
+            (_, Some(invalid)) => Err(invalid),
+        }
+    }
+
+    /// With something else in place of what cannot be, and the first thing that cannot: a cluster has a controller whatever
+    /// somebody wrote into its spec. An error is of what cannot be written later, into a cluster that there is.
+    ///
+    /// | What cannot be | In its place |
+    /// |---|---|
+    /// | `replicas` | as many as there were pods |
+    /// | `failover.sessionTimeout` | the default |
+    /// | `deletionUndoWindow` | the longest that there is: what it keeps can be let go later |
+    /// | `topicDefaults` | no more replicas than brokers; the minimum of in-sync replicas as it is, which refuses too much |
+    /// | `listeners` | as they are |
+    pub fn with_substitutes(
+        cluster: &Cluster,
+        defaults: &Defaults,
+    ) -> Result<(Self, Option<InvalidCluster>), InvalidCluster> {
         let meta = cluster.meta();
         let owner = cluster.controller_owner_ref(&()).ok_or(InvalidCluster::Incomplete("uid"))?;
         let name = meta.name.clone().ok_or(InvalidCluster::Incomplete("name"))?;
@@ -94,12 +119,26 @@ impl ValidCluster {
         if name.len() > LONGEST_NAME {
             return Err(InvalidCluster::LongName(name.len()));
         }
+        let mut wrong = Vec::new();
+        let mut spec = spec.clone();
         if !(1..=MOST_BROKERS).contains(&spec.replicas) {
-            return Err(InvalidCluster::Replicas(spec.replicas));
+            wrong.push(InvalidCluster::Replicas(spec.replicas));
+            let known = cluster.status.as_ref().map(|status| status.replicas).filter(|pods| *pods > 0);
+            spec.replicas = known.unwrap_or(spec.replicas).clamp(1, MOST_BROKERS);
         }
-        check_listeners(&spec.listeners)?;
+        wrong.extend(check_listeners(&spec.listeners).err());
+        let (topics, refused) = topic_defaults(&spec);
+        wrong.extend(refused);
+        let mut read = |field, value: &str, substitute| {
+            duration(field, value).unwrap_or_else(|error| {
+                wrong.push(error);
+                substitute
+            })
+        };
+        let session_timeout = read("failover.sessionTimeout", &spec.failover.session_timeout, SESSION_TIMEOUT);
+        let deletion_undo_window = read("deletionUndoWindow", &spec.deletion_undo_window, LONGEST_UNDO_WINDOW);
         let scaling = cluster.status.as_ref().and_then(|status| status.scaling.as_ref());
-        Ok(Self {
+        let valid = Self {
             key: ClusterKey { namespace, name },
             uid: owner.uid.clone(),
             generation: meta.generation,
@@ -109,11 +148,12 @@ impl ValidCluster {
             owner,
             image: spec.image.clone().unwrap_or_else(|| defaults.broker_image.clone()),
             control_plane: defaults.control_plane.clone(),
-            topics: topic_defaults(spec)?,
-            session_timeout: duration("failover.sessionTimeout", &spec.failover.session_timeout)?,
-            deletion_undo_window: duration("deletionUndoWindow", &spec.deletion_undo_window)?,
-            spec: spec.clone(),
-        })
+            topics,
+            session_timeout,
+            deletion_undo_window,
+            spec,
+        };
+        Ok((valid, wrong.into_iter().next()))
     }
 }
 
@@ -136,19 +176,19 @@ fn check_listeners(listeners: &[Listener]) -> Result<(), InvalidCluster> {
     Ok(())
 }
 
-fn topic_defaults(spec: &ClusterSpec) -> Result<TopicDefaults, InvalidCluster> {
+fn topic_defaults(spec: &ClusterSpec) -> (TopicDefaults, Option<InvalidCluster>) {
     let given = spec.topic_defaults.clone().unwrap_or_default();
     let brokers = spec.replicas;
-    let replicas = given.replicas.unwrap_or_else(|| i16::try_from(brokers.min(3)).unwrap_or(3));
-    if i32::from(replicas) > brokers {
-        return Err(InvalidCluster::TooManyReplicas { replicas, brokers });
-    }
+    let wanted = given.replicas.unwrap_or_else(|| i16::try_from(brokers.min(3)).unwrap_or(3));
+    let replicas = i16::try_from(brokers).map_or(wanted, |brokers| wanted.min(brokers));
     // Two of two would stop acks=all with the first broker that restarts.
     let min = given.min_in_sync_replicas.unwrap_or(if replicas >= 3 { 2 } else { 1 });
-    if min > replicas {
-        return Err(InvalidCluster::MinInSync { min, replicas });
-    }
-    Ok(TopicDefaults { partitions: given.partitions.unwrap_or(1), replicas, min_in_sync_replicas: min })
+    let refused = if replicas < wanted {
+        Some(InvalidCluster::TooManyReplicas { replicas: wanted, brokers })
+    } else {
+        (min > replicas).then_some(InvalidCluster::MinInSync { min, replicas })
+    };
+    (TopicDefaults { partitions: given.partitions.unwrap_or(1), replicas, min_in_sync_replicas: min }, refused)
 }
 
 fn duration(field: &'static str, value: &str) -> Result<Duration, InvalidCluster> {
@@ -200,6 +240,39 @@ pub(crate) mod tests {
         for (spec, reason) in refused {
             let error = ValidCluster::new(&cluster(spec), &defaults()).unwrap_err().to_string();
             assert!(error.contains(reason), "{spec}: {error}");
+        }
+    }
+
+    /// A controller that begins with a short window would end deletions that somebody meant to be undone for days.
+    #[test]
+    fn what_cannot_be_is_put_in_place_on_the_safe_side() {
+        let substituted = |spec: &str| ValidCluster::with_substitutes(&cluster(spec), &defaults()).unwrap().0;
+        let wrong = substituted(
+            "{replicas: 1, topicDefaults: {minInSyncReplicas: 2}, deletionUndoWindow: 7d, failover: {sessionTimeout: soon},
+              storage: {size: 1Gi}}",
+        );
+        assert_eq!((wrong.topics.replicas, wrong.topics.min_in_sync_replicas), (1, 2));
+        assert_eq!(wrong.deletion_undo_window, LONGEST_UNDO_WINDOW);
+        assert_eq!(wrong.session_timeout, valid("{storage: {size: 1Gi}}").session_timeout);
+        let mut none = cluster("{replicas: 0, storage: {size: 1Gi}}");
+        none.status =
+            Some(custom_resources::ClusterStatus { replicas: 5, ..custom_resources::ClusterStatus::default() });
+        let (known, invalid) = ValidCluster::with_substitutes(&none, &defaults()).unwrap();
+        assert_eq!((known.spec.replicas, invalid), (5, Some(InvalidCluster::Replicas(0))));
+    }
+
+    /// What the API server takes, and reads as Go does, or as the library of its formats: `7d`, `1 week`, `3 days or so`.
+    #[test]
+    fn durations_that_the_definition_lets_pass_are_read() {
+        let pattern = regex::Regex::new(custom_resources::cluster::DURATION_PATTERN).unwrap();
+        for (text, ms) in
+            [("0s", 0), ("4500ms", 4500), ("1h30m", 5_400_000), ("720h", 2_592_000_000), ("1h2m3s4ms", 3_723_004)]
+        {
+            assert!(pattern.is_match(text), "{text}");
+            assert_eq!(duration("f", text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["7d", "1w", "1 week", "soon", "1.5h", "30m1h", "-1s", "1h ", "9999999h"] {
+            assert!(!pattern.is_match(text), "{text}");
         }
     }
 

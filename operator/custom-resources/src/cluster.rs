@@ -15,6 +15,10 @@ pub const MOST_BROKERS: i32 = 200;
 /// Names of pods and their labels have to hold the cluster's name and more.
 pub const LONGEST_NAME: usize = 36;
 
+/// Durations as Go reads them, in whole numbers and the largest unit first. Kubernetes' own format takes more, days say, that others
+/// read otherwise or not at all.
+pub const DURATION_PATTERN: &str = "^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$";
+
 /// Ports of a broker that no listener may take.
 pub mod ports {
     pub const REPLICATION: u16 = 9093;
@@ -62,6 +66,8 @@ pub mod ports {
 #[x_kube(
     validation = kube::core::Rule::new("!has(self.topicDefaults) || !has(self.topicDefaults.replicas) || self.topicDefaults.replicas <= self.replicas")
         .message("topicDefaults.replicas must not exceed replicas: a topic has at most one replica on each broker"),
+    validation = kube::core::Rule::new("!has(self.topicDefaults) || !has(self.topicDefaults.minInSyncReplicas) || has(self.topicDefaults.replicas) || self.topicDefaults.minInSyncReplicas <= (self.replicas < 3 ? self.replicas : 3)")
+        .message("topicDefaults.minInSyncReplicas must not exceed the replicas of a topic: without topicDefaults.replicas 3, or as many as there are brokers"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterSpec {
@@ -114,9 +120,10 @@ pub struct ClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic_defaults: Option<TopicDefaults>,
 
-    /// For this long a deleted topic can be brought back, with its records. `0s`: a deletion is final at once.
+    /// For this long a deleted topic can be brought back, with its records: hours, minutes, seconds, as in `1h30m`. `0s`: a deletion
+    /// is final at once.
     #[serde(default = "deletion_undo_window")]
-    #[schemars(extend("format" = "duration", "maxLength" = 32))]
+    #[schemars(extend("format" = "duration", "maxLength" = 32, "pattern" = DURATION_PATTERN))]
     #[x_kube(
         validation = kube::core::Rule::new("self >= duration('0s') && self <= duration('720h')").message("must be between 0s and 720h"),
     )]
@@ -316,7 +323,7 @@ pub struct TopicDefaults {
 pub struct Failover {
     /// A broker that is silent for longer is fenced and others lead. One whose process died is noticed at once.
     #[serde(default = "session_timeout")]
-    #[schemars(extend("format" = "duration", "maxLength" = 32))]
+    #[schemars(extend("format" = "duration", "maxLength" = 32, "pattern" = DURATION_PATTERN))]
     #[x_kube(
         validation = kube::core::Rule::new("self >= duration('1s') && self <= duration('10m')").message("must be between 1s and 10m"),
     )]

@@ -31,6 +31,7 @@ use operator::{
         set_size::SetSize,
         unused_volumes::Claim,
     },
+    resources::names::broker_of_claim,
     valid_cluster::{Defaults, ValidCluster},
 };
 use serde_json::json;
@@ -292,6 +293,10 @@ impl World {
             }
             Action::Mark { claim, unused_since } => {
                 Ok(self.kubernetes.mark(claim, unused_since.map(|since| since.to_string())))
+            }
+            Action::Identify { claim, cluster_id } => {
+                let broker = broker_of_claim(CLUSTER, claim).ok_or("a claim of no broker is named")?;
+                Ok(self.kubernetes.identify(broker, cluster_id.to_string()))
             }
             Action::DeleteVolume(claim) => self.deletes_volume(claim),
             Action::Grow { .. } | Action::Orphan { .. } => Err("nobody asked for other volumes".to_owned()),

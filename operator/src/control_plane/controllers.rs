@@ -197,6 +197,7 @@ impl Controllers {
             door: self.0.entrance.clone(),
             owners: Arc::new(owners),
             leaving: told_leaving,
+            loaded_id: std::sync::Mutex::default(),
         };
         let teller = tell(seen.clone(), cluster.key.clone(), self.0.listeners.clone());
         let ClusterKey { namespace, name } = cluster.key.clone();

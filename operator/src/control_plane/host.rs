@@ -2,19 +2,16 @@
 //! deposed, and begins again.
 
 use super::{
-    cluster_id,
+    claims, cluster_id,
     kubernetes_store::KubernetesObjects,
     pod_admission::PodAdmission,
-    rebuild::{Choice, Gathering, choose},
+    rebuild::{Choice, Gathering, choose, is_new},
     settings,
     token::TokenHash,
     watched_store::{LostRoot, WatchedStore},
 };
-use crate::{
-    resources::{CLUSTER_LABEL, names},
-    valid_cluster::{ClusterKey, ValidCluster},
-};
-use anyhow::{Context as _, anyhow};
+use crate::{resources::names, valid_cluster::ValidCluster};
+use anyhow::{Context as _, anyhow, bail};
 use control_plane::{
     CommitError, ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
     session::{ControlPlaneServer, Doubt, Found, Owners, Updates},
@@ -22,13 +19,13 @@ use control_plane::{
 };
 use controller::{ClusterImage, Leaving, Settings, rebuild::Reign};
 use custom_resources::cluster::{Listener, Retention};
-use k8s_openapi::{
-    api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
-};
-use kube::{Api, Client, api::ListParams};
+use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::OwnerReference};
+use kube::{Api, Client};
 use model::ClusterId;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// After a start that failed, or a deposition: who deposed this one may be gone, or may know better.
@@ -105,6 +102,8 @@ pub(super) struct ClusterHost<D> {
     pub(super) owners: Arc<dyn Owners>,
     /// Who is about to go as a controller starts; one that runs is told by its handle.
     pub(super) leaving: watch::Receiver<Leaving>,
+    /// Of the metadata that it loaded last. Where that is lost, by it the brokers are known again.
+    pub(super) loaded_id: Mutex<Option<ClusterId>>,
 }
 
 impl<D: Door> ClusterHost<D> {
@@ -163,7 +162,9 @@ impl<D: Door> ClusterHost<D> {
     }
 
     fn objects(&self) -> KubernetesObjects {
-        KubernetesObjects::new(self.client.clone(), self.cluster.key.clone(), self.parameters.owner.clone())
+        let objects =
+            KubernetesObjects::new(self.client.clone(), self.cluster.key.clone(), self.parameters.owner.clone());
+        objects.of_cluster(&self.cluster.uid)
     }
 
     async fn start(&self) -> Result<Started, NotStarted> {
@@ -186,9 +187,10 @@ impl<D: Door> ClusterHost<D> {
         };
         let (host, handle, lost, seen) = match started {
             Ok(started) => started,
-            Err((damaged @ LoadError::Damaged(_), found)) => return Err(self.lost(damaged.to_string(), found)?),
+            Err((damaged @ LoadError::Damaged(_), found)) => return Err(self.lost(damaged.to_string(), found).await?),
             Err((error, _)) => return Err(NotStarted::Failed(anyhow!(error).context("load the metadata"))),
         };
+        *self.loaded_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.committed().cluster_id.clone());
         let (doubting, doubts) = mpsc::channel(DOUBTS);
         let server = ControlPlaneServer {
             cluster_id: host.committed().cluster_id.clone(),
@@ -202,25 +204,43 @@ impl<D: Door> ClusterHost<D> {
         Ok(Started { host, handle, server, updates, doubts, lost, seen })
     }
 
-    /// Without the metadata the id of the cluster is what was reported last, or what a new one would have.
-    fn lost(&self, reason: String, found: Option<Revision>) -> anyhow::Result<NotStarted> {
-        let cluster_id = match &self.cluster.known_id {
-            Some(id) => ClusterId::from(&**id),
-            None => cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?,
-        };
+    async fn lost(&self, reason: String, found: Option<Revision>) -> anyhow::Result<NotStarted> {
+        let volumes = claims::volumes(&self.client, &self.cluster).await?;
+        let cluster_id = self.id_without_metadata(&volumes)?;
         Ok(NotStarted::Lost(Lost { reason, cluster_id, found, disproved: None }))
+    }
+
+    /// What this controller loaded, what was reported last, what the volumes say, or what a new cluster would have.
+    fn id_without_metadata(&self, volumes: &claims::Volumes) -> anyhow::Result<ClusterId> {
+        if let Some(id) = &*self.loaded_id.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(id.clone());
+        }
+        if let Some(id) = &self.cluster.known_id {
+            return Ok(ClusterId::from(&**id));
+        }
+        let mut ids = volumes.cluster_ids.iter();
+        match (ids.next(), ids.next()) {
+            (Some(id), None) => Ok(ClusterId::from(&**id)),
+            (None, _) => cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster"),
+            (Some(_), Some(_)) => {
+                let ids: Vec<_> = volumes.cluster_ids.iter().map(String::as_str).collect();
+                bail!("the metadata is gone, and the volumes are of different clusters: {}", ids.join(", "))
+            }
+        }
     }
 
     /// Of a cluster that never was. "There is no metadata" alone does not say so: it may have been lost, and a new
     /// controller over disks with records would be the end of them.
     async fn create_metadata(&self) -> Result<(), NotStarted> {
-        let ClusterKey { namespace, name } = &self.cluster.key;
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
-        let of_cluster = ListParams::default().labels(&format!("{CLUSTER_LABEL}={name}")).limit(1);
-        let claims = claims.list_metadata(&of_cluster).await.context("look for volumes of the cluster")?;
-        if let Some(claim) = claims.items.first().and_then(|claim| claim.metadata.name.as_deref()) {
+        let volumes = claims::volumes(&self.client, &self.cluster).await?;
+        if let Some(claim) = &volumes.one {
             let reason = format!("the metadata is gone, and there are volumes with records ({claim})");
-            return Err(self.lost(reason, None)?);
+            let cluster_id = self.id_without_metadata(&volumes)?;
+            return Err(NotStarted::Lost(Lost { reason, cluster_id, found: None, disproved: None }));
+        }
+        if let Some(claim) = &volumes.going {
+            // Brokers that begin with it would lose it, and one that is empty brings no metadata.
+            return Err(NotStarted::Failed(anyhow!("volume {claim} is being deleted, and is waited for")));
         }
         let id = cluster_id::of_uid(&self.cluster.uid).context("read the UID of the Cluster")?;
         ShardedStore::new(self.objects()).create(id.clone()).await.context("create the metadata")?;
@@ -297,7 +317,8 @@ impl<D: Door> ClusterHost<D> {
     }
 
     /// Writes anew what the brokers know. The reason is shown meanwhile, with who is waited for.
-    async fn recover(&self, Lost { reason, cluster_id, found, disproved }: &Lost) -> anyhow::Result<Recovered> {
+    async fn recover(&self, lost: &Lost) -> anyhow::Result<Recovered> {
+        let Lost { reason, cluster_id, found, disproved } = lost;
         let brokers = self.brokers().await?;
         let gathering = Arc::new(Gathering::new(cluster_id.clone()));
         let mut offers = gathering.offers();
@@ -321,6 +342,13 @@ impl<D: Door> ClusterHost<D> {
                     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
                     format!("{reason}; rebuilding it from the brokers, waiting for {}", missing.join(", "))
                 }
+                Choice::Nothing if is_new(&offers.borrow()) && self.was_never(lost).await? => {
+                    let created = ShardedStore::new(self.objects()).create(cluster_id.clone()).await;
+                    created.context("create the metadata")?;
+                    tracing::info!(cluster = %self.cluster.key, %cluster_id, "metadata of a new cluster created, over volumes that are empty");
+                    self.view.send_modify(|view| view.is_recovering = false);
+                    return Ok(Recovered::Rebuilt);
+                }
                 Choice::Nothing => {
                     format!("{reason}; no broker has a copy that can be believed: restore it from a backup")
                 }
@@ -329,6 +357,15 @@ impl<D: Door> ClusterHost<D> {
             self.view.send_modify(|view| (view.problem, view.is_recovering) = (Some(problem), true));
             offers.changed().await.context("wait for brokers")?;
         }
+    }
+
+    /// Nothing says that there was a cluster: somebody made claims for a new one.
+    async fn was_never(&self, Lost { found, disproved, .. }: &Lost) -> anyhow::Result<bool> {
+        let is_unknown = self.loaded_id.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+            && self.cluster.known_id.is_none()
+            && found.is_none()
+            && disproved.is_none();
+        Ok(is_unknown && claims::volumes(&self.client, &self.cluster).await?.cluster_ids.is_empty())
     }
 
     /// How many there are to be, by what Kubernetes keeps running.
@@ -400,3 +437,6 @@ enum Ended {
     Failed(String),
     Lost(Lost),
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! not to a cache, so that a controller that takes over sees every commit of the one before.
 
 use crate::{
-    resources::{self, CLUSTER_LABEL, FIELD_MANAGER},
+    resources::{self, CLUSTER_LABEL, FIELD_MANAGER, is_of_another_cluster},
     valid_cluster::ClusterKey,
 };
 use control_plane::store::{CommitError, MetadataObjects, ObjectError, ShardName, StoredRoot};
@@ -27,6 +27,8 @@ const PAGE: u32 = 500;
 #[derive(Debug, Clone)]
 pub struct KubernetesObjects {
     cluster: ClusterKey,
+    /// Of the Cluster, where it is known.
+    uid: Option<String>,
     /// `None`: the metadata outlives the Cluster, as its volumes do.
     owner: Option<OwnerReference>,
     roots: Api<ClusterMetadata>,
@@ -37,7 +39,13 @@ impl KubernetesObjects {
     pub fn new(client: Client, cluster: ClusterKey, owner: Option<OwnerReference>) -> Self {
         let roots = Api::namespaced(client.clone(), &cluster.namespace);
         let shards = Api::namespaced(client, &cluster.namespace);
-        Self { cluster, owner, roots, shards }
+        Self { cluster, uid: None, owner, roots, shards }
+    }
+
+    /// Takes no metadata that goes with another Cluster of the name, which was deleted.
+    #[must_use]
+    pub fn of_cluster(self, uid: &str) -> Self {
+        Self { uid: Some(uid.to_owned()), ..self }
     }
 
     fn metadata(&self, name: String) -> ObjectMeta {
@@ -66,6 +74,11 @@ impl MetadataObjects for KubernetesObjects {
 
     async fn read_root(&self) -> Result<Option<StoredRoot<String>>, ObjectError> {
         let root = within_limit("read the root", self.roots.get_opt(&self.cluster.name)).await?;
+        let is_of_another = |uid: &String| root.as_ref().is_some_and(|root| is_of_another_cluster(&root.metadata, uid));
+        if self.uid.as_ref().is_some_and(is_of_another) {
+            let reason = "the metadata goes with a Cluster of the same name that was deleted, and is waited for";
+            return Err(ObjectError(reason.to_owned()));
+        }
         root.map(|root| Ok(StoredRoot { revision: revision(&root.metadata)?, text: root.spec.data })).transpose()
     }
 

@@ -10,7 +10,7 @@ use controller::{
     ClusterImage,
     rebuild::{Offer, Offers, Rebuilt, Reign, rebuild},
 };
-use model::{BrokerId, ClusterId, MetadataVersion};
+use model::{BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
 use tokio::sync::watch;
 
 /// What brokers brought so far.
@@ -73,10 +73,15 @@ pub fn choose(offers: &Offers, brokers: i32, disproved: Option<Reign>) -> Choice
     }
 }
 
+/// Whether no broker ever obeyed a controller, so that no disk has a record.
+pub fn is_new(offers: &Offers) -> bool {
+    offers.values().all(|offer| offer.image.is_none() && offer.obeyed == ControllerEpoch(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ControllerEpoch, ReignId};
+    use model::ReignId;
 
     fn offer(broker: i32, obeyed: i64, known: Option<(i64, u64)>) -> Offer {
         let image = known.map(|(epoch, version)| ClusterImage {

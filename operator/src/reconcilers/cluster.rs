@@ -21,13 +21,14 @@ pub mod status;
 #[cfg(test)]
 pub(super) mod testing;
 pub mod unused_volumes;
+pub mod volume_ids;
 pub mod volumes;
 
 use crate::{
     control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
-    reconcilers::{patience::within, topic::held::Held},
+    reconcilers::{patience::within, readable, topic::held::Held},
     resources::{FIELD_MANAGER, names},
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
@@ -40,10 +41,9 @@ use kube::{
     Api, Client, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     runtime::{
-        Controller,
+        Controller, WatchStreamExt as _,
         controller::Action as Requeue,
-        reflector::{ObjectRef, Store},
-        watcher,
+        reflector::{self, ObjectRef, Store},
     },
 };
 use notices::{Did, notices};
@@ -97,10 +97,11 @@ impl fmt::Debug for Context {
 /// Reconciles the clusters of a scope until it is dropped. `changed` names those about whom there is something new.
 pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<ClusterKey>) -> anyhow::Result<()> {
     context.caches.filled().await.context("fill the caches")?;
-    let clusters: Api<Cluster> = scope.api(&context.client);
+    let (store, writer) = reflector::store();
+    let clusters = readable::watch(scope.api(&context.client), store.clone(), context.events.clone());
+    let clusters = reflector::reflector(writer, clusters).applied_objects();
     let changed = ReceiverStream::new(changed).map(|key| ObjectRef::<Cluster>::new(&key.name).within(&key.namespace));
-    let loops = Controller::new(clusters, watcher::Config::default()).reconcile_on(changed);
-    let store = loops.store();
+    let loops = Controller::for_stream(clusters, store.clone()).reconcile_on(changed);
     let context = Arc::new(context);
     let sweeping = sweep(scope, store, Arc::clone(&context));
     let reconciling = loops.run(reconcile, failed, context).for_each(|result| async {
@@ -152,8 +153,8 @@ async fn reconcile(cluster: Arc<Cluster>, context: Arc<Context>) -> Result<Reque
 
 async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Result<Requeue> {
     let before = cluster.status.as_ref();
-    let valid = match ValidCluster::new(cluster, &context.defaults) {
-        Ok(valid) => valid,
+    let (valid, invalid) = match ValidCluster::with_substitutes(cluster, &context.defaults) {
+        Ok((valid, invalid)) => (valid, invalid.map(|invalid| invalid.to_string())),
         Err(invalid) => {
             let status = status::invalid(before, cluster.metadata.generation, &invalid.to_string(), Timestamp::now());
             report(cluster, context, before, &status).await?;
@@ -166,14 +167,15 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let known = context.controllers.token(&valid.key).await;
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
     let mut observed = context.caches.observe(&valid.key);
-    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
     observed.set_size = set_size(&valid.key, context).await?;
     let leaving = observed.leaving(&valid);
     let view = context.controllers.ensure(&valid, &token, leaving, observed.set_size).await;
+    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
     // On an image to which a replica may be added where one is to go nothing is planned.
     let planned_on = view.image.as_deref().filter(|_| view.leaving.is_some());
     let mut plan = plan(&valid, &observed, planned_on, view.is_recovering);
-    if valid.spec.paused {
+    let is_left_alone = valid.spec.paused || invalid.is_some();
+    if is_left_alone {
         plan.actions.clear();
     }
     let done = apply(&plan.actions, &valid.key, context, &view).await;
@@ -190,6 +192,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         view: &view,
         holder: &context.holder,
         failure: failure.as_deref(),
+        invalid: invalid.as_deref(),
         held: match image {
             Some(image) => held.of(&valid.key, reported, allowed, image).report(),
             None => reported.cloned(),
@@ -201,7 +204,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         status.request = Some(answer);
     }
     report(cluster, context, before, &status).await?;
-    let is_done = done.is_ok() && !is_superseded && !valid.spec.paused;
+    let is_done = done.is_ok() && !is_superseded && !is_left_alone;
     let roll = Some(&plan.roll).filter(|_| is_done);
     let deleted = if is_done { &plan.unused.delete[..] } else { &[] };
     let told = notices(before, &status, Did { namespace: &valid.key.namespace, roll, pods: &plan.pods, deleted });

@@ -15,7 +15,7 @@ use crate::{
     control_plane::Controllers,
     events::Events,
     metrics::Metrics,
-    reconcilers::{cluster::observe::Scope, patience::within},
+    reconcilers::{cluster::observe::Scope, patience::within, readable},
     resources::FIELD_MANAGER,
     valid_cluster::ClusterKey,
 };
@@ -112,7 +112,7 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
     let Context { client, controllers, metrics, held, events: told, topics, resources, place, changed } = context;
     let (store, writer) = topics;
     let (gone, to_delete) = mpsc::channel(deletions::LIMIT);
-    let events = watcher(scope.api::<Topic>(&client), watcher::Config::default()).default_backoff();
+    let events = readable::watch::<Topic>(scope.api(&client), store.clone(), told.clone());
     let index = resources.index(place).context("find the index of the scope")?;
     let noting = index.clone();
     let events = reflector::reflector(writer, events).inspect_ok(move |event| noting.note(event));

@@ -5,10 +5,13 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod},
 };
 use kube::Resource;
-use operator::reconcilers::cluster::{
-    plan::Observed,
-    set_size::SetSize,
-    unused_volumes::{Claim, UNUSED_ANNOTATION},
+use operator::{
+    reconcilers::cluster::{
+        plan::Observed,
+        set_size::SetSize,
+        unused_volumes::{Claim, UNUSED_ANNOTATION},
+    },
+    resources::CLUSTER_ID_ANNOTATION,
 };
 use serde_json::{Value, json};
 use simulator::random::Random;
@@ -51,6 +54,7 @@ struct SimClaim {
     uid: String,
     revision: u64,
     unused_since: Option<String>,
+    cluster_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -134,6 +138,11 @@ impl Kubernetes {
         claim.map(|claim| (claim.revision, claim.unused_since) = (claim.revision + 1, unused_since)).is_some()
     }
 
+    pub(super) fn identify(&mut self, broker: i32, cluster_id: String) -> bool {
+        let claim = self.claims.get_mut(&broker);
+        claim.map(|claim| (claim.revision, claim.cluster_id) = (claim.revision + 1, Some(cluster_id))).is_some()
+    }
+
     pub(super) fn has_volume(&self, looked_at: &Claim) -> bool {
         self.claims.get(&looked_at.broker.0).is_some_and(|claim| claim.is(looked_at))
     }
@@ -167,7 +176,7 @@ impl Kubernetes {
             self.pods.insert(missing, pod);
             self.claims.entry(missing).or_insert_with(|| {
                 self.claims_made += 1;
-                SimClaim { uid: format!("uid-{}", self.claims_made), revision: 1, unused_since: None }
+                SimClaim { uid: format!("uid-{}", self.claims_made), revision: 1, unused_since: None, cluster_id: None }
             });
         }
         self.pods.iter().rev().find(|(id, pod)| **id >= wanted && !pod.is_going).map(|(id, _)| *id)
@@ -253,8 +262,11 @@ impl SimClaim {
             "name": format!("data-{CLUSTER}-{id}"), "namespace": "shop", "uid": self.uid,
             "resourceVersion": self.revision.to_string(),
         } });
-        if let Some(since) = &self.unused_since {
-            object["metadata"]["annotations"] = json!({ UNUSED_ANNOTATION: since });
+        let annotations = [(UNUSED_ANNOTATION, &self.unused_since), (CLUSTER_ID_ANNOTATION, &self.cluster_id)];
+        for (key, value) in annotations {
+            if let Some(value) = value {
+                object["metadata"]["annotations"][key] = value.as_str().into();
+            }
         }
         serde_json::from_value(object).expect("a claim")
     }

@@ -5,7 +5,10 @@ use super::{
     plan::{Action, throttling},
     unused_volumes::{Claim, UNUSED_ANNOTATION},
 };
-use crate::{resources::FIELD_MANAGER, valid_cluster::ClusterKey};
+use crate::{
+    resources::{CLUSTER_ID_ANNOTATION, FIELD_MANAGER},
+    valid_cluster::ClusterKey,
+};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::ControllerHandle;
 use controller::requests::ReassignPartitions;
@@ -74,6 +77,15 @@ impl Applier<'_> {
                 let patched = claims.patch(&claim.name, &parameters, &Patch::Merge(patch)).await;
                 patched.with_context(|| format!("mark volume {}", claim.name))?;
                 tracing::info!(cluster = %self.cluster, claim = claim.name, is_unused = mark.is_some(), "volume marked");
+            }
+            Action::Identify { claim, cluster_id } => {
+                let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+                let parameters =
+                    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let patch = json!({ "metadata": { "annotations": { CLUSTER_ID_ANNOTATION: cluster_id.to_string() } } });
+                let patched = claims.patch(claim, &parameters, &Patch::Merge(patch)).await;
+                patched.with_context(|| format!("write the cluster's id on volume {claim}"))?;
+                tracing::info!(cluster = %self.cluster, claim, "the cluster's id is on the volume");
             }
             Action::DeleteVolume(claim) => self.delete_volume(claim).await?,
             Action::Orphan { resource, name, uid } => {

@@ -9,11 +9,12 @@ use super::{
     scale::{self, Scale, Wanted},
     set_size::SetSize,
     unused_volumes::{self, Claim, Unused},
+    volume_ids,
     volumes::{self, Seen, Volumes},
 };
 use crate::{
     reconcilers::difference::{is_there, marked},
-    resources::{config_map, pod_disruption_budget, service, service_account, stateful_set},
+    resources::{config_map, is_of_another_cluster, pod_disruption_budget, service, service_account, stateful_set},
     valid_cluster::ValidCluster,
 };
 use controller::{
@@ -31,7 +32,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{Resource, api::ApiResource};
-use model::{BrokerId, TopicPartition};
+use model::{BrokerId, ClusterId, TopicPartition};
 use serde::Serialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -82,6 +83,11 @@ pub enum Action {
     Mark {
         claim: Claim,
         unused_since: Option<Timestamp>,
+    },
+    /// Of which cluster the records are is written on the claim of their volume.
+    Identify {
+        claim: String,
+        cluster_id: ClusterId,
     },
     /// A volume that nobody has used for a while.
     DeleteVolume(Claim),
@@ -170,8 +176,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
     let node_ports = node_ports::known(&wanted, observed, image);
     node_ports::keep(&mut actions, &observed.services, &node_ports);
-    // Volumes without metadata look like a cluster that lost it: the metadata is first.
-    if set.is_some() || image.is_some() || needs_brokers {
+    // Volumes without metadata look like a cluster that lost it: the metadata is first. The set of a Cluster that was deleted goes.
+    let is_own = |set: &Arc<StatefulSet>| !is_of_another_cluster(&set.metadata, &cluster.uid);
+    if set.is_some_and(is_own) || image.is_some() || needs_brokers {
         let built = stateful_set::build(&wanted);
         let is_there = set.is_some_and(|set| set.metadata.deletion_timestamp.is_none());
         if is_there && observed.set_size.may_be_below(scale.replicas) {
@@ -224,6 +231,10 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     }
     let is_there = |id: &BrokerId| pods.iter().any(|pod| pod.broker == *id);
     actions.extend(scale.forgotten.iter().filter(|id| !is_there(id)).map(|id| Action::Forget(*id)));
+    if let Some(image) = image {
+        let identify = |claim| Action::Identify { claim, cluster_id: image.cluster_id.clone() };
+        actions.extend(volume_ids::decide(cluster, &observed.claims, image).into_iter().map(identify));
+    }
     let mark = |claim: &Claim| Action::Mark { claim: claim.clone(), unused_since: Some(observed.now) };
     actions.extend(unused.mark.iter().map(mark));
     actions.extend(unused.delete.iter().cloned().map(Action::DeleteVolume));

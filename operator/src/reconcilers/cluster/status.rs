@@ -27,6 +27,8 @@ pub struct Report<'a> {
     pub holder: &'a str,
     /// Why something that was planned could not be done.
     pub failure: Option<&'a str>,
+    /// Why the spec cannot be; something else is in its place.
+    pub invalid: Option<&'a str>,
     /// Topics that wait for a person.
     pub held: Option<HeldDeletions>,
 }
@@ -136,6 +138,9 @@ impl Report<'_> {
 
     fn reconciled(&self) -> Finding {
         let no = |reason, message: &str| Finding::new(condition::RECONCILED, false, reason, message);
+        if let Some(invalid) = self.invalid {
+            return no(reason::INVALID_SPEC, invalid);
+        }
         if let Some(failure) = self.failure {
             return no(reason::FAILED, failure);
         }
@@ -240,7 +245,7 @@ fn selector(name: &str) -> String {
     pairs.join(",")
 }
 
-/// Of a cluster whose spec cannot be: what was known stays.
+/// Of a cluster that cannot be: what was known stays, but that it is ready.
 pub fn invalid(
     before: Option<&ClusterStatus>,
     generation: Option<i64>,
@@ -249,8 +254,9 @@ pub fn invalid(
 ) -> ClusterStatus {
     let mut status = before.cloned().unwrap_or_default();
     let finding = Finding::new(condition::RECONCILED, false, reason::INVALID_SPEC, message);
-    let told = conditions(&status.conditions, vec![finding], generation, now);
-    status.conditions.retain(|known| known.type_ != condition::RECONCILED);
+    let nobody = Finding::new(condition::READY, false, reason::NO_CONTROLLER, message);
+    let told = conditions(&status.conditions, vec![finding, nobody], generation, now);
+    status.conditions.retain(|known| told.iter().all(|finding| finding.type_ != known.type_));
     status.conditions.extend(told);
     status.observed_generation = generation;
     status

@@ -32,6 +32,7 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Action::Grow { claim, size } => format!("grow {claim} {}", size.0),
         Action::Mark { claim, unused_since: None } => format!("unmark {}", claim.name),
         Action::Mark { claim, .. } => format!("mark {}", claim.name),
+        Action::Identify { claim, cluster_id } => format!("identify {claim} {cluster_id}"),
         Action::DeleteVolume(claim) => format!("delete volume {}", claim.name),
         Action::Orphan { name, .. } => format!("orphan {name}"),
         Action::Cancel(partitions) => format!("cancel {}", partitions.len()),
@@ -247,7 +248,7 @@ fn set_grows_once_it_is_reported_which_brokers_are_new() {
 
 fn claim(broker: i32, size: &str) -> Arc<PersistentVolumeClaim> {
     let yaml = format!(
-        "{{metadata: {{name: data-events-{broker}}}, spec: {{storageClassName: fast, resources: {{requests: {{storage: {size}}}}}}}}}"
+        "{{metadata: {{name: data-events-{broker}, annotations: {{weir.dev/cluster-id: test}}}}, spec: {{storageClassName: fast, resources: {{requests: {{storage: {size}}}}}}}}}"
     );
     Arc::new(serde_yaml::from_str(&yaml).unwrap())
 }
@@ -296,6 +297,35 @@ fn pods_stay_as_many_as_they_are_until_their_replicas_moved() {
     assert_eq!(kinds(&plan(&cluster, &observed, Some(&loaded))), ["move 1"]);
     let drained = image(4, &[], &[&[(&[2, 0, 1], &[2, 0, 1])]]);
     assert_eq!(kinds(&plan(&cluster, &observed, Some(&drained))), ["apply StatefulSet events"]);
+}
+
+#[test]
+fn volume_says_of_which_cluster_it_is_once_its_broker_serves() {
+    let (cluster, serving) = (valid(SPEC), image(3, &[2], &[]));
+    let mut observed = converged(&cluster, &serving);
+    observed.claims = (0..3).map(|id| claim(id, "1Gi")).collect();
+    let bare = |id: i32| {
+        let mut bare = PersistentVolumeClaim::clone(&claim(id, "1Gi"));
+        bare.metadata.annotations = None;
+        Arc::new(bare)
+    };
+    assert!(plan(&cluster, &observed, Some(&serving)).actions.is_empty());
+    observed.claims = vec![claim(0, "1Gi"), bare(1), bare(2)];
+    assert_eq!(kinds(&plan(&cluster, &observed, Some(&serving))), ["identify data-events-1 test"]);
+    assert!(plan(&cluster, &observed, None).actions.is_empty());
+}
+
+/// Of a Cluster of the same name that was deleted: it is made again once it is gone, and there is metadata.
+#[test]
+fn set_that_goes_with_another_cluster_is_not_taken_over() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[]));
+    let mut before = cluster.clone();
+    before.owner.uid = "another".to_owned();
+    let observed = converged(&before, &image);
+    let planned = kinds(&plan(&cluster, &observed, None));
+    assert!(planned.iter().all(|action| !action.contains("StatefulSet")), "{planned:?}");
+    let own = kinds(&plan(&valid("{storage: {size: 1Gi}}"), &converged(&cluster, &image), None));
+    assert!(own.contains(&"apply StatefulSet events".to_owned()), "{own:?}");
 }
 
 #[test]
