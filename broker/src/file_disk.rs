@@ -292,7 +292,11 @@ impl DiskFile for OpenFile {
     fn preallocate(&self, position: u64, length: u64) -> io::Result<()> {
         match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, position, length) {
             Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                // ext4 keeps what it got: the last of the disk, perhaps.
+                self.truncate(self.length()?)?;
+                Err(error.into())
+            }
         }
     }
 

@@ -60,7 +60,8 @@ pub trait DiskFile: Clone + Send + Sync + fmt::Debug + 'static {
     /// Sets the length; also gives back what was preallocated beyond it.
     fn truncate(&self, length: u64) -> io::Result<()>;
 
-    /// Reserves space without changing the length. Success without effect is allowed where the file system cannot.
+    /// Reserves space without changing the length. Success without effect is allowed where the file system cannot. After an
+    /// error nothing is reserved beyond the length.
     fn preallocate(&self, position: u64, length: u64) -> io::Result<()>;
 
     /// Makes the content (and length) durable.

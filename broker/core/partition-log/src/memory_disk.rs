@@ -64,6 +64,11 @@ impl MemoryDisk {
         Self { inner: Arc::new(Mutex::new(self.lock().after_machine_loss(seed))) }
     }
 
+    /// Bytes all files together have, or hold room for.
+    pub fn used(&self) -> u64 {
+        self.lock().used()
+    }
+
     /// Bytes all files together may have; a write beyond it writes what fits and fails with `StorageFull`.
     pub fn set_capacity(&self, capacity: Option<u64>) {
         self.lock().capacity = capacity;

@@ -58,6 +58,7 @@ def survives(name, small_disk=None, metadata_age_ms=1000, **keys):
                 loads.more()
                 longest = {client: f"{max(gaps.values()):.2f} s" for client, gaps in loads.gaps().items()}
                 written = loads.finish()
+                assert all(process.alive() for process in cluster.processes), "a process ended that was not to"
                 agree(cluster, KEYS)
                 print(f"{name}: records {written}, longest gaps {longest}", file=sys.stderr, flush=True)
             finally:

@@ -92,16 +92,15 @@ impl<D: Disk> Log<D> {
     }
 
     /// Reserves ahead of the log end so that the file system allocates in large pieces. Failure costs speed only: if the
-    /// disk is full, the write itself will say so.
+    /// disk is full, the write itself will say so. Where there is little room it begins with little again: other logs need it.
     fn reserve(&mut self, file: &D::File, start: u64, length: u64) {
         if !self.config.preallocate || start + length <= self.reserved_to {
             return;
         }
-        self.reserve_step = (self.reserve_step * 2).clamp(FIRST_RESERVATION, LARGEST_RESERVATION);
-        let end = (start + length + self.reserve_step).min(u64::from(self.config.segment_bytes).max(start + length));
-        if file.preallocate(start, end - start).is_ok() {
-            self.reserved_to = end;
-        }
+        let step = (self.reserve_step * 2).clamp(FIRST_RESERVATION, LARGEST_RESERVATION);
+        let end = (start + length + step).min(u64::from(self.config.segment_bytes).max(start + length));
+        let is_reserved = file.preallocate(start, end - start).is_ok();
+        (self.reserved_to, self.reserve_step) = if is_reserved { (end, step) } else { (0, 0) };
     }
 
     /// Cuts off what a failed write may have left. The log end is where the state says.

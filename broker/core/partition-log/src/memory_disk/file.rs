@@ -36,8 +36,8 @@ impl DiskFile for MemoryFile {
         self.disk.lock().truncate(self.id, length)
     }
 
-    fn preallocate(&self, _position: u64, _length: u64) -> io::Result<()> {
-        Ok(())
+    fn preallocate(&self, position: u64, length: u64) -> io::Result<()> {
+        self.disk.lock().reserve(self.id, position + length)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -12,6 +12,8 @@ pub(super) struct File {
     pub(super) content: Vec<u8>,
     synced: Vec<u8>,
     unsynced: Vec<Change>,
+    /// Room that it holds though it is shorter.
+    reserved_to: u64,
     /// A sync failed: of what was written before, the device may lack anything, and later syncs leave it out.
     lost_writes: bool,
 }
@@ -101,9 +103,8 @@ impl Inner {
         let start = usize::try_from(position).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut full = false;
         if let Some(capacity) = self.capacity {
-            let used: u64 = self.names.values().map(|id| self.files[*id].content.len() as u64).sum();
-            let growth = (start + bytes.len()).saturating_sub(self.files[id].content.len()) as u64;
-            let free = capacity.saturating_sub(used);
+            let growth = ((start + bytes.len()) as u64).saturating_sub(self.files[id].held());
+            let free = capacity.saturating_sub(self.used());
             if growth > free {
                 full = true;
                 bytes.truncate(
@@ -120,10 +121,25 @@ impl Inner {
         Self::end(&fate)
     }
 
+    pub(super) fn used(&self) -> u64 {
+        self.names.values().map(|id| self.files[*id].held()).sum()
+    }
+
+    /// Changes nothing that can be read.
+    pub(super) fn reserve(&mut self, id: usize, end: u64) -> io::Result<()> {
+        self.alive()?;
+        let growth = end.saturating_sub(self.files[id].held());
+        let is_too_much = self.capacity.is_some_and(|capacity| self.used() + growth > capacity);
+        let file = &mut self.files[id];
+        file.reserved_to = if is_too_much { 0 } else { file.reserved_to.max(end) };
+        if is_too_much { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
     pub(super) fn truncate(&mut self, id: usize, length: u64) -> io::Result<()> {
         let fate = self.whole()?;
         let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
         self.files[id].content.resize(length, 0);
+        self.files[id].reserved_to = 0;
         self.files[id].unsynced.push(Change::Truncate(length));
         Self::end(&fate)
     }
@@ -291,6 +307,10 @@ impl Inner {
 }
 
 impl File {
+    fn held(&self) -> u64 {
+        self.reserved_to.max(self.content.len() as u64)
+    }
+
     fn after_loss(&self, seed: u64) -> Self {
         let mut content = self.synced.clone();
         for (number, change) in self.unsynced.iter().enumerate() {

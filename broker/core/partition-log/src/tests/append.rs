@@ -99,7 +99,7 @@ fn stamped_batches_report_their_time() {
 #[test]
 fn a_full_disk_refuses_appends_keeps_reads_and_heals() {
     let disk = MemoryDisk::new();
-    let mut log = create(&disk, LogConfig::default());
+    let mut log = create(&disk, LogConfig { preallocate: false, ..LogConfig::default() });
     append(&mut log, &[sequenced(1, 0, 0, 1)]);
     let used: u64 = disk.paths().iter().map(|path| disk.content(path).unwrap().len() as u64).sum();
     disk.set_capacity(Some(used + 30));
@@ -110,6 +110,22 @@ fn a_full_disk_refuses_appends_keeps_reads_and_heals() {
     disk.set_capacity(None);
     assert_eq!(append(&mut log, &[sequenced(1, 0, 1, 1)]), [appended(1, 1)], "the failed batch left no trace");
     assert_eq!(read_all(&log).len(), 2);
+}
+
+#[test]
+fn a_log_that_found_the_disk_full_leaves_room_for_others_once_there_is_some() {
+    let disk = MemoryDisk::new();
+    let mut log = create(&disk, LogConfig { preallocate: true, ..LogConfig::default() });
+    append(&mut log, &[plain("a")]);
+    let used = disk.used();
+    disk.set_capacity(Some(used));
+    let large = "b".repeat(100_000);
+    for _ in 0..20 {
+        assert!(log.append_as_leader(&[plain(&large)], EPOCH, NOW).is_err_and(|error| error.is_full()));
+    }
+    disk.set_capacity(Some(used + (64 << 20)));
+    append(&mut log, &[plain(&large)]);
+    assert!(disk.used() < used + (1 << 20), "{} more bytes are taken for one batch", disk.used() - used);
 }
 
 #[test]
