@@ -96,8 +96,8 @@ impl Draft {
         liveness::unfence(self, context);
     }
 
-    pub(crate) fn hand_back(&mut self, percentage: u32) {
-        hand_back::decide(self, percentage);
+    pub(crate) fn hand_back(&mut self, context: &Context<'_>, percentage: u32) {
+        hand_back::decide(self, context, percentage);
     }
 
     pub(crate) fn raise_internal_replication(&mut self, settings: &Settings) {

@@ -35,7 +35,7 @@ pub struct Heartbeat {
     pub condition: BrokerCondition,
 }
 
-/// How a broker is doing. Nothing is decided by it here: it is for people, and for who restarts and drains brokers.
+/// How a broker is doing: for people, for who restarts and drains brokers, and for who hands back leadership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerCondition {
     /// The highest controller epoch that it has acted by.

@@ -1,15 +1,24 @@
-//! Preferred leaders lead again (`auto.leader.rebalance.enable`): a broker that was away gets back what is its own.
+//! Preferred leaders lead again (`auto.leader.rebalance.enable`): a broker that was away gets back what is its own. Not while
+//! its disk is about full: it would lead until the first append that finds no room, and end again.
 
-use super::Draft;
-use crate::{image::PartitionImage, record::MetadataRecord};
+use super::{Context, Draft};
+use crate::{BrokerCondition, image::PartitionImage, record::MetadataRecord};
 use model::{BrokerId, PartitionIndex, TopicId};
 use std::collections::BTreeMap;
 
 /// Elections of one commit: more follow with the next look.
 const MOST_AT_ONCE: usize = 1000;
 
+/// Free bytes with which a broker is given leadership, or a tenth of a small volume.
+const ROOM_TO_LEAD: u64 = 64 << 20;
+
+fn has_room_to_lead(condition: &BrokerCondition) -> bool {
+    let enough = condition.total_bytes.map_or(ROOM_TO_LEAD, |total| ROOM_TO_LEAD.min(total / 10));
+    condition.free_bytes.is_none_or(|free| free >= enough)
+}
+
 /// For every broker of whose preferred partitions more than `percentage` are led by others.
-pub(super) fn decide(draft: &mut Draft, percentage: u32) {
+pub(super) fn decide(draft: &mut Draft, context: &Context<'_>, percentage: u32) {
     let image = draft.image();
     let mut preferring = BTreeMap::<BrokerId, usize>::new();
     let mut astray = BTreeMap::<BrokerId, Vec<(TopicId, PartitionIndex)>>::new();
@@ -22,8 +31,13 @@ pub(super) fn decide(draft: &mut Draft, percentage: u32) {
             }
         }
     }
+    let has_room = |broker: &BrokerId| {
+        let epoch = image.brokers.get(broker).map(|registered| registered.epoch);
+        let told = epoch.and_then(|epoch| context.sessions.condition(*broker, epoch));
+        told.is_none_or(|(_, condition)| has_room_to_lead(&condition))
+    };
     let beyond = |(broker, astray): &(&BrokerId, &Vec<_>)| {
-        image.is_usable(**broker) && astray.len() * 100 > preferring[broker] * percentage as usize
+        image.is_usable(**broker) && has_room(broker) && astray.len() * 100 > preferring[broker] * percentage as usize
     };
     let chosen: Vec<_> = astray.iter().filter(beyond).flat_map(|(_, partitions)| partitions).copied().collect();
     let mut elected = 0;

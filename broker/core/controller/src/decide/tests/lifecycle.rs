@@ -24,6 +24,8 @@ struct Live {
     requests: u64,
     replies: Vec<Reply>,
     changes: Vec<MetadataChange>,
+    /// Of the volume of each broker.
+    free_bytes: Option<u64>,
     /// How often each broker lost its log.
     losses: [u128; 5],
 }
@@ -38,7 +40,8 @@ impl Live {
         let empty = Arc::new(ClusterImage::empty(ClusterId::from("test")));
         let controller = Controller::new(settings, empty, NOW);
         let (up, replies, changes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut live = Self { controller, now_ms: 0, up, requests: 0, replies, changes, losses: [0; 5] };
+        let mut live =
+            Self { controller, now_ms: 0, up, requests: 0, replies, changes, free_bytes: None, losses: [0; 5] };
         (1..=3).for_each(|id| live.come_up(id));
         let created = live.ask(Request::CreateTopics(CreateTopics {
             topics: vec![assigned("a", &[(0, &[1, 2, 3])])],
@@ -103,7 +106,8 @@ impl Live {
     fn heard(&mut self, id: i32) {
         let BrokerSession { id, epoch } = self.session(id);
         let applied = self.controller.committed().metadata_version;
-        self.handle(Event::Heard(Heartbeat { id, epoch, applied, condition: BrokerCondition::default() }));
+        let condition = BrokerCondition { free_bytes: self.free_bytes, ..BrokerCondition::default() };
+        self.handle(Event::Heard(Heartbeat { id, epoch, applied, condition }));
     }
 
     /// The process ends: its connection breaks.
@@ -284,6 +288,22 @@ fn preferred_leader_leads_again_at_the_next_look() {
     assert_eq!(live.led().0, Some(2));
     live.pass(300_000);
     assert_eq!(live.led(), (Some(1), vec![1, 2, 3], 2));
+}
+
+#[test]
+fn preferred_leader_whose_disk_is_full_leads_again_once_there_is_room() {
+    let mut live = Live::start();
+    live.kill(1);
+    live.pass(1000);
+    live.come_up(1);
+    let joined = live.proposal(&[1, 2, 3]);
+    live.propose(2, joined).unwrap();
+    live.free_bytes = Some((64 << 20) - 1);
+    live.pass(300_000);
+    assert_eq!(live.led().0, Some(2));
+    live.free_bytes = Some(64 << 20);
+    live.pass(300_000);
+    assert_eq!(live.led().0, Some(1));
 }
 
 #[test]
