@@ -43,6 +43,7 @@ pub(crate) use watch::{Change, Ticket, Watcher};
 use crate::{
     clock::Clock,
     config::BrokerConfig,
+    control_plane::log_life,
     file_disk::FileDisk,
     metrics::{Metrics, TopicMetrics},
 };
@@ -328,6 +329,13 @@ impl Host {
 
     fn all(&self) -> Vec<Arc<Partition>> {
         self.topics().iter().flat_map(|topic| topic.held()).collect()
+    }
+
+    /// Some log has less than this broker said.
+    fn end_log_life(&self) {
+        if let Err(error) = log_life::end(&self.disk.path("")) {
+            tracing::error!(%error, "the end of the logs' life cannot be noted in the data folder");
+        }
     }
 
     /// What the disk has of a partition that is about to be served.

@@ -181,7 +181,7 @@ impl Partition {
     /// be believed.
     fn flush_failed(self: &Arc<Self>, writer: &mut Writer, error: &dyn std::error::Error) {
         self.storage_failed("flush", error);
-        self.end_log_life();
+        self.host.end_log_life();
         if self.state() == State::Deleted {
             // Nobody leads with it, and a log that can come back rests in doubt ([`Partition::bury`]).
             return writer.flush.waiting.clear();

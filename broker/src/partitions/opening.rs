@@ -9,7 +9,6 @@ use super::{
     watch::Change,
     writer::{LogState, Writer},
 };
-use crate::control_plane::log_life;
 use model::Offset;
 use partition_log::{Crash, ManifestEntry, OpenError, OpenReport, Start};
 use replication::{Assignment, Leader, NotServed, OwnEnds};
@@ -86,15 +85,9 @@ impl Partition {
     fn records_are_lost(&self, writer: &Writer, log_end: Offset) {
         let (topic, partition) = (&self.id.topic, self.id.partition);
         tracing::error!(%topic, %partition, log_end = log_end.0, "replica lost records that others may have");
-        self.end_log_life();
+        self.host.end_log_life();
         if writer.replica.is_replicated() {
             self.host.cannot_lead.notify_one();
-        }
-    }
-
-    pub(super) fn end_log_life(&self) {
-        if let Err(error) = log_life::end(&self.host.disk.path("")) {
-            tracing::error!(%error, "the end of the logs' life cannot be noted in the data folder");
         }
     }
 

@@ -21,6 +21,15 @@ pub(crate) enum Isolation {
     ReadCommitted,
 }
 
+impl From<Isolation> for FetchIsolation {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::ReadUncommitted => Self::HighWatermark,
+            Isolation::ReadCommitted => Self::TxnCommitted,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadRequest {
     pub(crate) from: Offset,
@@ -64,10 +73,7 @@ impl Partition {
         for _ in 0..TRIES {
             let Some(view) = self.view() else { return Err(ReadError::Storage) };
             let offsets = self.offsets();
-            let below = offsets.readable_end(match request.isolation {
-                Isolation::ReadUncommitted => FetchIsolation::HighWatermark,
-                Isolation::ReadCommitted => FetchIsolation::TxnCommitted,
-            });
+            let below = offsets.readable_end(request.isolation.into());
             match read_view(&view, request, below) {
                 Err(partition_log::ReadError::Outdated) => {}
                 Ok(result) => return Ok(result),

@@ -1,7 +1,6 @@
 //! Logs that no partition has now: where each lies, and how another log comes by its name.
 
 use super::{Host, buried::parse, closed::Closed, opening::aside, partition::State, settings::log_config};
-use crate::control_plane::log_life;
 use controller::topic_config::{BrokerLayers, TopicConfig};
 use model::TopicId;
 use partition_log::Log;
@@ -162,9 +161,7 @@ impl Host {
                 Err(error) => {
                     self.metrics.log().storage_errors.add(1);
                     tracing::error!(%folder, %error, "log of a deleted topic cannot be flushed");
-                    if let Err(error) = log_life::end(&self.disk.path("")) {
-                        tracing::error!(%error, "a lost flush cannot be noted in the data folder");
-                    }
+                    self.end_log_life();
                     (log, state) = (log.in_doubt(), State::Recovering);
                 }
             }

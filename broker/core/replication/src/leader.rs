@@ -190,13 +190,12 @@ impl Leader {
 
     /// A follower outside the ISR joins once it has everything that is committed, and of this leadership at least its
     /// beginning: only then its log cannot diverge from ours below the high watermark. What it has is known of one life of
-    /// it, which the controller compares: a life that it does not tell may be over.
+    /// it, which the controller compares.
     fn may_join(&self, follower: &Progress) -> bool {
         let is_there = |end| end >= self.high_watermark && end >= self.epoch_start;
         !self.assignment.in_sync.contains(&follower.broker)
             && !self.assignment.recovering
-            && follower.is_back
-            && follower.epoch.0 >= 0
+            && follower.may_be_asked_back()
             && (follower.log_end.is_some_and(is_there) || is_made(Mistake::JoinBeforeCaughtUp))
     }
 

@@ -291,12 +291,8 @@ fn look_inside(
     budget: &Budget,
     offsets: Offsets,
 ) -> Look {
-    let isolation = match rules.isolation {
-        _ if rules.reader.is_follower() => FetchIsolation::LogEnd,
-        Isolation::ReadUncommitted => FetchIsolation::HighWatermark,
-        Isolation::ReadCommitted => FetchIsolation::TxnCommitted,
-    };
-    let below = offsets.readable_end(isolation);
+    let is_follower = rules.reader.is_follower();
+    let below = offsets.readable_end(if is_follower { FetchIsolation::LogEnd } else { rules.isolation.into() });
     // Of followers it was looked at when their request was noted.
     let asks_epoch = !rules.reader.is_follower() && entry.last_fetched_epoch != model::LeaderEpoch::UNKNOWN;
     let read = Read { more: entry.fetch_offset < below, ..read };

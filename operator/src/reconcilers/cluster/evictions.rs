@@ -11,7 +11,7 @@
 //! A pod that is not ready may always go (`unhealthyPodEvictionPolicy`), so a broker that is lost for good does not hold its node.
 //! Replicas that a move adds are beside as many as there are to be, and moves take long.
 
-use super::{offline::is_offline, roll::Roll};
+use super::roll::{Roll, led_partitions, usable_out_of_sync};
 use controller::{ClusterImage, PartitionImage};
 use k8s_openapi::{api::policy::v1::PodDisruptionBudget, apimachinery::pkg::util::intstr::IntOrString};
 use model::BrokerId;
@@ -28,12 +28,10 @@ pub(super) fn most(
         return i32::from(known != Some(&IntOrString::Int(0)));
     };
     let all_serve = (0..replicas).all(|id| image.is_usable(BrokerId(id)));
-    let is_behind = |partition: &PartitionImage, id: &BrokerId| {
-        image.is_usable(*id) && !partition.isr.contains(id) && !partition.adding_replicas.contains(id)
+    let is_copied = |partition: &PartitionImage| {
+        usable_out_of_sync(image, partition).any(|id| !partition.adding_replicas.contains(&id))
     };
-    let partitions = image.topics.iter().flat_map(|topic| &topic.partitions);
-    let is_copied = |partition: &PartitionImage| partition.replicas.iter().any(|id| is_behind(partition, id));
-    let is_in_sync = partitions.filter(|partition| !is_offline(partition)).all(|partition| !is_copied(partition));
+    let is_in_sync = led_partitions(image).all(|partition| !is_copied(partition));
     i32::from(all_serve && is_in_sync && !matches!(roll, Roll::Restart { .. }))
 }
 

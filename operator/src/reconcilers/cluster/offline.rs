@@ -2,6 +2,7 @@
 //! wait for their replicas: those that are offline for good, because who had the records lost them, would hold up everything. They
 //! are named where they are in the way, for only a person can give them up.
 
+use super::roll::partitions;
 use controller::{ClusterImage, PartitionImage};
 use model::BrokerId;
 
@@ -14,12 +15,11 @@ pub(super) fn is_offline(partition: &PartitionImage) -> bool {
 
 /// How many there are of those with a replica on such a broker, and the names of some. `None`: none.
 pub(super) fn offline_on(image: &ClusterImage, is_there: impl Fn(BrokerId) -> bool) -> Option<(usize, String)> {
-    let partitions = image.topics.iter().flat_map(|topic| topic.indexed_partitions().map(move |(i, p)| (topic, i, p)));
     let is_meant =
         |partition: &PartitionImage| is_offline(partition) && partition.replicas.iter().any(|id| is_there(*id));
     let mut names = Vec::new();
     let mut count = 0;
-    for (topic, index, _) in partitions.filter(|(.., partition)| is_meant(partition)) {
+    for (topic, index, _) in partitions(image).filter(|(.., partition)| is_meant(partition)) {
         count += 1;
         if names.len() < NAMED {
             names.push(format!("{}-{index}", topic.name));

@@ -82,8 +82,7 @@ pub fn decide(
     if let Some(missing) = (0..replicas).map(BrokerId).find(|id| !image.is_usable(*id)) {
         return waiting(format!("broker {missing} to be let in by the controller"));
     }
-    let led = partitions(image).filter(|(.., partition)| !is_offline(partition));
-    let behind = led.map(|(.., partition)| usable_out_of_sync(image, partition)).sum::<usize>();
+    let behind = led_partitions(image).flat_map(|partition| usable_out_of_sync(image, partition)).count();
     if behind > 0 {
         return waiting(format!("{behind} replicas to be in sync"));
     }
@@ -108,16 +107,21 @@ fn blocking(image: &ClusterImage, broker: BrokerId) -> Option<String> {
     too_few.map(|(topic, index, _)| format!("{}-{index}", topic.name))
 }
 
-fn partitions(image: &ClusterImage) -> impl Iterator<Item = (&TopicImage, PartitionIndex, &PartitionImage)> {
+pub(super) fn partitions(image: &ClusterImage) -> impl Iterator<Item = (&TopicImage, PartitionIndex, &PartitionImage)> {
     image
         .topics
         .iter()
         .flat_map(|topic| topic.indexed_partitions().map(move |(index, partition)| (&**topic, index, partition)))
 }
 
-fn usable_out_of_sync(image: &ClusterImage, partition: &PartitionImage) -> usize {
-    let behind = |id: &&BrokerId| image.is_usable(**id) && !partition.isr.contains(id);
-    partition.replicas.iter().filter(behind).count()
+pub(super) fn led_partitions(image: &ClusterImage) -> impl Iterator<Item = &PartitionImage> {
+    partitions(image).map(|(.., partition)| partition).filter(|partition| !is_offline(partition))
+}
+
+/// Brokers that could be in sync with the leader.
+pub(super) fn usable_out_of_sync(image: &ClusterImage, partition: &PartitionImage) -> impl Iterator<Item = BrokerId> {
+    let replicas = partition.replicas.iter().copied();
+    replicas.filter(|id| image.is_usable(*id) && !partition.isr.contains(id))
 }
 
 #[cfg(test)]

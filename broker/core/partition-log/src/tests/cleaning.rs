@@ -101,6 +101,13 @@ fn headers(log: &Log) -> Vec<protocol::record_batch::BatchHeader> {
     Batches::new(&bytes).map(|batch| batch.unwrap().header).collect()
 }
 
+/// Twelve values of one key, and segments enough to clean.
+fn append_large(log: &mut crate::Log<MemoryDisk>) {
+    for number in 0..12 {
+        append(log, &[keyed(&[("a", Some(&format!("{number}{}", "x".repeat(200))))])]);
+    }
+}
+
 #[test]
 fn the_last_record_of_each_key_stays_at_its_offset() {
     for compression in [Compression::None, Compression::Zstd] {
@@ -282,9 +289,7 @@ fn neighbours_become_one_segment() {
 fn work_on_segments_that_are_gone_is_thrown_away() {
     let disk = MemoryDisk::new();
     let mut log = create(&disk, compacted());
-    for number in 0..12 {
-        append(&mut log, &[keyed(&[("a", Some(&format!("{number}{}", "x".repeat(200))))])]);
-    }
+    append_large(&mut log);
     let cleaned = run(&log, NOW, 1 << 20).unwrap();
     log.truncate_to(Offset(2), NOW).unwrap();
     log.finish_cleaning(cleaned).unwrap();
@@ -298,9 +303,7 @@ fn work_on_segments_that_are_gone_is_thrown_away() {
 fn work_on_a_log_that_was_opened_anew_is_thrown_away() {
     let disk = MemoryDisk::new();
     let mut log = create(&disk, compacted());
-    for number in 0..12 {
-        append(&mut log, &[keyed(&[("a", Some(&format!("{number}{}", "x".repeat(200))))])]);
-    }
+    append_large(&mut log);
     let before = records(&log);
     let cleaned = run(&log, NOW, 1 << 20).unwrap();
     let entry = log.checkpoint();
@@ -317,9 +320,7 @@ fn work_on_a_log_that_was_opened_anew_is_thrown_away() {
 fn segments_stay_where_what_is_to_replace_them_is_gone() {
     let disk = MemoryDisk::new();
     let mut log = create(&disk, compacted());
-    for number in 0..12 {
-        append(&mut log, &[keyed(&[("a", Some(&format!("{number}{}", "x".repeat(200))))])]);
-    }
+    append_large(&mut log);
     let before = records(&log);
     let cleaned = run(&log, NOW, 1 << 20).unwrap();
     for path in disk.paths().iter().filter(|path| path.ends_with(".log.cleaned")) {

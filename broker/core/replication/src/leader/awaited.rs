@@ -18,15 +18,16 @@ impl Leader {
         now: MonotonicTime,
     ) -> Option<Offset> {
         let Self { assignment, followers, log_end, .. } = self;
-        let mut stood = false;
+        let mut is_one_given_up = false;
         for follower in followers.iter_mut().filter(|follower| !assignment.in_sync.contains(&follower.broker)) {
-            let may_join = !assignment.recovering && follower.is_back && follower.epoch.0 >= 0;
-            let awaited =
-                may_join && follower.is_caught_up(*log_end, lag_max, now) && is_usable(follower.broker, follower.epoch);
-            stood |= follower.is_awaited && !awaited;
+            let awaited = !assignment.recovering
+                && follower.may_be_asked_back()
+                && follower.is_caught_up(*log_end, lag_max, now)
+                && is_usable(follower.broker, follower.epoch);
+            is_one_given_up |= follower.is_awaited && !awaited;
             follower.is_awaited = awaited;
         }
-        if stood { self.raise_high_watermark() } else { None }
+        if is_one_given_up { self.raise_high_watermark() } else { None }
     }
 }
 

@@ -38,6 +38,11 @@ impl Progress {
         }
     }
 
+    /// It fetched since it last left the ISR, and told in which life it is: one that it does not tell may be over.
+    pub(super) fn may_be_asked_back(&self) -> bool {
+        self.is_back && self.epoch.0 >= 0
+    }
+
     pub(super) fn fetched(
         &mut self,
         fetch: FollowerFetch,

@@ -277,14 +277,20 @@ fn broker_about_to_stop_hands_over_first_and_is_fenced_when_it_goes() {
     assert!(!live.controller.committed().brokers[&BrokerId(1)].in_controlled_shutdown);
 }
 
-#[test]
-fn preferred_leader_leads_again_at_the_next_look() {
+/// Broker 1 was killed and is back in sync, and 2 leads.
+fn back_behind_another_leader() -> Live {
     let mut live = Live::start();
     live.kill(1);
     live.pass(1000);
     live.come_up(1);
     let joined = live.proposal(&[1, 2, 3]);
     live.propose(2, joined).unwrap();
+    live
+}
+
+#[test]
+fn preferred_leader_leads_again_at_the_next_look() {
+    let mut live = back_behind_another_leader();
     assert_eq!(live.led().0, Some(2));
     live.pass(300_000);
     assert_eq!(live.led(), (Some(1), vec![1, 2, 3], 2));
@@ -292,12 +298,7 @@ fn preferred_leader_leads_again_at_the_next_look() {
 
 #[test]
 fn preferred_leader_whose_disk_is_full_leads_again_once_there_is_room() {
-    let mut live = Live::start();
-    live.kill(1);
-    live.pass(1000);
-    live.come_up(1);
-    let joined = live.proposal(&[1, 2, 3]);
-    live.propose(2, joined).unwrap();
+    let mut live = back_behind_another_leader();
     live.free_bytes = Some((64 << 20) - 1);
     live.pass(300_000);
     assert_eq!(live.led().0, Some(2));
