@@ -4,7 +4,8 @@ use model::Offset;
 use std::io;
 use thiserror::Error;
 
-/// The disk failed. The log is as it was before the call, or [`StorageError::Poisoned`] until its file can be cut back.
+/// The disk failed. The log is as it was before the call, or [`StorageError::Poisoned`] until its file can be cut back; what is
+/// said of a call itself comes before this.
 #[derive(Debug, Error)]
 pub enum StorageError {
     #[error("{action}")]

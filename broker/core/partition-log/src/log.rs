@@ -3,6 +3,7 @@
 mod append;
 mod checkpoint;
 mod cleaning;
+mod cut;
 mod retention;
 mod roll;
 mod truncate;
@@ -50,6 +51,8 @@ pub struct Log<D: Disk> {
     reserve_step: u64,
     /// A failed write may have left bytes behind the log end.
     remains_of_failed_write: bool,
+    /// What the disk has yet to do for a cut.
+    cut: Option<cut::Cut<D>>,
     /// Something was appended or changed since the last close.
     dirty: bool,
     /// Index files and snapshot of the active segment are older than its records.
@@ -113,6 +116,7 @@ impl<D: Disk> Log<D> {
             reserved_to: 0,
             reserve_step: 0,
             remains_of_failed_write: false,
+            cut: None,
             dirty: !recovered.clean,
             unsaved: !recovered.clean,
             name_changes: 1,
@@ -170,11 +174,17 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
+    /// With records that were cut off still on the disk, they would be in these epochs after a crash.
     fn set_epochs(&mut self, epochs: EpochCache, durable: bool) -> Result<(), StorageError> {
-        write_atomically(&self.disk, &self.folder, names::LEADER_EPOCHS, epochs.encode().as_bytes(), durable)
-            .during("write the leader epochs")?;
+        self.finish_cut()?;
+        self.write_epochs(&epochs, durable)?;
         self.change_view(|view| view.epochs = Arc::new(epochs));
         Ok(())
+    }
+
+    fn write_epochs(&self, epochs: &EpochCache, durable: bool) -> Result<(), StorageError> {
+        write_atomically(&self.disk, &self.folder, names::LEADER_EPOCHS, epochs.encode().as_bytes(), durable)
+            .during("write the leader epochs")
     }
 
     fn change_view(&mut self, change: impl FnOnce(&mut LogView<D>)) {

@@ -78,12 +78,12 @@ pub(crate) struct Extent {
 }
 
 impl<D: Disk> Segment<D> {
-    /// A segment that starts empty and is written by this process.
-    pub(crate) fn created(id: u64, base_offset: Offset, index_interval: u32, file: D::Remembered) -> Self {
+    /// A segment that starts empty and is written by this process. `file` is its own, once there is one.
+    pub(crate) fn created(id: u64, base_offset: Offset, index_interval: u32, file: Option<D::Remembered>) -> Self {
         let mut segment = Self::found(id, base_offset, Extent { size: 0, next_offset: base_offset }, false);
         let state = segment.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         state.index = Some(ActiveIndex::new(index_interval));
-        state.file = Some(file);
+        state.file = file;
         state.max_timestamp = Known::Nothing;
         state.first_timestamp = Known::Nothing;
         state.verified.trust_from(0);

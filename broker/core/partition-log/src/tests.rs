@@ -10,3 +10,4 @@ mod producers;
 mod read;
 mod recovery;
 mod retention;
+mod truncation;

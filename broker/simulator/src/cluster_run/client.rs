@@ -184,6 +184,7 @@ impl World {
         }
     }
 
+    /// Mostly from the leader, now and then from a replica that is nearer.
     pub(super) fn read_from(
         &mut self,
         reader: Node,
@@ -191,9 +192,12 @@ impl World {
         partition: Place,
         offset: Offset,
     ) {
-        let Some((leader, leader_epoch)) = leader_of(image, partition) else { return };
-        let read = Message::Read { partition, offset, leader_epoch };
-        self.network.send(reader, Node::Broker(leader.0), read, &mut self.random);
+        let Some(state) = image.and_then(|image| partition.state_in(image)) else { return };
+        let Some(leader) = state.leader else { return };
+        let draw = self.random.below(3 * state.replicas.len() as u64) as usize;
+        let read_at = state.replicas.get(draw).copied().unwrap_or(leader);
+        let read = Message::Read { partition, offset, leader_epoch: state.leader_epoch };
+        self.network.send(reader, Node::Broker(read_at.0), read, &mut self.random);
     }
 
     pub(super) fn consumer_hears(&mut self, message: Message) {

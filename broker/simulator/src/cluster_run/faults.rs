@@ -139,18 +139,19 @@ impl World {
         self.controller_handles(self.newest_controller, event);
     }
 
-    /// How many replicas have to be in sync, of one topic. With one alone nobody promises to survive a machine: so that comes
-    /// where a lost one is known, or to write on with too few, whether or not the one that is left has still its log.
     fn change_minimum(&mut self) {
         let place = self.any_partition();
+        let minimum = 1 + self.below(3);
+        self.ask_for_minimum(place, minimum);
+    }
+
+    /// How many replicas have to be in sync, of one topic. With one alone nobody promises to survive a machine: so that comes
+    /// where a lost one is known, or to write on with too few, whether or not the one that is left has still its log.
+    fn ask_for_minimum(&mut self, place: Place, minimum: usize) {
         let of_topic = Place::all(self.setup.partitions).filter(|one| one.topic() == place.topic());
         let is_short = |one: Place| one.state_in(&self.store.image).is_some_and(|state| state.isr.len() < MIN_IN_SYNC);
         let may_be_one = self.losses_are_known() || of_topic.into_iter().all(is_short);
-        let minimum = match 1 + self.below(3) {
-            1 if !may_be_one => MIN_IN_SYNC,
-            minimum => minimum,
-        };
-        self.set_minimum(place, minimum);
+        self.set_minimum(place, if minimum == 1 && !may_be_one { MIN_IN_SYNC } else { minimum });
     }
 
     pub(super) fn set_minimum(&mut self, place: Place, minimum: usize) {

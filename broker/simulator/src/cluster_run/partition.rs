@@ -244,11 +244,11 @@ impl World {
         let Some(partition) = self.brokers.get_mut(&id).and_then(|node| node.partitions.get_mut(&index)) else {
             return;
         };
-        let Ok(leader) = partition.replica.leader() else { return };
-        if check_epoch(leader_epoch, leader.leader_epoch(), true).is_err() {
+        // A follower serves readers as well as the leader does (KIP-392).
+        if check_epoch(leader_epoch, partition.replica.leader_epoch(), true).is_err() {
             return;
         }
-        let (high_watermark, log_end) = (leader.high_watermark(), partition.log.log_end());
+        let (high_watermark, log_end) = (partition.log.high_watermark(), partition.log.log_end());
         // Nobody writes in a transaction.
         let ends = ReadableEnds { last_stable: high_watermark, high_watermark, log_end };
         let end = FetchIsolation::HighWatermark.readable_end(ends);

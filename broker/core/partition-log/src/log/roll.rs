@@ -35,7 +35,8 @@ impl<D: Disk> Log<D> {
         let path = names::path(&self.folder, base, names::LOG);
         let file = self.disk.create(&path).during("create a segment")?;
         let id = self.take_segment_id();
-        let segment = Segment::created(id, base, self.config.index_interval_bytes, self.disk.remember(&path, &file));
+        let segment =
+            Segment::created(id, base, self.config.index_interval_bytes, Some(self.disk.remember(&path, &file)));
         seal(&active, now);
         self.change_view(|view| view.segments.push(Arc::new(segment)));
         self.reserved_to = 0;

@@ -103,8 +103,9 @@ impl<D: Disk> Log<D> {
         (self.reserved_to, self.reserve_step) = if is_reserved { (end, step) } else { (0, 0) };
     }
 
-    /// Cuts off what a failed write may have left. The log end is where the state says.
+    /// Cuts off what a failed write or an unfinished cut may have left. The log end is where the state says.
     pub(super) fn remove_remains(&mut self) -> Result<(), StorageError> {
+        self.finish_cut()?;
         if !self.remains_of_failed_write {
             return Ok(());
         }

@@ -57,7 +57,8 @@ impl World {
         self.mend_all();
     }
 
-    /// The others only crash; then the last in-sync replica is lost with its machine, and comes back first or last.
+    /// The others only crash; then the last in-sync replica is lost with its machine, and comes back first or last. Perhaps
+    /// somebody, who does not know of that, lets it write alone.
     pub(super) fn lose_the_last_in_sync(&mut self) {
         let partition = self.any_partition();
         let Some(last) = self.leader_of(partition) else { return };
@@ -69,6 +70,11 @@ impl World {
         }
         if self.pass_until(Duration::from_millis(20), |world| world.isr_of(partition) == [last]) {
             self.lose_a_machine(last.0);
+            if self.fate.once_in(2) {
+                let moment = Duration::from_millis(self.fate.below(1000));
+                self.pass(moment);
+                self.ask_for_minimum(partition, 1);
+            }
         }
     }
 
