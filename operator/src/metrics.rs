@@ -4,8 +4,11 @@
 #[cfg(test)]
 mod alerts;
 mod clusters;
+mod controllers;
 
 use clusters::Clusters;
+use controllers::ControllerMetrics;
+pub use controllers::OneController;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -19,6 +22,8 @@ use std::{
 pub struct Metrics {
     /// How clusters are.
     pub clusters: Clusters,
+    /// What their controllers do.
+    pub controllers: ControllerMetrics,
     holds_lease: AtomicBool,
     counters: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
@@ -72,6 +77,7 @@ impl Metrics {
             u8::from(self.holds_lease.load(Relaxed))
         );
         self.clusters.render(&mut text);
+        self.controllers.render(&mut text);
         text
     }
 }

@@ -130,7 +130,7 @@ impl Work {
             let caches = Caches::start(&client, &scope, &changed);
             inlets.push(Inlets { of_clusters, of_topics, topics, caches });
         }
-        let controllers = Controllers::new(client.clone(), listeners, stores.clone());
+        let controllers = Controllers::new(client.clone(), listeners, stores.clone(), Arc::clone(&metrics));
         let resources = Resources::new(&stores);
         let (arguments, held) = (arguments.clone(), Held::new(stores));
         Self { client, arguments, metrics, controllers, held, resources, inlets }

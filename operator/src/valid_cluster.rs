@@ -1,8 +1,10 @@
 //! A `Cluster` with everything decided that its spec leaves open. Later steps see nothing else.
 
+use crate::resources::broker_config;
 use custom_resources::{
     Cluster, ClusterSpec,
     cluster::{LONGEST_NAME, Listener, MOST_BROKERS, ports},
+    config_map::ConfigMap,
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::SignedDuration};
 use kube::Resource as _;
@@ -83,6 +85,8 @@ pub enum InvalidCluster {
     TooManyReplicas { replicas: i16, brokers: i32 },
     #[error("topicDefaults.minInSyncReplicas is {min}, topics have {replicas} replicas")]
     MinInSync { min: i16, replicas: i16 },
+    #[error("config: {0}")]
+    Config(String),
     #[error("listeners: there is none")]
     NoListener,
     #[error("listeners: {0} is taken by another, or by the broker itself")]
@@ -107,6 +111,7 @@ impl ValidCluster {
     /// | `deletionUndoWindow` | the longest that there is: what it keeps can be let go later |
     /// | `topicDefaults` | no more replicas than brokers; the minimum of in-sync replicas as it is, which refuses too much |
     /// | `listeners` | as they are |
+    /// | `config`, where brokers take it while they run | what they have |
     pub fn with_substitutes(
         cluster: &Cluster,
         defaults: &Defaults,
@@ -127,6 +132,7 @@ impl ValidCluster {
             spec.replicas = known.unwrap_or(spec.replicas).clamp(1, MOST_BROKERS);
         }
         wrong.extend(check_listeners(&spec.listeners).err());
+        wrong.extend(check_config(&spec.config).err());
         let (topics, refused) = topic_defaults(&spec);
         wrong.extend(refused);
         let mut read = |field, value: &str, substitute| {
@@ -174,6 +180,14 @@ fn check_listeners(listeners: &[Listener]) -> Result<(), InvalidCluster> {
         }
     }
     Ok(())
+}
+
+/// Of what brokers read when they start they say themselves whether it can be.
+fn check_config(config: &ConfigMap) -> Result<(), InvalidCluster> {
+    config.iter().try_for_each(|(key, value)| {
+        let checked = broker_config::check(key, &value.to_string());
+        checked.map_err(|error| InvalidCluster::Config(format!("{key} is '{value}': {error}")))
+    })
 }
 
 fn topic_defaults(spec: &ClusterSpec) -> (TopicDefaults, Option<InvalidCluster>) {
@@ -233,6 +247,7 @@ pub(crate) mod tests {
             ("{topicDefaults: {replicas: 2, minInSyncReplicas: 3}, storage: {size: 1Gi}}", "minInSyncReplicas is 3"),
             ("{failover: {sessionTimeout: soon}, storage: {size: 1Gi}}", "failover.sessionTimeout is 'soon'"),
             ("{deletionUndoWindow: -1s, storage: {size: 1Gi}}", "deletionUndoWindow is '-1s'"),
+            ("{config: {log.retention.ms: ever}, storage: {size: 1Gi}}", "log.retention.ms is 'ever': "),
             ("{listeners: [], storage: {size: 1Gi}}", "there is none"),
             ("{listeners: [{name: a, port: 9093}], storage: {size: 1Gi}}", "a with port 9093"),
             ("{listeners: [{name: a, port: 1}, {name: b, port: 1}], storage: {size: 1Gi}}", "b with port 1"),

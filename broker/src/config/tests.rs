@@ -276,6 +276,20 @@ fn describe_reports_values_sources_and_synonyms_as_kafka_does() {
     assert!(!described.iter().any(|row| row.definition.name == "super.users"));
 }
 
+/// An operator that tells running brokers the defaults of topics goes by the order of the names.
+#[test]
+fn of_the_names_of_a_default_of_topics_the_first_can_change_at_any_time_and_only_that() {
+    for topic in controller::topic_config::definitions() {
+        let mode = |key: &str| Definition::find(key).unwrap().update_mode;
+        if let Some((first, others)) = topic.synonyms.split_first() {
+            assert_eq!(mode(first.name), UpdateMode::ClusterWide, "{}", first.name);
+            for other in others {
+                assert_eq!(mode(other.name), UpdateMode::ReadOnly, "{}", other.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_the_data_folder_decides_is_what_tools_see() {
     let mut config = load(Sources::default()).expect("is good").config;

@@ -1,10 +1,14 @@
-//! A new image and configuration under load: one broker at a time, also when the operator is killed on the way.
+//! A new image and configuration under load: one broker at a time, also when the operator is killed on the way. What brokers
+//! take while they run restarts none of them.
 
 use anyhow::{Context as _, bail, ensure};
 use custom_resources::Cluster;
 use e2e::{
-    Acknowledged, AtWork, NEXT_BROKER_IMAGE, Nodes, Place, SESSION_TIMEOUT_MS, Stage, until, until_several_are_down,
+    Acknowledged, AtWork, BOOTSTRAP, NEXT_BROKER_IMAGE, Nodes, Place, SESSION_TIMEOUT_MS, Stage, pod_name, restarts,
+    run as client, until, until_several_are_down, until_so,
 };
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
 async fn rolls(stage: &mut Stage, spec: Value) -> anyhow::Result<()> {
@@ -28,9 +32,38 @@ async fn rolls(stage: &mut Stage, spec: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Pods of brokers, and how often each was started.
+async fn lives(place: &Place) -> anyhow::Result<Vec<(Option<String>, i32)>> {
+    let mut lives = Vec::new();
+    for broker in 0..3 {
+        let pod = place.api::<Pod>().get(&pod_name(broker)).await?;
+        lives.push((pod.uid(), restarts(&pod)));
+    }
+    Ok(lives)
+}
+
+async fn is_in_force_at_once(stage: &Stage) -> anyhow::Result<()> {
+    let place = &stage.place;
+    let before = lives(place).await?;
+    let shown: &[&str] = &["kafka-configs", "--bootstrap-server", BOOTSTRAP, "--describe", "--broker-defaults"];
+    let retention = |value: &'static str| async move {
+        client(place, shown)
+            .await
+            .is_ok_and(|told| told.contains("log.retention.ms=") == !value.is_empty() && told.contains(value))
+    };
+    stage.change(json!({"config": {"log.retention.ms": 7_200_000}})).await?;
+    until_so("brokers have it", || retention("log.retention.ms=7200000")).await?;
+    stage.change(json!({"config": Value::Null})).await?;
+    until_so("brokers have it no more", || retention("")).await?;
+    let after = lives(place).await?;
+    ensure!(before == after, "brokers restarted: {before:?}, {after:?}");
+    Ok(())
+}
+
 pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place).await?;
     let there = json!({"image": NEXT_BROKER_IMAGE, "config": {"log.retention.hours": 100}});
+    is_in_force_at_once(&stage).await.context("change what brokers take while they run")?;
     rolls(&mut stage, there).await.context("to another image")?;
     rolls(&mut stage, json!({"image": Value::Null, "config": Value::Null})).await.context("and back")?;
     stage.end().await

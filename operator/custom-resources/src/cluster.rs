@@ -106,7 +106,9 @@ pub struct ClusterSpec {
     pub listeners: Vec<Listener>,
 
     /// Configuration of every broker, by Kafka's keys; booleans in quotes. Addresses, ids, folders, the controller and what
-    /// other fields here say are not set this way. A change rolls the brokers, one at a time.
+    /// other fields here say are not set this way. Defaults of topics that Kafka lets change while brokers run, such as
+    /// `log.retention.ms`, are in force within a second and restart nobody; a change of another key, such as
+    /// `log.retention.hours`, rolls the brokers, one at a time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256))]
     #[x_kube(

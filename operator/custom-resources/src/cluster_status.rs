@@ -17,6 +17,12 @@ pub mod condition {
     pub const UP_TO_DATE: &str = "UpToDate";
     /// The objects of the cluster are as the spec says.
     pub const RECONCILED: &str = "Reconciled";
+    /// Every listener has the addresses that clients come to.
+    pub const LISTENERS_READY: &str = "ListenersReady";
+    /// Volumes are as the spec says, and have room.
+    pub const STORAGE_HEALTHY: &str = "StorageHealthy";
+    /// The last decision of the controller is in its objects.
+    pub const METADATA_PERSISTED: &str = "MetadataPersisted";
     /// Topic resources were deleted and their topics were not: a person is to say what was meant. True is not good, and it is
     /// there only while it is true.
     pub const DELETION_HELD: &str = "DeletionHeld";
@@ -40,6 +46,9 @@ pub mod reason {
     pub const SCALE_DOWN_HELD: &str = "ScaleDownHeld";
     pub const VOLUMES_CANNOT_CHANGE: &str = "VolumesCannotChange";
     pub const VOLUMES_GROW: &str = "VolumesGrow";
+    pub const WAITING_FOR_PORTS: &str = "WaitingForPorts";
+    pub const DISK_NEARLY_FULL: &str = "DiskNearlyFull";
+    pub const COMMIT_FAILED: &str = "CommitFailed";
     pub const NOT_CONFIRMED: &str = "NotConfirmed";
     pub const FAILED: &str = "Failed";
     pub const UNKNOWN: &str = "Unknown";
@@ -56,7 +65,8 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready, Available, FullyReplicated, UpToDate and Reconciled: True is good. DeletionHeld, where there is a reason.
+    /// Ready, Available, FullyReplicated, UpToDate, Reconciled, ListenersReady, StorageHealthy and MetadataPersisted: True is good.
+    /// DeletionHeld, where there is a reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

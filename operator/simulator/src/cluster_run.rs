@@ -26,7 +26,7 @@ use model::BrokerId;
 use operator::{
     control_plane::settings,
     reconcilers::cluster::{
-        plan::{Action, Observed, Plan, plan, throttling},
+        plan::{Action, Observed, Plan, configuring, plan},
         roll::Roll,
         set_size::SetSize,
         unused_volumes::Claim,
@@ -287,8 +287,8 @@ impl World {
                 let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
                 Ok(matches!(self.brokers.ask(Request::ReassignPartitions(request)), Reply::PartitionsReassigned(_)))
             }
-            Action::Throttle(rate) => {
-                let reply = self.brokers.ask(Request::AlterConfigs(throttling(rate.clone())));
+            Action::Configure(changes) => {
+                let reply = self.brokers.ask(Request::AlterConfigs(configuring(changes.clone())));
                 Ok(matches!(reply, Reply::ConfigsAltered(results) if results.iter().all(|(_, one)| one.is_ok())))
             }
             Action::Mark { claim, unused_since } => {

@@ -7,6 +7,7 @@ use super::{
     topic_owners::TopicOwners,
 };
 use crate::{
+    metrics::Metrics,
     reconcilers::cluster::set_size::SetSize,
     valid_cluster::{ClusterKey, ValidCluster},
 };
@@ -50,6 +51,7 @@ struct Inner {
     entrance: Entrance,
     /// Of every namespace that is looked after.
     topics: Arc<[Store<Topic>]>,
+    metrics: Arc<Metrics>,
     hosted: Mutex<BTreeMap<ClusterKey, Hosted>>,
 }
 
@@ -68,9 +70,14 @@ struct Hosted {
 }
 
 impl Controllers {
-    pub fn new(client: Client, listeners: Vec<mpsc::Sender<ClusterKey>>, topics: Vec<Store<Topic>>) -> Self {
+    pub fn new(
+        client: Client,
+        listeners: Vec<mpsc::Sender<ClusterKey>>,
+        topics: Vec<Store<Topic>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let (entrance, hosted) = (Entrance::default(), Mutex::default());
-        Self(Arc::new(Inner { client, listeners, entrance, topics: topics.into(), hosted }))
+        Self(Arc::new(Inner { client, listeners, entrance, topics: topics.into(), metrics, hosted }))
     }
 
     /// Where the address for brokers finds controllers.
@@ -170,6 +177,7 @@ impl Controllers {
             tracing::info!(cluster = %key, "the controller of the cluster ended");
         });
         join_all(ending).await;
+        self.0.metrics.controllers.keep_only(exists);
     }
 
     fn start(
@@ -196,6 +204,7 @@ impl Controllers {
             view,
             door: self.0.entrance.clone(),
             owners: Arc::new(owners),
+            metrics: self.0.metrics.controllers.of(&cluster.key),
             leaving: told_leaving,
             loaded_id: std::sync::Mutex::default(),
         };

@@ -10,7 +10,7 @@ use super::{
     token::TokenHash,
     watched_store::{LostRoot, WatchedStore},
 };
-use crate::{resources::names, valid_cluster::ValidCluster};
+use crate::{metrics::OneController, resources::names, valid_cluster::ValidCluster};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::{
     CommitError, ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
@@ -69,6 +69,8 @@ pub struct View {
     pub problem: Option<String>,
     /// The metadata is being rebuilt from brokers, which have to be there for it.
     pub is_recovering: bool,
+    /// Why what it decided last is not in the store; it is tried again.
+    pub commit_failure: Option<String>,
     /// Who is about to go, where it is certain that the image and all that follow keep to it.
     pub leaving: Option<Leaving>,
 }
@@ -77,10 +79,13 @@ pub struct View {
 struct Everybody {
     updates: Updates,
     view: watch::Sender<View>,
+    metrics: Arc<OneController>,
 }
 
 impl Publisher for Everybody {
     async fn publish(&mut self, published: Published) {
+        let before = self.view.borrow().image.clone();
+        self.metrics.told(before.as_deref(), &published);
         self.view.send_modify(|view| view.image = Some(Arc::clone(&published.image)));
         self.updates.publish(published).await;
     }
@@ -100,6 +105,7 @@ pub(super) struct ClusterHost<D> {
     pub(super) view: watch::Sender<View>,
     pub(super) door: D,
     pub(super) owners: Arc<dyn Owners>,
+    pub(super) metrics: Arc<OneController>,
     /// Who is about to go as a controller starts; one that runs is told by its handle.
     pub(super) leaving: watch::Receiver<Leaving>,
     /// Of the metadata that it loaded last. Where that is lost, by it the brokers are known again.
@@ -164,16 +170,17 @@ impl<D: Door> ClusterHost<D> {
     fn objects(&self) -> KubernetesObjects {
         let objects =
             KubernetesObjects::new(self.client.clone(), self.cluster.key.clone(), self.parameters.owner.clone());
-        objects.of_cluster(&self.cluster.uid)
+        objects.of_cluster(&self.cluster.uid).counted(Arc::clone(&self.metrics))
     }
 
     async fn start(&self) -> Result<Started, NotStarted> {
         let updates = Updates::new();
         let start = || async {
-            let publisher = Everybody { updates: updates.clone(), view: self.view.clone() };
+            let (updates, view, metrics) = (updates.clone(), self.view.clone(), Arc::clone(&self.metrics));
+            let publisher = Everybody { updates, view, metrics };
             let store = ShardedStore::new(self.objects());
             let seen = store.seen();
-            let (store, lost) = WatchedStore::new(store, seen.clone());
+            let (store, lost) = WatchedStore::new(store, seen.clone(), tell_of_commits(self.view.clone()));
             let settings = Settings { leaving: *self.leaving.borrow(), ..self.parameters.settings.clone() };
             let (host, handle) = Host::start(store, publisher, settings).await.map_err(|error| (error, root(&seen)))?;
             Ok((host, handle, lost, seen))
@@ -252,8 +259,10 @@ impl<D: Door> ClusterHost<D> {
         let Started { host, handle, server, updates, mut doubts, mut lost, seen } = started;
         let (token, cluster_id) = (self.parameters.token, server.cluster_id.clone());
         self.door.open(token, Found::Controller(server));
+        self.metrics.decides(Some(updates.clone()));
         self.view.send_modify(|view| {
             (view.handle, view.problem, view.is_recovering) = (Some(handle.clone()), None, false);
+            view.commit_failure = None;
         });
         tracing::info!(cluster = %self.cluster.key, "deciding for the cluster");
         let (stop, stopping) = oneshot::channel();
@@ -276,6 +285,7 @@ impl<D: Door> ClusterHost<D> {
             _ = &mut running => Ended::Failed("another controller has taken over".to_owned()),
         };
         self.door.close(token);
+        self.metrics.decides(None);
         let loads = seen.borrow().loads;
         if !matches!(ended, Ended::Failed(_)) {
             // A host that ended on its own has dropped its side.
@@ -376,6 +386,13 @@ impl<D: Door> ClusterHost<D> {
     }
 }
 
+/// Those who watch the view are woken only by what is new.
+fn tell_of_commits(view: watch::Sender<View>) -> impl FnMut(Option<String>) + Send {
+    move |failure| {
+        view.send_if_modified(|view| std::mem::replace(&mut view.commit_failure, failure.clone()) != failure);
+    }
+}
+
 /// Also when a recovery is given up.
 struct Closing<'a, D: Door> {
     door: &'a D,
@@ -395,8 +412,10 @@ fn root(seen: &watch::Receiver<SeenRoot<Revision>>) -> Option<Revision> {
     seen.borrow().revision.clone()
 }
 
+type Store = WatchedStore<ShardedStore<KubernetesObjects>, Revision>;
+
 struct Started {
-    host: Host<WatchedStore<ShardedStore<KubernetesObjects>, Revision>, Everybody>,
+    host: Host<Store, Everybody>,
     handle: ControllerHandle,
     server: ControlPlaneServer,
     updates: Updates,

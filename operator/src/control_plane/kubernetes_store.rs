@@ -5,6 +5,7 @@
 //! not to a cache, so that a controller that takes over sees every commit of the one before.
 
 use crate::{
+    metrics::OneController,
     resources::{self, CLUSTER_LABEL, FIELD_MANAGER, is_of_another_cluster},
     valid_cluster::ClusterKey,
 };
@@ -15,7 +16,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, PostParams},
 };
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// A call without an answer for this long has failed. The controller decides again then, so longer is only a longer outage.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
@@ -33,19 +34,26 @@ pub struct KubernetesObjects {
     owner: Option<OwnerReference>,
     roots: Api<ClusterMetadata>,
     shards: Api<ClusterMetadataShard>,
+    metrics: Arc<OneController>,
 }
 
 impl KubernetesObjects {
     pub fn new(client: Client, cluster: ClusterKey, owner: Option<OwnerReference>) -> Self {
         let roots = Api::namespaced(client.clone(), &cluster.namespace);
         let shards = Api::namespaced(client, &cluster.namespace);
-        Self { cluster, uid: None, owner, roots, shards }
+        Self { cluster, uid: None, owner, roots, shards, metrics: Arc::default() }
     }
 
     /// Takes no metadata that goes with another Cluster of the name, which was deleted.
     #[must_use]
     pub fn of_cluster(self, uid: &str) -> Self {
         Self { uid: Some(uid.to_owned()), ..self }
+    }
+
+    /// The sizes of the objects are told to `metrics`.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<OneController>) -> Self {
+        Self { metrics, ..self }
     }
 
     fn metadata(&self, name: String) -> ObjectMeta {
@@ -79,6 +87,7 @@ impl MetadataObjects for KubernetesObjects {
             let reason = "the metadata goes with a Cluster of the same name that was deleted, and is waited for";
             return Err(ObjectError(reason.to_owned()));
         }
+        self.metrics.root_is(root.as_ref().map_or(0, |root| root.spec.data.len()));
         root.map(|root| Ok(StoredRoot { revision: revision(&root.metadata)?, text: root.spec.data })).transpose()
     }
 
@@ -93,7 +102,10 @@ impl MetadataObjects for KubernetesObjects {
             within_limit_raw(self.roots.create(&parameters, &root)).await
         };
         match written {
-            Ok(root) => Ok(revision(&root.metadata)?),
+            Ok(root) => {
+                self.metrics.root_is(text.len());
+                Ok(revision(&root.metadata)?)
+            }
             // Another revision, one that was made meanwhile, or none any more.
             Err(CallError::Api(kube::Error::Api(status)))
                 if status.code == 409 || (status.code == 404 && replaces.is_some()) =>
@@ -107,27 +119,32 @@ impl MetadataObjects for KubernetesObjects {
     async fn read_shard(&self, shard: ShardName) -> Result<Option<String>, ObjectError> {
         let name = self.shard_object(shard);
         let object = within_limit("read a shard", self.shards.get_opt(&name)).await?;
+        self.metrics.shard_is(name, object.as_ref().map(|object| object.spec.data.len()));
         Ok(object.map(|object| object.spec.data))
     }
 
     async fn create_shard(&self, shard: ShardName, text: &str) -> Result<(), ObjectError> {
         let name = self.shard_object(shard);
         let mut object = ClusterMetadataShard::new(&name, ClusterMetadataShardSpec { data: text.to_owned() });
-        object.metadata = self.metadata(name);
+        object.metadata = self.metadata(name.clone());
         match within_limit_raw(self.shards.create(&as_manager(), &object)).await {
-            Ok(_) => Ok(()),
-            Err(CallError::Api(kube::Error::Api(status))) if status.code == 409 => Ok(()),
-            Err(error) => Err(ObjectError(error.told("create a shard"))),
+            Ok(_) => {}
+            Err(CallError::Api(kube::Error::Api(status))) if status.code == 409 => {}
+            Err(error) => return Err(ObjectError(error.told("create a shard"))),
         }
+        self.metrics.shard_is(name, Some(text.len()));
+        Ok(())
     }
 
     async fn delete_shard(&self, shard: ShardName) -> Result<(), ObjectError> {
         let name = self.shard_object(shard);
         match within_limit_raw(self.shards.delete(&name, &DeleteParams::background())).await {
-            Ok(_) => Ok(()),
-            Err(CallError::Api(kube::Error::Api(status))) if status.code == 404 => Ok(()),
-            Err(error) => Err(ObjectError(error.told("delete a shard"))),
+            Ok(_) => {}
+            Err(CallError::Api(kube::Error::Api(status))) if status.code == 404 => {}
+            Err(error) => return Err(ObjectError(error.told("delete a shard"))),
         }
+        self.metrics.shard_is(name, None);
+        Ok(())
     }
 
     async fn list_shards(&self) -> Result<Vec<ShardName>, ObjectError> {

@@ -4,16 +4,25 @@
 use control_plane::{Commit, CommitError, LoadError, MetadataStore, store::SeenRoot};
 use controller::ClusterImage;
 use model::MetadataVersion;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
-#[derive(Debug)]
+/// Hears of every commit: why it failed, if it did.
+type Commits = Box<dyn FnMut(Option<String>) + Send>;
+
 pub struct WatchedStore<S, R> {
     store: S,
     /// Of what it is known to have held.
     newest: MetadataVersion,
     seen: watch::Receiver<SeenRoot<R>>,
     lost: mpsc::Sender<LostRoot<R>>,
+    commits: Commits,
+}
+
+impl<S: fmt::Debug, R> fmt::Debug for WatchedStore<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedStore").field("store", &self.store).field("newest", &self.newest).finish_non_exhaustive()
+    }
 }
 
 /// What was found in place of metadata.
@@ -26,9 +35,13 @@ pub struct LostRoot<R> {
 
 impl<S, R> WatchedStore<S, R> {
     /// What is told is that the metadata is missing or damaged, or went back. `seen`: by that store.
-    pub fn new(store: S, seen: watch::Receiver<SeenRoot<R>>) -> (Self, mpsc::Receiver<LostRoot<R>>) {
+    pub fn new(
+        store: S,
+        seen: watch::Receiver<SeenRoot<R>>,
+        commits: impl FnMut(Option<String>) + Send + 'static,
+    ) -> (Self, mpsc::Receiver<LostRoot<R>>) {
         let (lost, told) = mpsc::channel(1);
-        (Self { store, newest: MetadataVersion(0), seen, lost }, told)
+        (Self { store, newest: MetadataVersion(0), seen, lost, commits: Box::new(commits) }, told)
     }
 }
 
@@ -56,8 +69,14 @@ impl<S: MetadataStore, R: Clone + Send + Sync + 'static> MetadataStore for Watch
     async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
         let version = commit.image.metadata_version;
         let committed = self.store.commit(commit).await;
-        if committed.is_ok() {
-            self.newest = version;
+        match &committed {
+            Ok(()) => {
+                self.newest = version;
+                (self.commits)(None);
+            }
+            // Somebody else's succeeded.
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Failed(reason)) => (self.commits)(Some(reason.clone())),
         }
         committed
     }
@@ -91,7 +110,7 @@ mod tests {
     async fn store_that_was_put_back_under_a_running_controller_is_lost() {
         let (holds, held) = tokio::sync::watch::channel(900);
         let (sees, seen) = watch::channel(SeenRoot { revision: Some(7), loads: 1 });
-        let (mut store, mut lost) = WatchedStore::new(Shared(held), seen);
+        let (mut store, mut lost) = WatchedStore::new(Shared(held), seen, drop);
         assert!(store.load().await.is_ok());
         let commit = |from| Commit { expected: MetadataVersion(from), changes: Vec::new(), image: image(from + 1) };
         store.commit(commit(900)).await.expect("nobody else was there");

@@ -23,6 +23,9 @@ fn page() -> String {
     let types = [
         condition::READY,
         condition::AVAILABLE,
+        condition::LISTENERS_READY,
+        condition::STORAGE_HEALTHY,
+        condition::METADATA_PERSISTED,
         condition::FULLY_REPLICATED,
         condition::UP_TO_DATE,
         condition::RECONCILED,

@@ -6,7 +6,9 @@
 mod apply;
 pub mod brokers;
 pub mod drain;
+pub mod dynamic_config;
 mod evictions;
+mod health;
 pub mod node_ports;
 pub mod notices;
 pub mod observe;
@@ -19,7 +21,7 @@ mod session_secret;
 pub mod set_size;
 pub mod status;
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 pub mod unused_volumes;
 pub mod volume_ids;
 pub mod volumes;
@@ -182,6 +184,11 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let is_superseded = done.as_ref().is_err_and(anyhow::Error::is::<Superseded>);
     let done = if is_superseded { Ok(()) } else { done };
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
+    // A controller that is about to end answers nobody, and is Unknown.
+    let brokers = match &view.handle {
+        Some(handle) => handle.describe_brokers().await.ok(),
+        None => None,
+    };
     let (controller, image, held) = (view.handle.as_ref(), view.image.as_deref(), &context.held);
     let allowed = &Allowed::by(&valid.key, &valid.spec.allowed_namespaces);
     let answer = Answering { cluster: &valid.key, controller, image, held, allowed }.answer(cluster, before).await;
@@ -190,6 +197,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
         cluster: &valid,
         plan: &plan,
         view: &view,
+        brokers: brokers.as_deref(),
         holder: &context.holder,
         failure: failure.as_deref(),
         invalid: invalid.as_deref(),

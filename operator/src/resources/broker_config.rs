@@ -1,6 +1,11 @@
-//! The configuration file of a cluster's brokers: the same for all. What differs between brokers is on their command line.
+//! The configuration file of a cluster's brokers: the same for all. What differs between brokers is on their command line, and
+//! what takes effect while they run is the controller's to tell them.
 
 use crate::valid_cluster::ValidCluster;
+use controller::{
+    errors::ConfigError,
+    topic_config::{self, TopicConfigDefinition},
+};
 use custom_resources::cluster::ports;
 use std::{
     collections::BTreeMap,
@@ -10,10 +15,34 @@ use std::{
 /// The listener by which brokers reach each other.
 pub const REPLICATION_LISTENER: &str = "REPLICATION";
 
+/// On the ConfigMap: which keys of the spec are in force without being in the file, with commas between them.
+pub const DYNAMIC_ANNOTATION: &str = "weir.dev/dynamic-config";
+
+/// Kafka lets the defaults of topics change while brokers run, by the name of each that counts first.
+fn default_of_topics(key: &str) -> Option<&'static TopicConfigDefinition> {
+    let mut topics = topic_config::definitions().iter();
+    topics.find(|topic| topic.synonyms.first().is_some_and(|first| first.name == key))
+}
+
+pub fn is_dynamic(key: &str) -> bool {
+    default_of_topics(key).is_some()
+}
+
+/// Whether a dynamic key can have this value.
+pub fn check(key: &str, value: &str) -> Result<(), ConfigError> {
+    default_of_topics(key).map_or(Ok(()), |topic| topic_config::validate(topic.name, value))
+}
+
+/// What the spec says of dynamic keys.
+pub fn dynamic(cluster: &ValidCluster) -> BTreeMap<&str, String> {
+    let config = cluster.spec.config.iter().filter(|(key, _)| is_dynamic(key));
+    config.map(|(key, value)| (key.as_str(), value.to_string())).collect()
+}
+
 /// In Java's `.properties` format, sorted, so that the same spec gives the same bytes.
 pub fn render(cluster: &ValidCluster) -> String {
     let mut properties = own(cluster);
-    for (key, value) in &cluster.spec.config {
+    for (key, value) in cluster.spec.config.iter().filter(|(key, _)| !is_dynamic(key)) {
         properties.insert(key.clone(), value.to_string());
     }
     let mut text = format!("# Of the cluster {}, written by the operator.\n", cluster.key);
@@ -72,11 +101,11 @@ mod tests {
     #[test]
     fn values_of_people_stay_one_line_and_one_value() {
         let cluster = valid(
-            r#"{storage: {size: 1Gi}, config: {log.cleanup.policy: " a\nlisteners=X://:1\\", log.retention.hours: 12}}"#,
+            r#"{storage: {size: 1Gi}, config: {log.dir.failure: " a\nlisteners=X://:1\\", log.retention.hours: 12, log.retention.ms: 5}}"#,
         );
         let text = render(&cluster);
-        assert!(text.contains("\nlog.cleanup.policy=\\ a\\nlisteners=X://:1\\\\\n"), "{text}");
-        assert!(text.contains("\nlog.retention.hours=12\n"), "{text}");
+        assert!(text.contains("\nlog.dir.failure=\\ a\\nlisteners=X://:1\\\\\n"), "{text}");
+        assert!(text.contains("\nlog.retention.hours=12\n") && !text.contains("log.retention.ms"), "{text}");
     }
 
     #[test]

@@ -18,7 +18,10 @@ fn render(cluster: &ValidCluster) -> String {
     for service in service::build_all(cluster) {
         text += &document(&service);
     }
-    text += &document(&config_map::build(cluster));
+    text += &document(&config_map::build(
+        cluster,
+        &broker_config::dynamic(cluster).into_keys().map(str::to_owned).collect(),
+    ));
     text += &document(&secret::build(cluster, "0123456789abcdef0123456789abcdef"));
     text += &document(&service_account::build(cluster));
     if let Some(budget) = pod_disruption_budget::build(cluster, 1) {
@@ -55,6 +58,6 @@ fn objects_of_a_cluster_with_everything() {
           rack: {topologyKey: rack}, podDisruptionBudget: {enabled: false},
           listeners: [{name: internal, port: 9092},
             {name: external, port: 9094, type: nodeport, nodePort: {bootstrapPort: 32092, firstBrokerPort: 32100}}],
-          topicDefaults: {partitions: 12, replicas: 2, minInSyncReplicas: 2}, config: {log.retention.hours: 168}}",
+          topicDefaults: {partitions: 12, replicas: 2, minInSyncReplicas: 2}, config: {log.retention.hours: 168, log.segment.bytes: 536870912}}",
     );
 }

@@ -3,6 +3,7 @@
 use super::{
     LARGEST_MESSAGE,
     admission::{Admission, Directory, Doubt, Found, NotAdmitted, token_of},
+    newest::SessionNumber,
     ownership::{Owners, take_out},
     recovery,
     updates::{State, Updates},
@@ -108,6 +109,7 @@ impl<D: Directory> control_plane_server::ControlPlane for ControlPlane<D> {
 
 struct Session {
     server: ControlPlaneServer,
+    number: SessionNumber,
     broker: BrokerSession,
     outgoing: mpsc::Sender<Result<ControllerMessage, Status>>,
     updates: watch::Receiver<State>,
@@ -189,13 +191,14 @@ impl ControlPlaneServer {
         };
         self.updates.newest().let_in(broker.id, number);
         tracing::info!(broker_id = %broker.id, broker_epoch = broker.epoch.0, ?peer, "broker registered");
-        let mut session = Session { server: self, broker, outgoing, updates, version: None };
+        let mut session = Session { server: self, number, broker, outgoing, updates, version: None };
         let departed = session.run(&mut incoming).await;
         let Session { server, broker, .. } = session;
+        let was_newest = server.updates.newest().ended(broker.id, number, departed);
         // A controller that has stopped waits for nobody.
         let _ = if departed {
             server.controller.departed(broker).await
-        } else if server.updates.newest().is_newest(broker.id, number) {
+        } else if was_newest {
             server.controller.disconnected(broker).await
         } else {
             Ok(())
@@ -342,6 +345,7 @@ impl Session {
 
     async fn heard(&mut self, said: &wire::Heartbeat) -> Result<(), Gone> {
         let heartbeat = said.heartbeat(self.broker);
+        self.server.updates.newest().heard(heartbeat.id, self.number);
         let obeyed = heartbeat.condition.controller_epoch;
         if self.server.standing().is_outlived_by(obeyed) {
             tracing::warn!(broker_id = %heartbeat.id, obeyed = obeyed.0, "broker obeys a later controller, its session ends");

@@ -7,9 +7,9 @@ use crate::{
     wire::{Changes, Snapshot, controller_message::Kind},
 };
 use controller::{ClusterImage, MetadataChange, rebuild::Reign};
-use model::{ControllerEpoch, MetadataVersion, ReignId};
+use model::{BrokerId, ControllerEpoch, MetadataVersion, ReignId};
 use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// Changes kept for brokers that lag; one that lags more gets the image.
 const RECENT_CHANGES: usize = 1024;
@@ -42,6 +42,16 @@ impl Updates {
     /// The controller has stopped: its sessions end, so that brokers look for another.
     pub fn close(&self) {
         self.sender.send_modify(|state| state.is_closed = true);
+    }
+
+    /// Brokers whose session is open.
+    pub fn sessions(&self) -> usize {
+        self.newest.open()
+    }
+
+    /// When the broker was heard last, or its session ended; `None`: it never came, or said farewell.
+    pub fn silent_since(&self, broker: BrokerId) -> Option<Instant> {
+        self.newest.silent_since(broker)
     }
 
     pub(super) fn newest(&self) -> &NewestSessions {

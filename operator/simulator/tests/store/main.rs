@@ -56,7 +56,7 @@ impl Operator {
     fn start(server: &ApiServer, cluster: &ValidCluster) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let entered = runtime.enter();
-        let controllers = Controllers::new(server.client(), Vec::new(), Vec::new());
+        let controllers = Controllers::new(server.client(), Vec::new(), Vec::new(), std::sync::Arc::default());
         drop(entered);
         runtime.block_on(controllers.ensure(cluster, "token", Leaving::NOBODY, SetSize::default()));
         Self { runtime, controllers }

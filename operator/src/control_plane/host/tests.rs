@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     control_plane::Controllers,
-    reconcilers::cluster::{plan::throttling, set_size::SetSize},
+    reconcilers::cluster::{plan::configuring, set_size::SetSize},
     testing::ApiServer,
     valid_cluster::tests::{cluster, defaults},
 };
@@ -34,7 +34,7 @@ struct Operator {
 
 impl Operator {
     async fn begin(server: &ApiServer, uid: &str, when_deleted: &str) -> Self {
-        let controllers = Controllers::new(server.client(), Vec::new(), Vec::new());
+        let controllers = Controllers::new(server.client(), Vec::new(), Vec::new(), Arc::default());
         let cluster = with_uid(uid, when_deleted);
         let operator = Self { controllers, cluster };
         operator.ensure().await;
@@ -173,7 +173,13 @@ async fn id_of_the_metadata_is_known_though_it_is_lost_and_a_call_fails() {
     server.fail(SET, true);
     server.remove(ROOT);
     // The next commit finds that it is gone.
-    let _ = operator.view().await.handle.unwrap().alter_configs(throttling(Some("1000".to_owned()))).await;
+    let _ = operator
+        .view()
+        .await
+        .handle
+        .unwrap()
+        .alter_configs(configuring([("log.retention.ms".to_owned(), Some("1000".to_owned()))].into()))
+        .await;
     operator
         .until("the number of brokers is not known", |view| {
             view.problem.as_ref().is_some_and(|problem| problem.contains("count the brokers"))

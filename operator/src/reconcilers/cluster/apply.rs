@@ -2,7 +2,8 @@
 
 use super::{
     brokers::BrokerPod,
-    plan::{Action, throttling},
+    dynamic_config::Changes,
+    plan::{Action, configuring},
     unused_volumes::{Claim, UNUSED_ANNOTATION},
 };
 use crate::{
@@ -100,7 +101,7 @@ impl Applier<'_> {
             Action::Restart(pod) => self.restart(pod).await?,
             Action::Move(moves) => self.move_replicas(moves).await?,
             Action::Cancel(partitions) => self.call_back(partitions).await?,
-            Action::Throttle(rate) => self.throttle(rate.clone()).await?,
+            Action::Configure(changes) => self.configure(changes).await?,
             Action::Forget(broker) => self.forget(*broker).await?,
         }
         Ok(())
@@ -188,9 +189,12 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn throttle(&self, rate: Option<String>) -> anyhow::Result<()> {
-        let results = self.controller()?.alter_configs(throttling(rate)).await.context("throttle moves")?;
-        results.into_iter().try_for_each(|(_, result)| result.context("throttle moves"))
+    async fn configure(&self, changes: &Changes) -> anyhow::Result<()> {
+        let results =
+            self.controller()?.alter_configs(configuring(changes.clone())).await.context("configure brokers")?;
+        results.into_iter().try_for_each(|(_, result)| result.context("configure brokers"))?;
+        tracing::info!(cluster = %self.cluster, ?changes, "running brokers were configured");
+        Ok(())
     }
 
     async fn forget(&self, broker: BrokerId) -> anyhow::Result<()> {

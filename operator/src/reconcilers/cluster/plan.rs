@@ -3,6 +3,7 @@
 use super::{
     brokers::{self, BrokerPod},
     drain::{self, Drain},
+    dynamic_config::{self, Changes},
     evictions,
     node_ports::{self, NodePorts},
     roll::{self, Roll},
@@ -14,12 +15,13 @@ use super::{
 };
 use crate::{
     reconcilers::difference::{is_there, marked},
-    resources::{config_map, is_of_another_cluster, pod_disruption_budget, service, service_account, stateful_set},
+    resources::{
+        config_map, is_of_another_cluster, names, pod_disruption_budget, service, service_account, stateful_set,
+    },
     valid_cluster::ValidCluster,
 };
 use controller::{
     ClusterImage, Leaving,
-    replication_throttle::REASSIGNMENT_RATE,
     requests::{AlterConfigs, ConfigResource},
 };
 use k8s_openapi::{
@@ -101,8 +103,8 @@ pub enum Action {
     Move(Vec<(TopicPartition, Vec<BrokerId>)>),
     /// Moves are called back.
     Cancel(Vec<TopicPartition>),
-    /// Bytes a second of what a move adds, for every broker; `None`: as fast as it goes.
-    Throttle(Option<String>),
+    /// Of every broker, while it runs.
+    Configure(Changes),
     Forget(BrokerId),
 }
 
@@ -172,7 +174,10 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     let unmark = |claim: &Claim| Action::Mark { claim: claim.clone(), unused_since: None };
     let mut actions: Vec<_> = unused.unmark.iter().map(unmark).collect();
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
-    compare(&mut actions, &observed.config_maps, &[config_map::build(cluster)], false);
+    let config_name = names::config_map(&cluster.key.name);
+    let config_map = observed.config_maps.iter().find(|map| map.metadata.name.as_ref() == Some(&config_name));
+    let dynamic = dynamic_config::decide(cluster, config_map.map(|map| &**map), image);
+    compare(&mut actions, &observed.config_maps, &[config_map::build(cluster, &dynamic.from_spec)], false);
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
     let node_ports = node_ports::known(&wanted, observed, image);
     node_ports::keep(&mut actions, &observed.services, &node_ports);
@@ -218,7 +223,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         actions.push(Action::Restart(pod.clone()));
     }
     // What moves is throttled from its first byte.
-    actions.extend(image.and_then(|image| throttle(cluster, image)));
+    if !dynamic.changes.is_empty() {
+        actions.push(Action::Configure(dynamic.changes));
+    }
     if !scale.cancels.is_empty() {
         actions.push(Action::Cancel(scale.cancels.clone()));
     }
@@ -241,16 +248,10 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     Plan { actions, roll, scale, drain, volumes, unused, pods, node_ports }
 }
 
-fn throttle(cluster: &ValidCluster, image: &ClusterImage) -> Option<Action> {
-    let rate = cluster.spec.rebalance.throttle_bytes_per_second;
-    let wanted = (rate > 0).then(|| rate.to_string());
-    (image.broker_configs.cluster.get(REASSIGNMENT_RATE) != wanted.as_ref()).then_some(Action::Throttle(wanted))
-}
-
-/// What the controller is asked for [`Action::Throttle`].
+/// What the controller is asked for [`Action::Configure`].
 #[must_use]
-pub fn throttling(rate: Option<String>) -> AlterConfigs {
-    AlterConfigs::of(ConfigResource::Broker(None), [(REASSIGNMENT_RATE.to_owned(), rate)])
+pub fn configuring(changes: Changes) -> AlterConfigs {
+    AlterConfigs::of(ConfigResource::Broker(None), changes)
 }
 
 /// With the pods that there are to be until those that are to go may, and the template of claims that cannot be changed.

@@ -1,12 +1,12 @@
 //! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
 
-use super::{brokers::BrokerPod, node_ports::NodePorts, offline::offline_on, plan::Plan, roll::Roll, volumes};
+use super::{brokers::BrokerPod, health, node_ports::NodePorts, offline::offline_on, plan::Plan, roll::Roll, volumes};
 use crate::{
     control_plane::View,
     resources::{names, pod_selector},
     valid_cluster::{ClusterKey, ValidCluster},
 };
-use controller::ClusterImage;
+use controller::{ClusterImage, requests::DescribedBroker};
 use custom_resources::{
     ClusterStatus,
     cluster_status::{
@@ -23,6 +23,8 @@ pub struct Report<'a> {
     pub cluster: &'a ValidCluster,
     pub plan: &'a Plan,
     pub view: &'a View,
+    /// As the controller hears them, if it decides.
+    pub brokers: Option<&'a [DescribedBroker]>,
     /// Of this operator.
     pub holder: &'a str,
     /// Why something that was planned could not be done.
@@ -49,7 +51,7 @@ impl Report<'_> {
         };
         ClusterStatus {
             observed_generation: cluster.generation,
-            conditions: conditions(known, self.findings(counts), cluster.generation, now),
+            conditions: conditions(known, self.findings(counts, before), cluster.generation, now),
             // It stays when the metadata is lost: by it the brokers are known again.
             cluster_id: image
                 .map(|image| image.cluster_id.to_string())
@@ -78,7 +80,7 @@ impl Report<'_> {
         self.plan.pods.iter().filter(|pod| pod.is_ready && is_heard(pod)).count()
     }
 
-    fn findings(&self, counts: Option<PartitionCounts>) -> Vec<Finding> {
+    fn findings(&self, counts: Option<PartitionCounts>, before: Option<&ClusterStatus>) -> Vec<Finding> {
         let mut findings = vec![
             self.ready(counts),
             about_partitions(condition::AVAILABLE, reason::BELOW_MIN_ISR, counts, |counts| {
@@ -89,6 +91,9 @@ impl Report<'_> {
             }),
             self.up_to_date(),
             self.reconciled(),
+            health::listeners_ready(self.cluster, &self.plan.node_ports),
+            health::storage_healthy(&self.plan.volumes.state, self.brokers, before),
+            health::metadata_persisted(self.view.handle.is_some(), self.view.commit_failure.as_deref()),
         ];
         findings.extend(self.held.as_ref().map(deletion_held));
         findings

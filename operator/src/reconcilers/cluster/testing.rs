@@ -23,10 +23,10 @@ fn ids(ids: &[i32]) -> Vec<BrokerId> {
 }
 
 /// Replicas and ISR of a partition.
-pub(in crate::reconcilers) type Members<'a> = (&'a [i32], &'a [i32]);
+pub(crate) type Members<'a> = (&'a [i32], &'a [i32]);
 
 /// A cluster of `brokers` brokers, of which `fenced` are, and one topic per list: replicas and ISR of its partitions.
-pub(in crate::reconcilers) fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
+pub(crate) fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
     let mut image = ClusterImage::empty(ClusterId::from("test"));
     let registrations = (0..brokers).map(|id| (BrokerId(id), registration(id, fenced.contains(&id))));
     image.brokers = Arc::new(registrations.collect());

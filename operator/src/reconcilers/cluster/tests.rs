@@ -15,7 +15,7 @@ fn context(client: Client) -> (Context, mpsc::Receiver<ClusterKey>) {
     let (changed, told) = mpsc::channel(CHANGED_LIMIT);
     let metrics = Arc::new(Metrics::default());
     let context = Context {
-        controllers: Controllers::new(client.clone(), Vec::new(), Vec::new()),
+        controllers: Controllers::new(client.clone(), Vec::new(), Vec::new(), Arc::clone(&metrics)),
         defaults: defaults(),
         holder: "operator-0".to_owned(),
         caches: Caches::start(&client, &Scope::All, &changed),

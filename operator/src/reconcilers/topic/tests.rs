@@ -9,7 +9,7 @@ async fn reconciliation_ends_though_nothing_is_answered() {
     let client = Client::new(tower::service_fn(silence), "shop");
     let metrics = Arc::new(Metrics::default());
     let reconciler = Reconciler {
-        controllers: Controllers::new(client.clone(), vec![], vec![]),
+        controllers: Controllers::new(client.clone(), vec![], vec![], Arc::clone(&metrics)),
         resources: Resources::new(&[]),
         held: Held::new(vec![]),
         events: Events::new(client.clone(), "a", Arc::clone(&metrics)),

@@ -3,6 +3,7 @@ use super::{
     *,
 };
 use crate::valid_cluster::tests::valid;
+use controller::replication_throttle::REASSIGNMENT_RATE;
 use kube::ResourceExt as _;
 use serde::de::DeserializeOwned;
 
@@ -36,7 +37,10 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Action::DeleteVolume(claim) => format!("delete volume {}", claim.name),
         Action::Orphan { name, .. } => format!("orphan {name}"),
         Action::Cancel(partitions) => format!("cancel {}", partitions.len()),
-        Action::Throttle(rate) => format!("throttle {rate:?}"),
+        Action::Configure(changes) => {
+            let told = changes.iter().map(|(key, value)| format!(" {key}={}", value.as_deref().unwrap_or_default()));
+            format!("configure{}", told.collect::<String>())
+        }
         Action::Forget(id) => format!("forget {id}"),
     };
     plan.actions.iter().map(told).collect()
@@ -221,16 +225,17 @@ fn brokers_of_an_older_revision_restart_only_when_all_objects_are_as_wanted() {
 }
 
 #[test]
-fn moves_are_throttled_as_the_spec_says() {
+fn dynamic_configuration_restarts_nobody_and_is_named_before_it_is_set() {
     let image = image(3, &[], &[&[(ALL, ALL)]]);
-    let throttled = |rebalance: &str| {
-        let cluster = valid(&format!("{{storage: {{size: 1Gi}}, rebalance: {rebalance}}}"));
-        let observed = converged(&cluster, &image);
-        kinds(&plan(&cluster, &observed, Some(&image)))
-    };
-    assert!(throttled("{}").is_empty());
-    assert_eq!(throttled("{throttleBytesPerSecond: 1000}"), ["throttle Some(\"1000\")"]);
-    assert_eq!(throttled("{throttleBytesPerSecond: 0}"), ["throttle None"]);
+    let mut observed = converged(&valid(SPEC), &image);
+    let changed = valid(&SPEC.replace("resources:", "config: {log.retention.ms: 1000}, resources:"));
+    let named = plan(&changed, &observed, Some(&image));
+    assert_eq!(kinds(&named), ["apply ConfigMap events-broker-config"]);
+    apply(&mut observed, &named);
+    assert_eq!(kinds(&plan(&changed, &observed, Some(&image))), ["configure log.retention.ms=1000"]);
+    let other = valid(&SPEC.replace("resources:", "config: {log.retention.hours: 1}, resources:"));
+    let planned = kinds(&plan(&other, &observed, Some(&image)));
+    assert_eq!(planned, ["apply ConfigMap events-broker-config", "apply StatefulSet events"], "read at a start only");
 }
 
 #[test]
