@@ -42,19 +42,23 @@ async fn lives(place: &Place) -> anyhow::Result<Vec<(Option<String>, i32)>> {
     Ok(lives)
 }
 
+/// Of what all brokers have in common.
+async fn shows_retention(place: &Place, ms: Option<u64>) -> bool {
+    let arguments = ["kafka-configs", "--bootstrap-server", BOOTSTRAP, "--describe", "--broker-defaults"];
+    let Ok(told) = client(place, &arguments).await else { return false };
+    match ms {
+        Some(ms) => told.contains(&format!("log.retention.ms={ms}")),
+        None => !told.contains("log.retention.ms="),
+    }
+}
+
 async fn is_in_force_at_once(stage: &Stage) -> anyhow::Result<()> {
     let place = &stage.place;
     let before = lives(place).await?;
-    let shown: &[&str] = &["kafka-configs", "--bootstrap-server", BOOTSTRAP, "--describe", "--broker-defaults"];
-    let retention = |value: &'static str| async move {
-        client(place, shown)
-            .await
-            .is_ok_and(|told| told.contains("log.retention.ms=") == !value.is_empty() && told.contains(value))
-    };
     stage.change(json!({"config": {"log.retention.ms": 7_200_000}})).await?;
-    until_so("brokers have it", || retention("log.retention.ms=7200000")).await?;
+    until_so("brokers have it", || shows_retention(place, Some(7_200_000))).await?;
     stage.change(json!({"config": Value::Null})).await?;
-    until_so("brokers have it no more", || retention("")).await?;
+    until_so("brokers have it no more", || shows_retention(place, None)).await?;
     let after = lives(place).await?;
     ensure!(before == after, "brokers restarted: {before:?}, {after:?}");
     Ok(())
