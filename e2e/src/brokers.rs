@@ -42,6 +42,12 @@ impl Life {
         Ok(Self { place: place.clone(), pod: pod.to_owned(), uid: found.uid(), restarts: restarts(&found) })
     }
 
+    /// Its program has run on since, in this pod.
+    pub async fn goes_on(&self) -> anyhow::Result<bool> {
+        let now = Self::of(&self.place, &self.pod).await?;
+        Ok((now.uid, now.restarts) == (self.uid.clone(), self.restarts))
+    }
+
     /// Its program runs anew, in this pod or another of its name.
     pub async fn is_over(&self) -> anyhow::Result<Pod> {
         let is_new = |pod: &Pod| pod.uid() != self.uid || restarts(pod) > self.restarts;

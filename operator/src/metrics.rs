@@ -6,12 +6,13 @@ mod alerts;
 mod clusters;
 mod controllers;
 
+use crate::valid_cluster::ClusterKey;
 use clusters::Clusters;
 use controllers::ControllerMetrics;
-pub use controllers::OneController;
+pub use controllers::{OneController, fenced};
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
+    fmt::{Display, Write as _},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -39,6 +40,19 @@ const FAMILIES: [(&str, &str, &str); 3] = [
     (WROTE, "Writes to the API server besides metadata and the lease.", "what"),
 ];
 
+/// Before the series of a family.
+fn heading(text: &mut String, family: &str, kind: &str, help: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} {kind}");
+}
+
+/// `name`: of the family, and what follows it in a histogram. `label`: with a comma before it, or nothing.
+fn series(text: &mut String, name: impl Display, cluster: &ClusterKey, label: &str, number: impl Display) {
+    let ClusterKey { namespace, name: cluster } = cluster;
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{name}{{namespace=\"{namespace}\",cluster=\"{cluster}\"{label}}} {number}");
+}
+
 impl Metrics {
     pub fn lease(&self, held: bool) {
         self.holds_lease.store(held, Relaxed);
@@ -65,9 +79,9 @@ impl Metrics {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut text = String::new();
         for (family, help, label) in FAMILIES {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} counter");
+            heading(&mut text, family, "counter", help);
             for ((_, value), count) in counters.iter().filter(|((name, _), _)| *name == family) {
+                // Writing to a string cannot fail.
                 let _ = writeln!(text, "{family}{{{label}=\"{value}\"}} {count}");
             }
         }

@@ -122,6 +122,12 @@ pub struct ClusterStatus {
     pub listeners: Vec<ListenerStatus>,
 }
 
+impl ClusterStatus {
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+}
+
 /// The controller: a part of the operator.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -120,7 +120,7 @@ impl Overview {
         let brokers = brokers(status, image.ok());
         judge_brokers(&brokers, cluster.spec.replicas, &mut problems, &mut notes);
         let (partitions, unhealthy_partitions) = counted.map_or((None, Vec::new()), |(c, named)| (Some(c), named));
-        let roll = status.conditions.iter().find(|known| known.type_ == condition::UP_TO_DATE);
+        let roll = status.condition(condition::UP_TO_DATE);
         Self {
             cluster: cluster.name_any(),
             namespace: cluster.namespace().unwrap_or_default(),

@@ -10,7 +10,11 @@ use super::{
     token::TokenHash,
     watched_store::{LostRoot, WatchedStore},
 };
-use crate::{metrics::OneController, resources::names, valid_cluster::ValidCluster};
+use crate::{
+    metrics::{OneController, fenced},
+    resources::names,
+    valid_cluster::ValidCluster,
+};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::{
     CommitError, ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
@@ -85,9 +89,10 @@ struct Everybody {
 impl Publisher for Everybody {
     async fn publish(&mut self, published: Published) {
         let before = self.view.borrow().image.clone();
-        self.metrics.told(before.as_deref(), &published);
-        self.view.send_modify(|view| view.image = Some(Arc::clone(&published.image)));
+        let (image, fenced) = (Arc::clone(&published.image), fenced(&published.changes));
+        self.view.send_modify(|view| view.image = Some(Arc::clone(&image)));
         self.updates.publish(published).await;
+        self.metrics.told(before.as_deref(), &image, &fenced);
     }
 }
 

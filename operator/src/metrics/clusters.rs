@@ -1,10 +1,10 @@
 //! How clusters are, as their status says: what alerts look at. Only the operator that decides knows.
 
+use super::{heading, series};
 use crate::valid_cluster::ClusterKey;
 use custom_resources::ClusterStatus;
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     sync::{Mutex, PoisonError},
 };
 
@@ -42,12 +42,11 @@ impl Clusters {
     pub(super) fn render(&self, text: &mut String) {
         let clusters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (family, help) in FAMILIES {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} gauge");
-            for (ClusterKey { namespace, name }, samples) in &*clusters {
+            heading(text, family, "gauge", help);
+            for (cluster, samples) in &*clusters {
                 for (_, label, number) in samples.iter().filter(|(of, ..)| *of == family) {
                     let label = label.as_ref().map(|(key, value)| format!(",{key}=\"{value}\"")).unwrap_or_default();
-                    let _ = writeln!(text, "{family}{{namespace=\"{namespace}\",cluster=\"{name}\"{label}}} {number}");
+                    series(text, family, cluster, &label, number);
                 }
             }
         }

@@ -1,12 +1,12 @@
 //! What controllers do: sessions, elections, failovers, and how large the metadata is. Only the operator that decides knows.
 
+use super::{heading, series};
 use crate::valid_cluster::ClusterKey;
-use control_plane::{Published, session::Updates};
-use controller::{ClusterImage, MetadataRecord};
+use control_plane::session::Updates;
+use controller::{ClusterImage, MetadataChange, MetadataRecord};
 use model::BrokerId;
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -73,14 +73,10 @@ impl ControllerMetrics {
     pub(super) fn render(&self, text: &mut String) {
         let clusters = self.lock();
         for (family, kind, help) in FAMILIES {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} {kind}");
-            for (ClusterKey { namespace, name }, one) in &*clusters {
+            heading(text, family, kind, help);
+            for (cluster, one) in &*clusters {
                 for (suffix, label, number) in one.lock().samples(family) {
-                    let _ = writeln!(
-                        text,
-                        "{family}{suffix}{{namespace=\"{namespace}\",cluster=\"{name}\"{label}}} {number}"
-                    );
+                    series(text, format_args!("{family}{suffix}"), cluster, &label, number);
                 }
             }
         }
@@ -97,14 +93,13 @@ impl OneController {
     }
 
     /// Brokers have just been told.
-    pub fn told(&self, before: Option<&ClusterImage>, published: &Published) {
+    pub fn told(&self, before: Option<&ClusterImage>, image: &ClusterImage, fenced: &[BrokerId]) {
         let Some(before) = before else { return };
-        let elections = elections(before, &published.image);
+        let elections = elections(before, image);
         let mut counts = self.lock();
         counts.elections += elections;
-        for record in published.changes.iter().flat_map(|change| &change.records) {
-            if let MetadataRecord::BrokerFenced { id, .. } = record
-                && led(before, *id)
+        for id in fenced {
+            if led(before, *id)
                 && let Some(since) = counts.updates.as_ref().and_then(|updates| updates.silent_since(*id))
             {
                 counts.failed_over(since.elapsed());
@@ -162,6 +157,15 @@ impl Counts {
             }
         }
     }
+}
+
+/// Brokers that these changes count as lost.
+pub fn fenced(changes: &[MetadataChange]) -> Vec<BrokerId> {
+    let fenced = |record: &MetadataRecord| match record {
+        MetadataRecord::BrokerFenced { id, .. } => Some(*id),
+        _ => None,
+    };
+    changes.iter().flat_map(|change| &change.records).filter_map(fenced).collect()
 }
 
 fn elections(before: &ClusterImage, after: &ClusterImage) -> u64 {

@@ -84,6 +84,14 @@ pub fn write_atomically<D: Disk>(disk: &D, folder: &str, name: &str, content: &[
     Ok(())
 }
 
+/// A file that is gone already is fine.
+pub(crate) fn remove_if_there<D: Disk>(disk: &D, path: &str) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a whole small file; refuses one above `limit` instead of allocating what a damaged folder claims.
 pub fn read_whole<D: Disk>(disk: &D, path: &str, limit: u64) -> io::Result<Vec<u8>> {
     let file = disk.open(path)?;

@@ -27,7 +27,7 @@ pub(crate) use scan::replay_headers;
 
 use crate::{
     Crash, Disk, LogConfig, LogView, ManifestEntry, OpenError, OpenReport, Start, StorageError,
-    disk::{read_whole, write_atomically},
+    disk::{read_whole, remove_if_there, write_atomically},
     epoch_cache::EpochCache,
     log::Recovered,
     names, producer_snapshot,
@@ -273,8 +273,8 @@ impl<D: Disk> Recovery<'_, D> {
     /// Removes snapshots of what is no longer there.
     fn snapshots_up_to(&self, end: Offset, mut found: BTreeSet<Offset>) -> Result<BTreeSet<Offset>, OpenError> {
         for stale in found.split_off(&end.next()) {
-            let removed = self.disk.remove(&names::path(self.folder, stale, names::SNAPSHOT));
-            removed.or_else(files::ignore_missing).map_err(|error| self.io("remove a producer snapshot", error))?;
+            let removed = remove_if_there(self.disk, &names::path(self.folder, stale, names::SNAPSHOT));
+            removed.map_err(|error| self.io("remove a producer snapshot", error))?;
         }
         Ok(found)
     }
@@ -282,8 +282,8 @@ impl<D: Disk> Recovery<'_, D> {
     fn restart_at(&self, segments: &[Arc<Segment<D>>], at: Offset) -> Result<Vec<Arc<Segment<D>>>, OpenError> {
         for segment in segments.iter().rev() {
             for suffix in names::SEGMENT_SUFFIXES {
-                let removed = self.disk.remove(&segment.path(self.folder, suffix));
-                removed.or_else(files::ignore_missing).map_err(|error| self.io("remove a segment", error))?;
+                let removed = remove_if_there(self.disk, &segment.path(self.folder, suffix));
+                removed.map_err(|error| self.io("remove a segment", error))?;
             }
         }
         self.create_segment(at).map_err(|error| self.io("create a segment", error))?;

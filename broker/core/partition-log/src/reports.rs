@@ -1,6 +1,6 @@
 //! What log operations hand to the shell.
 
-use crate::{CorruptBatch, Disk, segment::Segment};
+use crate::{CorruptBatch, Disk, disk::remove_if_there, segment::Segment};
 use model::{Offset, ProducerEpoch, ProducerId, Sequence, WallTime};
 use std::{io, sync::Arc};
 
@@ -28,13 +28,7 @@ pub struct DeletedFiles {
 impl DeletedFiles {
     /// Removes them; a file that is gone already is fine.
     pub fn remove_from<D: Disk>(&self, disk: &D) -> io::Result<()> {
-        for path in &self.paths {
-            match disk.remove(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.paths.iter().try_for_each(|path| remove_if_there(disk, path))
     }
 }
 

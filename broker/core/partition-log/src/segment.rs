@@ -4,7 +4,7 @@
 use crate::{
     StorageError,
     active_index::{ActiveIndex, MaxTimestamp, NewBatch},
-    disk::{Disk, DiskFile},
+    disk::{Disk, DiskFile, remove_if_there},
     errors::During,
     index_file, names,
     scan::HeaderReader,
@@ -140,6 +140,12 @@ impl<D: Disk> Segment<D> {
 
     pub(crate) fn path(&self, folder: &str, suffix: &str) -> String {
         names::path(folder, self.base_offset, suffix)
+    }
+
+    /// The records first: whatever has no records belongs to nothing and is removed at the next start.
+    pub(crate) fn remove_files(&self, disk: &D, folder: &str) -> io::Result<()> {
+        let mut suffixes = names::SEGMENT_SUFFIXES.into_iter().rev();
+        suffixes.try_for_each(|suffix| remove_if_there(disk, &self.path(folder, suffix)))
     }
 
     /// The records' file.

@@ -9,7 +9,7 @@ use super::{
 };
 use bytes::Bytes;
 use controller::ClusterImage;
-use model::{BrokerId, LeaderEpoch, MonotonicTime, Offset, ProducerEpoch, ProducerId, Sequence, WallTime};
+use model::{BrokerId, MonotonicTime, Offset, ProducerEpoch, ProducerId, Sequence, WallTime};
 use protocol::record_batch::{BatchOptions, RecordData, build_batch};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -61,9 +61,8 @@ pub(super) fn take_newer(known: &mut Option<Arc<ClusterImage>>, image: Arc<Clust
     }
 }
 
-fn leader_of(image: Option<&Arc<ClusterImage>>, partition: Place) -> Option<(BrokerId, LeaderEpoch)> {
-    let state = partition.state_in(image?)?;
-    Some((state.leader?, state.leader_epoch))
+fn leader_of(image: Option<&Arc<ClusterImage>>, partition: Place) -> Option<BrokerId> {
+    partition.state_in(image?)?.leader
 }
 
 impl Producer {
@@ -125,7 +124,7 @@ impl World {
     /// In order, and again from the first that has no answer in time.
     fn send_batches(&mut self, partition: Place) {
         let now = self.network.now;
-        let Some((leader, _)) = leader_of(self.producer.image.as_ref(), partition) else { return };
+        let Some(leader) = leader_of(self.producer.image.as_ref(), partition) else { return };
         let Some(stream) = self.producer.partitions.get_mut(&partition) else { return };
         if now < stream.not_before {
             return;

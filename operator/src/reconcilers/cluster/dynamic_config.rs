@@ -35,12 +35,10 @@ pub fn decide(cluster: &ValidCluster, there: Option<&ConfigMap>, image: Option<&
     let mut changes = Changes::new();
     if let Some(image) = image {
         let known = &image.broker_configs.cluster;
-        // What cannot be is told of the spec, and what was there stays.
-        let valid = wanted.iter().filter(|(key, value)| broker_config::check(key, value).is_ok());
-        let differs = valid.filter(|(key, value)| known.get(**key) != Some(value));
+        // Before it may be set, it is named. What cannot be is told of the spec, and what was there stays.
+        let may_be_set = |key: &str, value: &str| kept.contains(key) && broker_config::check(key, value).is_ok();
+        let differs = wanted.iter().filter(|(key, value)| may_be_set(key, value) && known.get(**key) != Some(value));
         changes.extend(differs.map(|(key, value)| ((*key).to_owned(), Some(value.clone()))));
-        // Before it may be set, it is named.
-        changes.retain(|key, _| kept.contains(key));
         changes.extend(taken_back.iter().map(|key| (key.clone(), None)));
         changes.extend(throttle(cluster, image).map(|rate| (REASSIGNMENT_RATE.to_owned(), rate)));
     }

@@ -44,10 +44,8 @@ pub(super) fn storage_healthy(
     let Some(brokers) = brokers else {
         return told(Truth::Unknown, reason::UNKNOWN, "the controller does not decide now".to_owned());
     };
-    let was_full = before.is_some_and(|status| {
-        let mut known = status.conditions.iter().filter(|known| known.type_ == condition::STORAGE_HEALTHY);
-        known.any(|known| known.reason == reason::DISK_NEARLY_FULL)
-    });
+    let known = before.and_then(|status| status.condition(condition::STORAGE_HEALTHY));
+    let was_full = known.is_some_and(|known| known.reason == reason::DISK_NEARLY_FULL);
     let least = if was_full { ROOM_AGAIN } else { NEARLY_FULL };
     let full: Vec<String> =
         brokers.iter().filter(|broker| has_less(broker, least)).map(|broker| broker.id.to_string()).collect();

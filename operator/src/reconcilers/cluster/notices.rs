@@ -45,14 +45,10 @@ pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'
     notices
 }
 
-fn find<'a>(status: &'a ClusterStatus, type_: &str) -> Option<&'a Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == type_)
-}
-
 /// The condition, where it has another reason than before.
 fn turned<'a>(before: &'a ClusterStatus, after: &'a ClusterStatus, type_: &str) -> Option<(&'a str, &'a Condition)> {
-    let now = find(after, type_)?;
-    let was = find(before, type_).map_or("", |condition| condition.reason.as_str());
+    let now = after.condition(type_)?;
+    let was = before.condition(type_).map_or("", |condition| condition.reason.as_str());
     (was != now.reason).then_some((was, now))
 }
 
@@ -148,7 +144,7 @@ fn of_scale_up(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> 
 }
 
 fn of_deletions(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
-    match (find(before, condition::DELETION_HELD), find(after, condition::DELETION_HELD)) {
+    match (before.condition(condition::DELETION_HELD), after.condition(condition::DELETION_HELD)) {
         (None, Some(now)) => Some(Notice::warning("DeletionHeld", now.message.clone())),
         (Some(was), Some(now)) if was.message != now.message => {
             Some(Notice::warning("DeletionHeld", now.message.clone()))

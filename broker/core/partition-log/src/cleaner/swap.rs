@@ -5,7 +5,7 @@
 //! 3. With `<base>.log.swap` there, the swap is decided. The replaced segments get the suffix `.deleted`, then `.swap` is
 //!    taken off, the records last. Crash: the next start does this step again.
 
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, remove_if_there};
 use crate::{Disk, StorageError, errors::During, names, scan::HeaderReader};
 use model::Offset;
 use std::{collections::BTreeSet, io};
@@ -97,8 +97,5 @@ fn take_in<D: Disk>(disk: &D, folder: &str, base: Offset) -> Result<(), StorageE
 }
 
 fn remove<D: Disk>(disk: &D, path: &str) -> Result<(), StorageError> {
-    match disk.remove(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.during("remove a replaced segment"),
-    }
+    remove_if_there(disk, path).during("remove a replaced segment")
 }

@@ -7,13 +7,14 @@
 use super::Log;
 use crate::{
     Disk, DiskFile, StorageError,
+    disk::remove_if_there,
     errors::During,
     names,
     segment::{Extent, Segment},
     transaction_index,
 };
 use model::Offset;
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Cut<D: Disk> {
@@ -44,7 +45,7 @@ impl<D: Disk> Log<D> {
         let (begins_anew, epochs_changed) = (*begins_anew, *epochs_changed);
         // Newest first: a crash in between leaves a log that is only shorter.
         for segment in overruled.iter().rev() {
-            self.remove_files(segment).during("remove a truncated segment")?;
+            segment.remove_files(&self.disk, &self.folder).during("remove a truncated segment")?;
         }
         if !overruled.is_empty() {
             // As with the shortened file: a removed segment must not come back between batches of the leader that overruled it.
@@ -66,17 +67,6 @@ impl<D: Disk> Log<D> {
         self.remains_of_failed_write = false;
         self.reserved_to = 0;
         self.name_changes += 1;
-        Ok(())
-    }
-
-    /// The records first: whatever has no records belongs to nothing and is removed at the next start.
-    fn remove_files(&self, segment: &Segment<D>) -> io::Result<()> {
-        for suffix in names::SEGMENT_SUFFIXES.into_iter().rev() {
-            match self.disk.remove(&segment.path(&self.folder, suffix)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
         Ok(())
     }
 
@@ -103,12 +93,7 @@ impl<D: Disk> Log<D> {
 
     pub(super) fn remove_snapshot(&mut self, offset: Offset) -> Result<(), StorageError> {
         let path = names::path(&self.folder, offset, names::SNAPSHOT);
-        match self.disk.remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).during("remove a producer snapshot");
-            }
-            _ => {}
-        }
+        remove_if_there(&self.disk, &path).during("remove a producer snapshot")?;
         self.snapshots.remove(&offset);
         Ok(())
     }

@@ -1,11 +1,8 @@
 //! The folder of a log: what is there, what is left over from a crash.
 
-use crate::{Disk, StorageError, errors::During, names};
+use crate::{Disk, StorageError, disk::remove_if_there, errors::During, names};
 use model::Offset;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FoundSegment {
@@ -22,10 +19,6 @@ pub(super) struct Files {
     pub(super) has_partition_metadata: bool,
 }
 
-pub(super) fn ignore_missing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
 /// Removes what a crash left half done, completes a swap that was decided, and lists the rest.
 pub(super) fn tidy<D: Disk>(disk: &D, folder: &str) -> Result<Files, StorageError> {
     let listed = disk.list(folder).during("list the folder")?;
@@ -35,7 +28,7 @@ pub(super) fn tidy<D: Disk>(disk: &D, folder: &str) -> Result<Files, StorageErro
         let worthless =
             [names::DELETED, names::CLEANED, names::TEMPORARY].iter().any(|suffix| file.name.ends_with(suffix));
         if worthless {
-            disk.remove(&format!("{folder}/{}", file.name)).or_else(ignore_missing).during("remove a leftover file")?;
+            remove_if_there(disk, &format!("{folder}/{}", file.name)).during("remove a leftover file")?;
             again = true;
         }
         if let Some(name) = file.name.strip_suffix(names::SWAP) {

@@ -103,11 +103,7 @@ impl<D: Disk> Recovery<'_, D> {
     }
 
     fn remove(&self, segment: &Segment<D>) -> Result<(), OpenError> {
-        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TRANSACTION_INDEX] {
-            let removed = self.disk.remove(&segment.path(self.folder, suffix));
-            removed.or_else(super::files::ignore_missing).map_err(|error| self.io("remove a lost segment", error))?;
-        }
-        Ok(())
+        segment.remove_files(self.disk, self.folder).map_err(|error| self.io("remove a lost segment", error))
     }
 
     fn scan_segment(
