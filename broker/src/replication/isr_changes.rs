@@ -72,6 +72,7 @@ fn message(partition: &Partition, proposal: &Proposal) -> IsrProposal {
         partition_epoch: proposal.partition_epoch,
         isr: proposal.in_sync.clone(),
         recovered: proposal.recovered,
+        min_in_sync: Some(proposal.min_in_sync),
     }
 }
 

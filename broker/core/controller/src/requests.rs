@@ -170,6 +170,9 @@ pub struct IsrProposal {
     pub isr: Vec<(BrokerId, BrokerEpoch)>,
     /// The leader made up for what an unclean election lost.
     pub recovered: bool,
+    /// `min.insync.replicas` that the leader acts by; a broker of before the field does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_in_sync: Option<usize>,
 }
 
 /// A proposal and the state it led to.

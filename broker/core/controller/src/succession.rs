@@ -88,6 +88,12 @@ impl TopicRules<'_> {
         self.rules.remember()
     }
 
+    /// As they are for the word of a leader that acts by this minimum: where that was lowered since, it is a word of before, and the
+    /// leader may have lost its machine meanwhile.
+    pub(crate) fn known_with(self, minimum: Option<usize>) -> Self {
+        Self { floor: self.floor.map(|floor| floor.max(minimum.unwrap_or(0))), ..self }
+    }
+
     /// Something may be committed with these members alone.
     pub(crate) fn are_enough(&self, isr: &[BrokerId], replicas: &[BrokerId]) -> bool {
         self.floor.is_none_or(|floor| isr.len() >= floor.min(replicas.len()))

@@ -302,6 +302,7 @@ fn wire_proposal(place: Place, proposal: Proposal) -> IsrProposal {
         partition_epoch: proposal.partition_epoch,
         isr: proposal.in_sync,
         recovered: proposal.recovered,
+        min_in_sync: Some(proposal.min_in_sync),
     }
 }
 

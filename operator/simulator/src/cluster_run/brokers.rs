@@ -218,6 +218,7 @@ impl Brokers {
                 partition_epoch: partition.partition_epoch,
                 isr,
                 recovered: true,
+                min_in_sync: None,
             };
             let (broker, broker_epoch) = (leader.id, leader.epoch);
             self.ask(Request::AlterPartitions(AlterPartitions { broker, broker_epoch, proposals: vec![proposal] }));

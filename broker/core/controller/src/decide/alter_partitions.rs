@@ -47,7 +47,8 @@ fn confirmations_of_all(image: &ClusterImage, request: &AlterPartitions) -> BTre
     let confirms = |proposal: &IsrProposal| {
         let (topic, current) = partition_of(image, proposal).ok()?;
         let members: BTreeSet<_> = proposal.isr.iter().map(|(id, _)| id).collect();
-        let is_confirmation = current.awaits_word_of(request.broker, &rules.of_topic(topic))
+        let is_confirmation = current
+            .awaits_word_of(request.broker, &rules.of_topic(topic).known_with(proposal.min_in_sync))
             && !proposal.recovered
             && members == current.isr.iter().collect()
             && check(image, current, request.broker, proposal).is_ok();
@@ -90,7 +91,7 @@ fn alter(draft: &mut Draft, proposer: BrokerId, proposal: &IsrProposal) -> Resul
     }
     let isr = isr.into_iter().filter(|id| state.replicas.contains(id)).collect();
     state.settle(&before, isr, &rules);
-    let state = state.released(&rules);
+    let state = state.released(&rules.known_with(proposal.min_in_sync));
     let (id, partition) = (proposal.topic_id, proposal.partition);
     draft.add(MetadataRecord::PartitionChanged { id, partition, state: state.clone() });
     // The proposer leads no more: it is told by an error, and learns the rest from the metadata.

@@ -29,6 +29,8 @@ pub struct Proposal {
     pub partition_epoch: PartitionEpoch,
     /// The leader among them. −1 where a member's epoch is not known.
     pub in_sync: Vec<(BrokerId, BrokerEpoch)>,
+    /// `min.insync.replicas` that the leader acts by.
+    pub min_in_sync: usize,
     /// The leader is all there is of the records: an unclean election is over.
     pub recovered: bool,
 }
@@ -137,6 +139,7 @@ impl Proposals {
             leader_epoch: assignment.leader_epoch,
             partition_epoch: assignment.partition_epoch,
             in_sync,
+            min_in_sync: assignment.min_in_sync,
             recovered: change == Change::Recovered,
         };
         self.state = State::InFlight(change);

@@ -26,6 +26,7 @@ fn catch_up(cluster: &mut Cluster) {
             partition_epoch: state.partition_epoch,
             isr: state.replicas.iter().map(|id| (*id, cluster.image().brokers[id].epoch)).collect(),
             recovered: false,
+            min_in_sync: None,
         };
         let broker = state.leader.unwrap();
         let broker_epoch = cluster.image().brokers[&broker].epoch;

@@ -155,6 +155,7 @@ impl Live {
             partition_epoch: state.partition_epoch,
             isr: isr.iter().map(|id| (BrokerId(*id), self.session(*id).epoch)).collect(),
             recovered: false,
+            min_in_sync: None,
         }
     }
 

@@ -268,6 +268,22 @@ fn smaller_minimum_ends_no_eligibility_while_nobody_leads() {
     assert_eq!((live.led(), live.eligible()), ((Some(2), vec![2], 4), vec![]));
 }
 
+/// A proposal is on its way for long, its leader loses its machine, and a person who knows neither lets the leader write alone: the
+/// others have all that was acknowledged, and the leader has not said that it is there since.
+#[test]
+fn word_of_before_a_smaller_minimum_ends_no_eligibility() {
+    let mut live = Live::careful_without_1();
+    live.lose(2);
+    assert_eq!((live.led(), live.eligible()), ((Some(3), vec![3], 2), vec![2]));
+    let of_before = IsrProposal { min_in_sync: Some(2), ..live.proposal(&[3]) };
+    live.configure(ConfigResource::Topic("a".into()), "1");
+    live.propose(3, of_before).unwrap();
+    assert_eq!(live.eligible(), [2]);
+    let of_now = IsrProposal { min_in_sync: Some(1), ..live.proposal(&[3]) };
+    live.propose(3, of_now).unwrap();
+    assert_eq!(live.eligible(), NOBODY);
+}
+
 /// After the loss of a broker that is thousands of partitions at once.
 #[test]
 fn leader_that_confirms_all_that_waits_for_its_word_does_so_by_one_record() {
@@ -288,6 +304,7 @@ fn leader_that_confirms_all_that_waits_for_its_word_does_so_by_one_record() {
             partition_epoch: one.partition_epoch,
             isr: one.isr.iter().map(|id| (*id, image.brokers[id].epoch)).collect(),
             recovered: false,
+            min_in_sync: None,
         });
         let BrokerSession { id: broker, epoch: broker_epoch } = live.session(1);
         let request = AlterPartitions { broker, broker_epoch, proposals: proposals.collect() };
