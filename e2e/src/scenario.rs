@@ -6,12 +6,18 @@ use crate::{
     invariants::Invariants,
     load::{Acknowledged, Load, clients},
     nodes::signal,
-    until,
+    until, until_gone,
 };
 use anyhow::Context as _;
 use custom_resources::{Cluster, ClusterStatus, Topic};
-use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Condition};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::{
+    api::core::v1::{PersistentVolumeClaim, Pod},
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 /// Three brokers, with nothing said that has a default but how clients outside come in.
@@ -88,7 +94,12 @@ impl Stage {
     }
 
     pub async fn begin_with(place: Place, clients: &[&str], gives_up_ms: u64) -> anyhow::Result<Self> {
-        place.apply::<Cluster>(CLUSTER).await?;
+        Self::begin_on(place, CLUSTER, clients, gives_up_ms).await
+    }
+
+    /// `cluster`: of three brokers, by the name and with the listeners of [`CLUSTER`].
+    pub async fn begin_on(place: Place, cluster: &str, clients: &[&str], gives_up_ms: u64) -> anyhow::Result<Self> {
+        place.apply::<Cluster>(cluster).await?;
         for client in clients {
             place.apply::<Topic>(&topic(&format!("load-{client}"), 6)).await?;
         }
@@ -141,6 +152,16 @@ impl Stage {
     pub async fn delete_pod(&self, broker: i32, parameters: &DeleteParams) -> anyhow::Result<Life> {
         let life = Life::of(&self.place, &pod_name(broker)).await?;
         self.place.api::<Pod>().delete(&pod_name(broker), parameters).await.context("delete a broker's pod")?;
+        Ok(life)
+    }
+
+    /// The broker's records are gone for good, and its pod starts with an empty volume.
+    pub async fn lose_volume(&self, broker: i32) -> anyhow::Result<Life> {
+        let (claims, claim) = (self.place.api::<PersistentVolumeClaim>(), format!("data-{}", pod_name(broker)));
+        let uid = claims.get(&claim).await.context("find the volume")?.uid().context("the volume has a UID")?;
+        claims.delete(&claim, &DeleteParams::background()).await.context("delete the volume")?;
+        let life = self.delete_pod(broker, &DeleteParams::default()).await?;
+        until_gone::<PersistentVolumeClaim>(&self.place, &claim, &uid).await?;
         Ok(life)
     }
 

@@ -29,6 +29,7 @@ done
 
 /// In a node: a file system of its own where the volume is, for the next pod to find.
 const SHRINK: &str = r#"mount -t tmpfs -o size="$2",mode=0777 weir-e2e "$1""#;
+const ENLARGE: &str = r#"mount -o remount,size="$2" "$1""#;
 const FILL: &str = r#"dd if=/dev/zero of="$1"/filler bs=64k status=none; [ -s "$1"/filler ]"#;
 const MAKE_ROOM: &str = r#"rm -f "$1"/filler"#;
 const UNSHRINK: &str = r#"umount -l "$1""#;
@@ -61,6 +62,11 @@ impl BrokerVolume {
     /// The broker's next pod finds an empty volume with so much room, as `mount` takes it.
     pub async fn shrink_to(&self, size: &str) -> anyhow::Result<()> {
         self.run(SHRINK, &[size]).await.context("make the volume small")
+    }
+
+    /// In use, as a storage driver does it.
+    pub async fn enlarge_to(&self, size: &str) -> anyhow::Result<()> {
+        self.run(ENLARGE, &[size]).await.context("make the volume larger")
     }
 
     pub async fn unshrink(&self) -> anyhow::Result<()> {

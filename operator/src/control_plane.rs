@@ -4,6 +4,7 @@ pub mod allowed;
 mod claims;
 pub mod cluster_id;
 pub mod controllers;
+mod failover;
 pub mod host;
 pub mod kubernetes_store;
 pub mod lease;
@@ -16,4 +17,5 @@ pub mod watched_store;
 
 pub use allowed::Allowed;
 pub use controllers::{Controllers, Entrance};
+pub use failover::Failover;
 pub use host::View;

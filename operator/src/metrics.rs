@@ -9,7 +9,7 @@ mod controllers;
 use crate::valid_cluster::ClusterKey;
 use clusters::Clusters;
 use controllers::ControllerMetrics;
-pub use controllers::{OneController, fenced};
+pub use controllers::OneController;
 use std::{
     collections::BTreeMap,
     fmt::{Display, Write as _},

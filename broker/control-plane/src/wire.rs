@@ -14,6 +14,7 @@ tonic::include_proto!("weir.control_plane.v1");
 const ENDPOINTS_LIMIT: usize = 64;
 /// A name in the DNS has 255.
 const TEXT_BYTES_LIMIT: usize = 1024;
+const VERSION_BYTES_LIMIT: usize = 64;
 
 /// A message that says nothing sensible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,7 @@ impl Registration {
             applied_version,
             metadata_json: Vec::new(),
             reign: Vec::new(),
+            software_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 
@@ -55,6 +57,15 @@ impl Registration {
     pub(crate) fn reign(&self) -> Option<ReignId> {
         let id = <[u8; 16]>::try_from(&self.reign[..]).ok()?;
         Some(ReignId(uuid::Uuid::from_bytes(id)))
+    }
+
+    /// `None`: the broker does not say, or says what no version is.
+    pub(crate) fn software_version(&self) -> Option<&str> {
+        let is_one = |version: &&str| {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || ".-+".contains(letter);
+            (1..=VERSION_BYTES_LIMIT).contains(&version.len()) && version.chars().all(is_part)
+        };
+        Some(&*self.software_version).filter(is_one)
     }
 
     pub(crate) fn request(&self) -> Result<RegisterBroker, Malformed> {
@@ -151,6 +162,23 @@ mod tests {
     fn life_of_the_log_of_another_length_is_refused() {
         let short = Registration { log_life: vec![1; 15], ..Registration::of(&request(None), "cluster", 1, 0) };
         assert_eq!(short.request().unwrap_err(), Malformed::LogLife(15));
+    }
+
+    #[test]
+    fn version_of_the_program_is_what_looks_like_one() {
+        let said = |version: &str| {
+            let software_version = version.to_owned();
+            let sent = Registration { software_version, ..Registration::of(&request(None), "cluster", 1, 0) };
+            sent.software_version().map(str::to_owned)
+        };
+        for version in ["0.1.0", "1.2.3-rc.1+build5"] {
+            assert_eq!(said(version).as_deref(), Some(version));
+        }
+        for no_version in ["", "0.1\n", "<b>", &"1".repeat(VERSION_BYTES_LIMIT + 1)] {
+            assert_eq!(said(no_version), None);
+        }
+        let own = Registration::of(&request(None), "cluster", 1, 0);
+        assert_eq!(own.software_version(), Some(env!("CARGO_PKG_VERSION")));
     }
 
     #[test]

@@ -8,23 +8,27 @@ use kube::{ResourceExt as _, api::DeleteParams};
 
 const TIMES: usize = 3;
 
+pub(crate) async fn kill(stage: &mut Stage) -> anyhow::Result<()> {
+    let client = stage.place.client.clone();
+    let (at_work, epoch) = (AtWork::find(&client).await?, stage.epoch().await?);
+    let pods = at_work.place.api::<Pod>();
+    let uid = pods.get(&at_work.pod).await.context("find the operator")?.uid().unwrap_or_default();
+    let broker = leader_of_most(stage, |_| true).await?;
+    let (life, _) = tokio::try_join!(stage.kill(broker), at_work.signal("KILL"))?;
+    stage.until_taken_over(epoch).await?;
+    stage.load.more(20).await.with_context(|| format!("broker {broker} and its operator were killed"))?;
+    life.is_over().await?;
+    // A pod whose program ends often is started again later and later.
+    pods.delete(&at_work.pod, &DeleteParams::default()).await.context("replace the operator's pod")?;
+    until_gone::<Pod>(&at_work.place, &at_work.pod, &uid).await?;
+    operator::until_ready(&client, 2).await?;
+    stage.until_whole(3).await.map(drop)
+}
+
 pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place).await?;
-    let client = stage.place.client.clone();
     for _ in 0..TIMES {
-        let (at_work, epoch) = (AtWork::find(&client).await?, stage.epoch().await?);
-        let pods = at_work.place.api::<Pod>();
-        let uid = pods.get(&at_work.pod).await.context("find the operator")?.uid().unwrap_or_default();
-        let broker = leader_of_most(&mut stage, |_| true).await?;
-        let (life, _) = tokio::try_join!(stage.kill(broker), at_work.signal("KILL"))?;
-        stage.until_taken_over(epoch).await?;
-        stage.load.more(20).await.with_context(|| format!("broker {broker} and its operator were killed"))?;
-        life.is_over().await?;
-        // A pod whose program ends often is started again later and later.
-        pods.delete(&at_work.pod, &DeleteParams::default()).await.context("replace the operator's pod")?;
-        until_gone::<Pod>(&at_work.place, &at_work.pod, &uid).await?;
-        operator::until_ready(&client, 2).await?;
-        stage.until_whole(3).await?;
+        kill(&mut stage).await?;
     }
     stage.end().await
 }

@@ -5,17 +5,21 @@ use anyhow::Context as _;
 use custom_resources::{Cluster, cluster::ports, cluster_status::BrokerState};
 use e2e::{Acknowledged, Nodes, Place, Stage, leader_of_most, nodes, pod_name, until};
 
-pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
-    let mut stage = Stage::begin(place.clone()).await?;
-    let broker = leader_of_most(&mut stage, |_| true).await?;
-    nodes::cut(&place, &pod_name(broker), &[ports::CONTROL_PLANE]).await?;
+pub(crate) async fn cut_leader(stage: &mut Stage, nodes: &Nodes) -> anyhow::Result<()> {
+    let broker = leader_of_most(stage, |_| true).await?;
+    nodes::cut(&stage.place, &pod_name(broker), &[ports::CONTROL_PLANE]).await?;
     let is_fenced = |cluster: &Cluster| {
         let brokers = cluster.status.as_ref().map(|status| &status.brokers);
         brokers.into_iter().flatten().any(|known| known.id == broker && known.state == BrokerState::Fenced)
     };
-    until(&place, "events", "the broker is fenced", is_fenced).await?;
+    until(&stage.place, "events", "the broker is fenced", is_fenced).await?;
     stage.load.more(20).await.context("others lead")?;
     nodes.mend_links().await?;
-    stage.until_whole(3).await.context("the link is mended")?;
+    stage.until_whole(3).await.context("the link is mended").map(drop)
+}
+
+pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place).await?;
+    cut_leader(&mut stage, &nodes).await?;
     stage.end().await
 }

@@ -10,13 +10,17 @@ fn lacks_replicas(cluster: &Cluster) -> bool {
     status.is_some_and(|status| !is_true(&status.conditions, "FullyReplicated"))
 }
 
-pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
-    let mut stage = Stage::begin(place.clone()).await?;
-    let broker = leader_of_most(&mut stage, |_| true).await?;
-    nodes::cut(&place, &pod_name(broker), &[ports::REPLICATION]).await?;
-    until(&place, "events", "replicas are out of sync", lacks_replicas).await?;
+pub(crate) async fn cut_leader(stage: &mut Stage, nodes: &Nodes) -> anyhow::Result<()> {
+    let broker = leader_of_most(stage, |_| true).await?;
+    nodes::cut(&stage.place, &pod_name(broker), &[ports::REPLICATION]).await?;
+    until(&stage.place, "events", "replicas are out of sync", lacks_replicas).await?;
     nodes.mend_links().await?;
     stage.load.more(20).await.with_context(|| format!("broker {broker} is reached again"))?;
-    stage.until_whole(3).await?;
+    stage.until_whole(3).await.map(drop)
+}
+
+pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place).await?;
+    cut_leader(&mut stage, &nodes).await?;
     stage.end().await
 }

@@ -4,10 +4,9 @@ use anyhow::Context as _;
 use e2e::{Acknowledged, BrokerVolume, Nodes, Place, Stage, leader_of_most};
 use kube::api::DeleteParams;
 
-pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
-    let mut stage = Stage::begin(place.clone()).await?;
-    let broker = leader_of_most(&mut stage, |_| true).await?;
-    let volume = BrokerVolume::of(&place, broker).await?;
+pub(crate) async fn damage_leader(stage: &mut Stage, nodes: &Nodes) -> anyhow::Result<i32> {
+    let broker = leader_of_most(stage, |_| true).await?;
+    let volume = BrokerVolume::of(&stage.place, broker).await?;
     // Nobody starts it anew meanwhile.
     nodes.stop_kubelet(&volume.node).await?;
     let life = stage.kill(broker).await?;
@@ -17,6 +16,12 @@ pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledg
     stage.load.more(20).await.context("others lead")?;
     life.is_over().await.context("it starts over damaged logs")?;
     stage.until_whole(3).await.context("it has what the others have")?;
+    Ok(broker)
+}
+
+pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
+    let mut stage = Stage::begin(place).await?;
+    let broker = damage_leader(&mut stage, &nodes).await?;
     // What it took is what is read when it leads.
     for other in (0..3).filter(|id| *id != broker) {
         let life = stage.delete_pod(other, &DeleteParams::default()).await?;

@@ -12,6 +12,7 @@ mod bad_image;
 mod both_killed;
 mod broker_frozen;
 mod broker_killed;
+mod chaos;
 mod chart;
 mod cut_from_operator;
 mod cut_from_peers;
@@ -20,6 +21,7 @@ mod drained;
 mod foreign_disk;
 mod hostile_objects;
 mod isolated;
+mod last_replica_lost;
 mod log_damaged;
 mod metadata;
 mod node_gone;
@@ -34,7 +36,10 @@ mod scaling;
 mod smoke;
 mod status_lost;
 mod storm;
+mod strangers;
+mod topic_owners;
 mod topics;
+mod volume_grows;
 mod volume_lost;
 
 use anyhow::Context as _;
@@ -90,17 +95,22 @@ fn all() -> Vec<Scenario> {
         objects api_server_refuses,
         objects objects_deleted,
         objects volume_lost,
+        objects last_replica_lost,
         nodes log_damaged,
         nodes foreign_disk,
         nodes disk_full,
+        nodes volume_grows,
+        objects strangers,
         nodes roll,
         objects bad_image,
         objects scaling,
         objects metadata,
         objects status_lost,
         objects hostile_objects,
+        objects topic_owners,
         objects topics,
         nodes storm,
+        nodes chaos,
         nodes node_silent,
         nodes node_gone,
         objects chart,

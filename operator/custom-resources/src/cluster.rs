@@ -43,6 +43,7 @@ pub mod ports {
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.version"),
     printcolumn(name = "Brokers", type_ = "integer", json_path = ".status.readyReplicas"),
     printcolumn(name = "Of", type_ = "integer", json_path = ".status.replicas"),
     printcolumn(name = "Partitions", type_ = "integer", json_path = ".status.partitions.total"),

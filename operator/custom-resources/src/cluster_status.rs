@@ -1,7 +1,7 @@
 //! What is reported about a cluster. A summary for people and tools: nothing is decided by it.
 
 use crate::request::RequestStatus;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,11 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<String>,
 
+    /// Version of the brokers' program; where they differ, all versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub version: Option<String>,
+
     /// Brokers that there are.
     #[serde(default)]
     pub replicas: i32,
@@ -98,6 +103,10 @@ pub struct ClusterStatus {
     /// Partitions of all topics, by how they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<PartitionCounts>,
+
+    /// The last time that a broker which led partitions was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failover: Option<FailoverStatus>,
 
     /// The brokers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -138,6 +147,22 @@ pub struct ControllerStatus {
     pub epoch: i64,
 }
 
+/// A broker that led partitions was lost, and others were told who leads them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailoverStatus {
+    /// The broker.
+    pub broker: i32,
+    /// When others were told.
+    pub at: Time,
+    /// From its last sign of life, or the end of its connection, until then, in milliseconds.
+    pub duration_ms: i64,
+    /// Partitions that it led and that another broker leads.
+    pub moved: u32,
+    /// Partitions that it led and that nobody leads: no other replica was in sync.
+    pub offline: u32,
+}
+
 /// Partitions of all topics, by how they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -168,6 +193,10 @@ pub struct BrokerStatus {
     /// Value of the node's rack label when the broker registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
+    /// Version of its program, as it said when it registered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub version: Option<String>,
     /// What the controller makes of it.
     pub state: BrokerState,
     /// A person fenced it (`kubectl weir fence`): it stays so until it is unfenced.

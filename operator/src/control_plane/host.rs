@@ -3,6 +3,7 @@
 
 use super::{
     claims, cluster_id,
+    failover::{Failover, failovers, fenced},
     kubernetes_store::KubernetesObjects,
     pod_admission::PodAdmission,
     rebuild::{Choice, Gathering, choose, is_new},
@@ -10,11 +11,7 @@ use super::{
     token::TokenHash,
     watched_store::{LostRoot, WatchedStore},
 };
-use crate::{
-    metrics::{OneController, fenced},
-    resources::names,
-    valid_cluster::ValidCluster,
-};
+use crate::{metrics::OneController, resources::names, valid_cluster::ValidCluster};
 use anyhow::{Context as _, anyhow, bail};
 use control_plane::{
     CommitError, ControllerHandle, Host, LoadError, MetadataStore as _, Published, Publisher,
@@ -77,6 +74,10 @@ pub struct View {
     pub commit_failure: Option<String>,
     /// Who is about to go, where it is certain that the image and all that follow keep to it.
     pub leaving: Option<Leaving>,
+    /// What was told to the sessions of brokers, and what they said; while it decides.
+    pub updates: Option<Updates>,
+    /// The latest of this operator.
+    pub failover: Option<Failover>,
 }
 
 /// Brings committed images to the sessions of brokers, and to the reconcilers.
@@ -92,7 +93,13 @@ impl Publisher for Everybody {
         let (image, fenced) = (Arc::clone(&published.image), fenced(&published.changes));
         self.view.send_modify(|view| view.image = Some(Arc::clone(&image)));
         self.updates.publish(published).await;
-        self.metrics.told(before.as_deref(), &image, &fenced);
+        let Some(before) = before else { return };
+        let silent_for = |broker| Some(self.updates.silent_since(broker)?.elapsed());
+        let mut failovers = failovers(&before, &image, &fenced, silent_for);
+        self.metrics.told(&before, &image, &failovers);
+        if let Some(latest) = failovers.pop() {
+            self.view.send_modify(|view| view.failover = Some(latest));
+        }
     }
 }
 
@@ -267,7 +274,7 @@ impl<D: Door> ClusterHost<D> {
         self.metrics.decides(Some(updates.clone()));
         self.view.send_modify(|view| {
             (view.handle, view.problem, view.is_recovering) = (Some(handle.clone()), None, false);
-            view.commit_failure = None;
+            (view.commit_failure, view.updates) = (None, Some(updates.clone()));
         });
         tracing::info!(cluster = %self.cluster.key, "deciding for the cluster");
         let (stop, stopping) = oneshot::channel();
@@ -307,7 +314,10 @@ impl<D: Door> ClusterHost<D> {
         }
         // Nothing is to be planned on what is known to be wrong.
         let is_lost = matches!(ended, Ended::Lost(_));
-        self.view.send_modify(|view| (view.handle, view.image) = (None, view.image.take().filter(|_| !is_lost)));
+        self.view.send_modify(|view| {
+            (view.handle, view.updates) = (None, None);
+            view.image = view.image.take().filter(|_| !is_lost);
+        });
         if let Ended::Lost(Lost { reason, .. }) = &ended {
             tracing::error!(cluster = %self.cluster.key, reason, "the metadata is not what it was, the controller of the cluster stops");
         }

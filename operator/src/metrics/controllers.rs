@@ -1,10 +1,9 @@
 //! What controllers do: sessions, elections, failovers, and how large the metadata is. Only the operator that decides knows.
 
 use super::{heading, series};
-use crate::valid_cluster::ClusterKey;
+use crate::{control_plane::Failover, valid_cluster::ClusterKey};
 use control_plane::session::Updates;
-use controller::{ClusterImage, MetadataChange, MetadataRecord};
-use model::BrokerId;
+use controller::ClusterImage;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -93,18 +92,11 @@ impl OneController {
     }
 
     /// Brokers have just been told.
-    pub fn told(&self, before: Option<&ClusterImage>, image: &ClusterImage, fenced: &[BrokerId]) {
-        let Some(before) = before else { return };
+    pub fn told(&self, before: &ClusterImage, image: &ClusterImage, failovers: &[Failover]) {
         let elections = elections(before, image);
         let mut counts = self.lock();
         counts.elections += elections;
-        for id in fenced {
-            if led(before, *id)
-                && let Some(since) = counts.updates.as_ref().and_then(|updates| updates.silent_since(*id))
-            {
-                counts.failed_over(since.elapsed());
-            }
-        }
+        failovers.iter().for_each(|failover| counts.failed_over(failover.took));
     }
 
     pub fn root_is(&self, bytes: usize) {
@@ -159,15 +151,6 @@ impl Counts {
     }
 }
 
-/// Brokers that these changes count as lost.
-pub fn fenced(changes: &[MetadataChange]) -> Vec<BrokerId> {
-    let fenced = |record: &MetadataRecord| match record {
-        MetadataRecord::BrokerFenced { id, .. } => Some(*id),
-        _ => None,
-    };
-    changes.iter().flat_map(|change| &change.records).filter_map(fenced).collect()
-}
-
 fn elections(before: &ClusterImage, after: &ClusterImage) -> u64 {
     let moved = |topic: &controller::TopicImage| {
         let Some(known) = before.topics.get(&topic.name).filter(|known| known.id == topic.id) else { return 0 };
@@ -175,11 +158,6 @@ fn elections(before: &ClusterImage, after: &ClusterImage) -> u64 {
         pairs.filter(|(was, now)| now.leader.is_some() && was.leader != now.leader).count() as u64
     };
     if Arc::ptr_eq(&before.topics, &after.topics) { 0 } else { after.topics.iter().map(|topic| moved(topic)).sum() }
-}
-
-fn led(image: &ClusterImage, broker: BrokerId) -> bool {
-    let mut partitions = image.topics.iter().flat_map(|topic| &topic.partitions);
-    partitions.any(|partition| partition.leader == Some(broker))
 }
 
 #[cfg(test)]
@@ -194,7 +172,6 @@ mod tests {
         let (before, after) = (with(&[]), with(&[0]));
         assert_eq!(elections(&before, &before.clone()), 0);
         assert_eq!(elections(&before, &after), 1, "nobody is no leader");
-        assert!(led(&before, BrokerId(0)) && !led(&after, BrokerId(0)));
     }
 
     #[test]

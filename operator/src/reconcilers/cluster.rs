@@ -4,6 +4,7 @@
 //! runs on its own and goes on when this loop fails or is paused.
 
 mod apply;
+mod broker_status;
 pub mod brokers;
 pub mod drain;
 pub mod dynamic_config;

@@ -29,6 +29,8 @@ struct Newest {
     is_open: bool,
     /// When it was heard last, or ended; `None`: it said farewell.
     silent_since: Option<Instant>,
+    /// Of its program, as it said.
+    software_version: Option<String>,
 }
 
 /// In the order in which sessions came.
@@ -43,10 +45,15 @@ impl NewestSessions {
         })
     }
 
-    pub(super) fn let_in(&self, broker: BrokerId, SessionNumber(number): SessionNumber) {
+    pub(super) fn let_in(
+        &self,
+        broker: BrokerId,
+        SessionNumber(number): SessionNumber,
+        software_version: Option<String>,
+    ) {
         self.with(|known| {
             if known.newest.get(&broker).is_none_or(|newest| newest.number < number) {
-                let newest = Newest { number, is_open: true, silent_since: Some(Instant::now()) };
+                let newest = Newest { number, is_open: true, silent_since: Some(Instant::now()), software_version };
                 known.newest.insert(broker, newest);
             }
         });
@@ -70,6 +77,10 @@ impl NewestSessions {
 
     pub(super) fn silent_since(&self, broker: BrokerId) -> Option<Instant> {
         self.with(|known| known.newest.get(&broker)?.silent_since)
+    }
+
+    pub(super) fn software_version(&self, broker: BrokerId) -> Option<String> {
+        self.with(|known| known.newest.get(&broker)?.software_version.clone())
     }
 
     fn in_newest(
@@ -100,8 +111,9 @@ mod tests {
     async fn only_the_newest_session_tells_of_a_broker() {
         let sessions = NewestSessions::default();
         let (first, second) = (sessions.next(), sessions.next());
-        sessions.let_in(BROKER, first);
-        sessions.let_in(BROKER, second);
+        sessions.let_in(BROKER, first, None);
+        sessions.let_in(BROKER, second, Some("0.2.0".to_owned()));
+        assert_eq!(sessions.software_version(BROKER).as_deref(), Some("0.2.0"));
         let came = Instant::now();
         tokio::time::advance(Duration::from_secs(1)).await;
         sessions.heard(BROKER, first);
@@ -118,7 +130,7 @@ mod tests {
     async fn who_said_farewell_is_not_missed() {
         let sessions = NewestSessions::default();
         let number = sessions.next();
-        sessions.let_in(BROKER, number);
+        sessions.let_in(BROKER, number, None);
         assert!(sessions.ended(BROKER, number, true));
         assert_eq!((sessions.open(), sessions.silent_since(BROKER)), (0, None));
     }

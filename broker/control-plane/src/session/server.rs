@@ -189,7 +189,8 @@ impl ControlPlaneServer {
                 return refuse(&outgoing, refused, self.updates.controller_epoch()).await;
             }
         };
-        self.updates.newest().let_in(broker.id, number);
+        let software_version = registration.software_version().map(str::to_owned);
+        self.updates.newest().let_in(broker.id, number, software_version);
         tracing::info!(broker_id = %broker.id, broker_epoch = broker.epoch.0, ?peer, "broker registered");
         let mut session = Session { server: self, number, broker, outgoing, updates, version: None };
         let departed = session.run(&mut incoming).await;

@@ -54,6 +54,11 @@ impl Updates {
         self.newest.silent_since(broker)
     }
 
+    /// Of the broker's program, as it said when it came last; `None`: it never came here, or does not say.
+    pub fn software_version(&self, broker: BrokerId) -> Option<String> {
+        self.newest.software_version(broker)
+    }
+
     pub(super) fn newest(&self) -> &NewestSessions {
         &self.newest
     }

@@ -5,7 +5,7 @@ use super::{brokers::BrokerPod, roll::Roll, unused_volumes::Claim};
 use crate::events::Notice;
 use custom_resources::{
     ClusterStatus,
-    cluster_status::{BrokerState, BrokerStatus, condition, reason},
+    cluster_status::{BrokerState, BrokerStatus, FailoverStatus, condition, reason},
     request::RequestOutcome,
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
@@ -39,6 +39,9 @@ pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'
         )
     }));
     notices.extend(after.brokers.iter().filter_map(|broker| of_broker(before, broker, did)));
+    notices.extend(of_failover(before, after));
+    notices.extend(of_disks(before, after));
+    notices.extend(of_commits(before, after));
     notices.extend(of_scale_up(before, after));
     notices.extend(of_deletions(before, after));
     notices.extend(of_request(before, after));
@@ -129,6 +132,42 @@ fn of_broker(before: &ClusterStatus, now: &BrokerStatus, did: Did<'_>) -> Option
         _ => return None,
     };
     Some(notice.about(reference(did.namespace, &now.pod_name)))
+}
+
+fn of_failover(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let now = after.last_failover.as_ref().filter(|now| before.last_failover.as_ref() != Some(now))?;
+    let FailoverStatus { broker, duration_ms, moved, offline, .. } = now;
+    let moved =
+        format!("broker {broker} was lost: after {duration_ms} ms others led {moved} of the partitions that it led");
+    Some(match offline {
+        0 => Notice::normal("LeadersMoved", moved),
+        _ => Notice::warning(
+            "LeaderElectionFailed",
+            format!("{moved}, and nobody {offline}: no other replica was in sync"),
+        ),
+    })
+}
+
+fn of_disks(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let (was, now) = turned(before, after, condition::STORAGE_HEALTHY)?;
+    match now.reason.as_str() {
+        reason::DISK_NEARLY_FULL => Some(Notice::warning("DiskNearlyFull", now.message.clone())),
+        reason::AS_EXPECTED if was == reason::DISK_NEARLY_FULL => {
+            Some(Notice::normal("DiskHasRoom", "every broker's volume has room again"))
+        }
+        _ => None,
+    }
+}
+
+fn of_commits(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let (was, now) = turned(before, after, condition::METADATA_PERSISTED)?;
+    match now.reason.as_str() {
+        reason::COMMIT_FAILED => Some(Notice::warning("MetadataCommitFailed", now.message.clone())),
+        reason::AS_EXPECTED if was == reason::COMMIT_FAILED => {
+            Some(Notice::normal("MetadataCommitted", "what the controller decides is in its objects again"))
+        }
+        _ => None,
+    }
 }
 
 fn of_scale_up(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {

@@ -1,6 +1,15 @@
 //! What is reported of a cluster: a summary of what its controller committed and of what its pods are.
 
-use super::{brokers::BrokerPod, health, node_ports::NodePorts, offline::offline_on, plan::Plan, roll::Roll, volumes};
+use super::{
+    broker_status::{broker_status, failover_status, versions},
+    brokers::BrokerPod,
+    health,
+    node_ports::NodePorts,
+    offline::offline_on,
+    plan::Plan,
+    roll::Roll,
+    volumes,
+};
 use crate::{
     control_plane::View,
     resources::{names, pod_selector},
@@ -9,14 +18,11 @@ use crate::{
 use controller::{ClusterImage, requests::DescribedBroker};
 use custom_resources::{
     ClusterStatus,
-    cluster_status::{
-        BrokerState, BrokerStatus, ControllerStatus, HeldDeletions, ListenerStatus, PartitionCounts, condition, reason,
-    },
+    cluster_status::{ControllerStatus, HeldDeletions, ListenerStatus, PartitionCounts, condition, reason},
     conditions::{Finding, Truth, conditions},
     request::REQUEST_ANNOTATION,
 };
 use k8s_openapi::jiff::Timestamp;
-use model::BrokerId;
 
 #[derive(Debug)]
 pub struct Report<'a> {
@@ -49,6 +55,7 @@ impl Report<'_> {
                 *outdated
             }
         };
+        let brokers: Vec<_> = plan.pods.iter().map(|pod| broker_status(pod, view, before)).collect();
         ClusterStatus {
             observed_generation: cluster.generation,
             conditions: conditions(known, self.findings(counts, before), cluster.generation, now),
@@ -56,6 +63,7 @@ impl Report<'_> {
             cluster_id: image
                 .map(|image| image.cluster_id.to_string())
                 .or_else(|| before.and_then(|status| status.cluster_id.clone())),
+            version: versions(&brokers),
             replicas: pods,
             ready_replicas: i32::try_from(self.serving()).unwrap_or(i32::MAX),
             updated_replicas: pods - i32::try_from(outdated).unwrap_or(0),
@@ -63,7 +71,8 @@ impl Report<'_> {
             controller: image
                 .map(|image| ControllerStatus { holder: self.holder.to_owned(), epoch: image.controller_epoch.0 }),
             partitions: counts,
-            brokers: plan.pods.iter().map(|pod| broker(pod, image)).collect(),
+            last_failover: view.failover.as_ref().map(failover_status).or_else(|| before?.last_failover.clone()),
+            brokers,
             request: before.and_then(|status| status.request.clone()),
             scaling: plan.scale.progress.clone(),
             held_deletions: self.held.clone(),
@@ -201,29 +210,6 @@ fn count(image: &ClusterImage) -> PartitionCounts {
 
 fn clamp(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn broker(pod: &BrokerPod, image: Option<&ClusterImage>) -> BrokerStatus {
-    let registered = image.and_then(|image| image.brokers.get(&pod.broker));
-    let state = match registered {
-        _ if pod.unschedulable.is_some() && registered.is_none_or(|broker| broker.fenced) => BrokerState::Unschedulable,
-        None => BrokerState::Pending,
-        Some(broker) if broker.fenced => BrokerState::Fenced,
-        Some(broker) if broker.in_controlled_shutdown => BrokerState::ShuttingDown,
-        Some(_) => BrokerState::Ready,
-    };
-    let BrokerId(id) = pod.broker;
-    let rack = registered.and_then(|broker| broker.rack.clone());
-    let hold = image.map(|image| image.hold(pod.broker)).unwrap_or_default();
-    BrokerStatus {
-        id,
-        pod_name: pod.name.clone(),
-        node: pod.node.clone(),
-        rack,
-        state,
-        fenced_by_hand: hold.fenced,
-        drained: hold.drained,
-    }
 }
 
 fn listeners(cluster: &ValidCluster, node_ports: &NodePorts) -> Vec<ListenerStatus> {

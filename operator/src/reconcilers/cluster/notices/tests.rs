@@ -4,7 +4,7 @@ use custom_resources::{
     conditions::{Finding, conditions},
     request::RequestStatus,
 };
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
 fn with(type_: &'static str, reason: &'static str) -> ClusterStatus {
     let finding = Finding::new(type_, reason == reason::AS_EXPECTED, reason, "why");
@@ -18,6 +18,7 @@ fn broker(id: i32, state: BrokerState) -> ClusterStatus {
         pod_name: format!("events-{id}"),
         node: None,
         rack: None,
+        version: None,
         state,
         drained: false,
         fenced_by_hand: false,
@@ -105,6 +106,34 @@ fn what_a_person_is_to_know_is_a_warning() {
     let (none, held) = (ClusterStatus::default(), at(condition::DELETION_HELD, reason::NOT_CONFIRMED));
     assert_eq!(told(&none, &held), ["DeletionHeld"]);
     assert_eq!(told(&held, &none), ["DeletionDecided"]);
+}
+
+#[test]
+fn disks_and_commits_are_told_when_they_fail_and_when_they_are_well_again() {
+    let table = [
+        (condition::STORAGE_HEALTHY, reason::DISK_NEARLY_FULL, "DiskNearlyFull", "DiskHasRoom"),
+        (condition::METADATA_PERSISTED, reason::COMMIT_FAILED, "MetadataCommitFailed", "MetadataCommitted"),
+    ];
+    for (type_, bad, failed, mended) in table {
+        let (well, ill) = (with(type_, reason::AS_EXPECTED), with(type_, bad));
+        assert_eq!(told(&well, &ill), [failed]);
+        assert_eq!(told(&ill, &well), [mended]);
+        assert!(told(&with(type_, reason::UNKNOWN), &well).is_empty(), "an operator took over");
+    }
+}
+
+#[test]
+fn failover_is_told_once_and_what_has_no_leader_is_a_warning() {
+    let at = |second, offline| {
+        let at = Time(Timestamp::from_second(second).unwrap());
+        let last_failover = Some(FailoverStatus { broker: 1, at, duration_ms: 220, moved: 34, offline });
+        ClusterStatus { last_failover, ..ClusterStatus::default() }
+    };
+    assert_eq!(told(&at(1, 0), &at(2, 0)), ["LeadersMoved"]);
+    assert!(told(&at(2, 0), &at(2, 0)).is_empty());
+    let notice = notices(None, &at(1, 2), Did::default()).remove(0);
+    assert_eq!((notice.reason, notice.is_warning), ("LeaderElectionFailed", true));
+    assert!(notice.note.contains("220 ms") && notice.note.contains("nobody 2"), "{}", notice.note);
 }
 
 #[test]
