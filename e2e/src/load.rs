@@ -74,17 +74,6 @@ impl Load {
         by_name.into_iter().map(|(id, count)| Ok((id.parse().context("read a broker's id")?, count))).collect()
     }
 
-    /// Who leads the first partition of a topic; nobody is -1.
-    pub async fn leader(&mut self, topic: &str) -> anyhow::Result<i32> {
-        let told = self.ask(format!("leader {topic}")).await?;
-        serde_json::from_value(told).context("read who leads")
-    }
-
-    /// Any live replica of the first partition of a topic is to lead it, whatever is lost.
-    pub async fn elect(&mut self, topic: &str) -> anyhow::Result<()> {
-        self.ask(format!("elect {topic}")).await.map(drop)
-    }
-
     /// From here on gaps count. Each partition is written to before and after.
     pub async fn mark(&mut self) -> anyhow::Result<()> {
         self.ask("mark".to_owned()).await?;

@@ -6,7 +6,7 @@ use controller::{
     BrokerCondition,
     requests::{BrokerSession, RegisterBroker},
 };
-use model::{BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, ReignId};
+use model::{BrokerEpoch, BrokerId, ControllerEpoch, Incarnation, LogLife, MetadataVersion, ReignId};
 
 tonic::include_proto!("weir.control_plane.v1");
 
@@ -49,6 +49,7 @@ impl Registration {
             applied_version,
             metadata_json: Vec::new(),
             reign: Vec::new(),
+            follows: request.follows.map(|epoch| epoch.0),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -98,6 +99,7 @@ impl Registration {
             serves_at_once: false,
             rack: self.rack.clone(),
             endpoints: endpoints.collect::<Result<_, _>>()?,
+            follows: self.follows.map(BrokerEpoch),
         })
     }
 }
@@ -138,6 +140,7 @@ mod tests {
             serves_at_once: false,
             rack: None,
             endpoints: Vec::new(),
+            follows: None,
         }
     }
 

@@ -177,7 +177,7 @@ pub(super) fn controller(error: &ControllerError) -> Code {
         // Administration clients look for the controller again.
         ControllerError::Stopped | ControllerError::Deposed => Code::NotController,
         ControllerError::DuplicateBroker(_) => Code::DuplicateBrokerRegistration,
-        ControllerError::StaleBrokerEpoch => Code::StaleBrokerEpoch,
+        ControllerError::StaleBrokerEpoch | ControllerError::RegisteredMeanwhile(_) => Code::StaleBrokerEpoch,
         ControllerError::Disconnected => Code::RequestTimedOut,
         ControllerError::Malformed(_) => Code::InvalidRequest,
         ControllerError::ProducerIdsExhausted => Code::UnknownServerError,

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
 use e2e::{Acknowledged, BROKERS, Place, Stage, topic, until, until_topic};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use kube::{Api, ResourceExt as _, api::ListParams};
 
 fn held(cluster: &Cluster) -> bool {
     let conditions = cluster.status.as_ref().map(|status| &status.conditions);
@@ -12,10 +12,24 @@ fn held(cluster: &Cluster) -> bool {
     reconciled.any(|condition| condition.reason == "ScaleDownHeld" && condition.message.contains("replicas, more than"))
 }
 
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// Brokers are of the rack that the label of their node says.
+async fn have_racks_of_their_nodes(place: &Place, cluster: &Cluster) -> anyhow::Result<()> {
+    let nodes: Api<Node> = Api::all(place.client.clone());
+    for broker in cluster.status.iter().flat_map(|status| &status.brokers) {
+        let node = broker.node.as_deref().context("the broker is on a node")?;
+        let zone = nodes.get(node).await.context("find the node")?.labels().get(ZONE).cloned();
+        ensure!(broker.rack == zone, "broker {} on {node} of zone {zone:?} is of rack {:?}", broker.id, broker.rack);
+    }
+    Ok(())
+}
+
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;
     stage.scale(5).await?;
-    stage.until_whole(5).await?;
+    let cluster = stage.until_whole(5).await?;
+    have_racks_of_their_nodes(&place, &cluster).await?;
     place.apply::<Topic>(&topic("wide", 12)).await?;
     until_topic(&place, "wide", 12).await?;
     stage.load.more(20).await?;

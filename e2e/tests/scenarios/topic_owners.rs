@@ -110,7 +110,8 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let stage = Stage::begin(place.clone()).await?;
     is_taken_over_when_told(&place).await.context("a topic that clients made")?;
     is_the_older_ones(&place).await.context("two resources for one topic")?;
-    is_let_in_from_elsewhere(&place, &stage).await.context("a resource of another namespace")?;
     comes_back(&place).await.context("a topic that is brought back")?;
+    // Last: its namespace goes with it, and then deletions are held.
+    is_let_in_from_elsewhere(&place, &stage).await.context("a resource of another namespace")?;
     stage.end().await
 }

@@ -78,6 +78,7 @@ async fn run() -> Running {
         serves_at_once: true,
         rack: None,
         endpoints: Vec::new(),
+        follows: None,
     };
     let handle = running.handle.clone();
     let registered = tokio::spawn(async move { handle.register_broker(registration).await });

@@ -18,9 +18,9 @@ pub use applier::Obeys;
 use applier::{Applier, Unreadable, Work};
 use controller::{
     BrokerCondition, ClusterImage, ControllerError, obeying,
-    requests::{RegisterBroker, Reply},
+    requests::{NO_REGISTRATION, RegisterBroker, Reply},
 };
-use model::{ClusterId, ControllerEpoch, MetadataVersion};
+use model::{BrokerEpoch, ClusterId, ControllerEpoch, MetadataVersion};
 use prost::Message as _;
 use reaching::{CONNECT_LIMIT, answer, connect, read_token};
 pub use reaching::{SessionError, TokenFile, describe};
@@ -120,6 +120,7 @@ impl RemoteController {
             brings_metadata: false,
             reign: Vec::new(),
             obeyed_reign: Vec::new(),
+            registered_as: NO_REGISTRATION,
             last_session: Instant::now(),
             ready: Some(ready),
         };
@@ -167,6 +168,8 @@ struct Client {
     /// Of the controller of this session, and of the one whose epoch is the highest that was obeyed.
     reign: Vec<u8>,
     obeyed_reign: Vec<u8>,
+    /// The registration of this broker that there is, as a controller told.
+    registered_as: BrokerEpoch,
     /// When the last session ended.
     last_session: Instant,
     ready: Option<oneshot::Sender<Result<(), SessionError>>>,
@@ -174,7 +177,7 @@ struct Client {
 
 impl Client {
     async fn run(&mut self, mut stopped: oneshot::Receiver<()>) {
-        let mut retry = FIRST_RETRY;
+        let (mut retry, mut was_told) = (FIRST_RETRY, false);
         loop {
             let began = Instant::now();
             let ended = self.session(&mut stopped).await;
@@ -195,6 +198,10 @@ impl Client {
                 let _ = ready.send(Err(error));
                 return;
             }
+            if matches!(error, SessionError::RegisteredMeanwhile(_)) && !std::mem::replace(&mut was_told, true) {
+                continue;
+            }
+            was_told = false;
             if matches!(error, SessionError::Unreadable { is_last: true, .. }) {
                 tracing::error!(%error, "this broker comes to no controller any more");
                 return;
@@ -228,6 +235,7 @@ impl Client {
         let applied = self.registrar.kept_version.0.max(*self.applied.borrow());
         let mut registration = Registration::of(registration, cluster_id, highest_epoch.0, applied);
         registration.reign.clone_from(&self.obeyed_reign);
+        registration.follows = Some(self.registered_as.0);
         if std::mem::take(&mut self.brings_metadata) {
             registration.metadata_json = known_metadata(Arc::clone(&self.registrar.known)).await?;
             check_size(registration.encoded_len()).inspect_err(
@@ -304,9 +312,14 @@ impl Client {
         match message.kind {
             Some(Kind::Registered(registered)) => {
                 self.reign = registered.reign;
+                self.registered_as = BrokerEpoch(registered.broker_epoch);
                 Ok(Duration::from_millis(registered.session_timeout_ms.max(100).into()))
             }
             Some(Kind::Refused(Refused { reason, retriable: false, .. })) => Err(SessionError::Refused(reason)),
+            Some(Kind::Refused(Refused { registered_epoch: Some(epoch), .. })) => {
+                self.registered_as = BrokerEpoch(epoch);
+                Err(SessionError::RegisteredMeanwhile(epoch))
+            }
             Some(Kind::Refused(Refused { reason, wants_metadata, .. })) => {
                 self.brings_metadata = wants_metadata;
                 Err(SessionError::NotNow(reason))

@@ -26,14 +26,13 @@ pub(super) async fn receive(
     peer: Option<SocketAddr>,
 ) {
     let refused = match take(recovery, &registration) {
-        Ok(wants_metadata) => RegistrationRefused {
-            reason: "the metadata of the cluster is being rebuilt from what its brokers know".to_owned(),
-            retriable: true,
-            wants_metadata,
-        },
+        Ok(wants_metadata) => {
+            let reason = "the metadata of the cluster is being rebuilt from what its brokers know".to_owned();
+            RegistrationRefused { wants_metadata, ..RegistrationRefused::for_now(reason) }
+        }
         Err(reason) => {
             tracing::warn!(broker_id = registration.broker_id, ?peer, %reason, "metadata of a broker refused");
-            RegistrationRefused { reason, retriable: true, wants_metadata: false }
+            RegistrationRefused::for_now(reason)
         }
     };
     refuse(outgoing, refused, None).await;

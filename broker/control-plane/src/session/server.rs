@@ -21,7 +21,7 @@ use controller::{
     requests::{BrokerSession, Reply, Request},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use model::{BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
+use model::{BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, MetadataVersion};
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -185,7 +185,11 @@ impl ControlPlaneServer {
             Ok(broker) => broker,
             Err(refused) => {
                 let reason = &refused.reason;
-                tracing::warn!(broker_id = registration.broker_id, ?peer, %reason, "registration refused");
+                if refused.registered_epoch.is_some() {
+                    tracing::debug!(broker_id = registration.broker_id, ?peer, %reason, "the broker registers again");
+                } else {
+                    tracing::warn!(broker_id = registration.broker_id, ?peer, %reason, "registration refused");
+                }
                 return refuse(&outgoing, refused, self.updates.controller_epoch()).await;
             }
         };
@@ -226,7 +230,13 @@ impl ControlPlaneServer {
         }
         match self.controller.register_broker(request).await {
             Ok(epoch) => Ok(BrokerSession { id, epoch }),
-            Err(error) => Err(RegistrationRefused::for_now(error.to_string())),
+            Err(error) => {
+                let registered_epoch = match error {
+                    ControllerError::RegisteredMeanwhile(epoch) => Some(epoch),
+                    _ => None,
+                };
+                Err(RegistrationRefused { registered_epoch, ..RegistrationRefused::for_now(error.to_string()) })
+            }
         }
     }
 }
@@ -279,25 +289,28 @@ pub(super) struct RegistrationRefused {
     pub(super) reason: String,
     pub(super) retriable: bool,
     pub(super) wants_metadata: bool,
+    /// The registration that there is, where the broker knew of another.
+    pub(super) registered_epoch: Option<BrokerEpoch>,
 }
 
 impl RegistrationRefused {
     fn for_good(reason: String) -> Self {
-        Self { reason, retriable: false, wants_metadata: false }
+        Self { reason, retriable: false, wants_metadata: false, registered_epoch: None }
     }
 
-    fn for_now(reason: String) -> Self {
-        Self { reason, retriable: true, wants_metadata: false }
+    pub(super) fn for_now(reason: String) -> Self {
+        Self { reason, retriable: true, wants_metadata: false, registered_epoch: None }
     }
 }
 
 /// `by` whom, if there is a controller that has committed anything.
 pub(super) async fn refuse(
     outgoing: &mpsc::Sender<Result<ControllerMessage, Status>>,
-    RegistrationRefused { reason, retriable, wants_metadata }: RegistrationRefused,
+    RegistrationRefused { reason, retriable, wants_metadata, registered_epoch }: RegistrationRefused,
     by: Option<ControllerEpoch>,
 ) {
-    let refused = Refused { reason, retriable, wants_metadata };
+    let registered_epoch = registered_epoch.map(|epoch| epoch.0);
+    let refused = Refused { reason, retriable, wants_metadata, registered_epoch };
     let controller_epoch = by.map_or(0, |epoch| epoch.0);
     let message = ControllerMessage { controller_epoch, kind: Some(Kind::Refused(refused)) };
     // It may be gone already.

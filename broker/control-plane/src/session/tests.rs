@@ -3,6 +3,7 @@
 mod admission;
 mod backpressure;
 mod earlier;
+mod late;
 mod newest;
 mod ownership;
 mod recovery;
@@ -15,7 +16,7 @@ use super::{
 use crate::{Commit, CommitError, ControllerHandle, Host, LoadError, MetadataStore, Published, Publisher};
 use controller::{
     BrokerCondition, BrokerRegistration, ClusterImage, ControllerError, SessionSettings, Settings,
-    requests::{CreateTopics, NewTopic, RegisterBroker},
+    requests::{CreateTopics, NO_REGISTRATION, NewTopic, RegisterBroker},
 };
 use model::{BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, MetadataVersion, TopicId, TopicName};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -147,6 +148,7 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
             host: "localhost".to_owned(),
             port: 9092,
         }],
+        follows: None,
     };
     Registrar {
         token: None,

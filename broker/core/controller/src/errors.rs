@@ -1,6 +1,7 @@
 //! Why the controller refuses. One enum per concern, in the domain's words; the shell maps them to Kafka's codes.
 
 use crate::features::BROKER_HOLDS;
+use model::BrokerEpoch;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -194,6 +195,9 @@ pub enum ControllerError {
     DuplicateBroker(i32),
     #[error("the broker registered again since")]
     StaleBrokerEpoch,
+    /// The broker registers again, in the place of this one.
+    #[error("the broker is registered in epoch {}, which this registration does not follow", .0.0)]
+    RegisteredMeanwhile(BrokerEpoch),
     /// Whether it was decided nobody knows.
     #[error("the connection to the controller broke")]
     Disconnected,

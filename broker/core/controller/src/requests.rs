@@ -94,7 +94,13 @@ pub struct RegisterBroker {
     pub serves_at_once: bool,
     pub rack: Option<String>,
     pub endpoints: Vec<Endpoint>,
+    /// The registration in whose place this one is to come, as the broker was told; [`NO_REGISTRATION`] where it was told of
+    /// none. One that was on its way while another came to be is of a process that may be gone. `None`: whatever there is.
+    #[serde(default)]
+    pub follows: Option<BrokerEpoch>,
 }
+
+pub const NO_REGISTRATION: BrokerEpoch = BrokerEpoch(-1);
 
 /// One life of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

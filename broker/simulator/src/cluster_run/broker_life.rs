@@ -8,7 +8,10 @@ use super::{
     place::Place,
     stepping_aside::Silence,
 };
-use controller::{obeying::Obeyed, requests::BrokerSession};
+use controller::{
+    obeying::Obeyed,
+    requests::{BrokerSession, NO_REGISTRATION},
+};
 use model::{BrokerEpoch, BrokerId, Incarnation, LogLife};
 use partition_log::{Crash, ManifestEntry, memory_disk::MemoryDisk};
 use std::{
@@ -79,6 +82,7 @@ impl World {
             id: BrokerId(id),
             incarnation: Incarnation(uuid::Uuid::from_u128(u128::from(self.random.draw()))),
             epoch: None,
+            follows: NO_REGISTRATION,
             image: None,
             partitions: BTreeMap::new(),
             altering: None,

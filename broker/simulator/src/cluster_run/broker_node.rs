@@ -14,7 +14,7 @@ use controller::{
     obeying::{Obeyed, PassedOver, check_metadata, is_of_before},
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
-use model::{BrokerEpoch, BrokerId, Incarnation, MetadataVersion, MonotonicTime, ReignId};
+use model::{BrokerEpoch, BrokerId, Incarnation, LogLife, MetadataVersion, MonotonicTime, ReignId};
 use partition_log::Disk as _;
 use replication::{Assignment, Proposal, ProposalRefused};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -28,6 +28,8 @@ pub(super) struct BrokerNode {
     pub(super) id: BrokerId,
     pub(super) incarnation: Incarnation,
     pub(super) epoch: Option<BrokerEpoch>,
+    /// The registration that there is, as a controller told.
+    pub(super) follows: BrokerEpoch,
     pub(super) image: Option<Arc<ClusterImage>>,
     pub(super) partitions: BTreeMap<Place, SimulatedPartition>,
     /// Proposals that wait for an answer, and since when.
@@ -40,6 +42,18 @@ pub(super) struct BrokerNode {
 impl BrokerNode {
     pub(super) fn version(&self) -> MetadataVersion {
         self.image.as_ref().map_or(MetadataVersion(0), |image| image.metadata_version)
+    }
+
+    fn registration(&self, log_life: Option<LogLife>) -> RegisterBroker {
+        RegisterBroker {
+            id: self.id,
+            incarnation: self.incarnation,
+            log_life,
+            serves_at_once: false,
+            rack: None,
+            endpoints: Vec::new(),
+            follows: Some(self.follows),
+        }
     }
 
     /// What it waits for an answer to.
@@ -76,17 +90,10 @@ impl World {
                 let heartbeat = Heartbeat { id: node.id, epoch, applied: node.version(), condition };
                 Message::Heartbeat { heartbeat, obeyed }
             }
-            None => Message::Register {
-                request: RegisterBroker {
-                    id: node.id,
-                    incarnation: node.incarnation,
-                    log_life: self.remains.get(&id).and_then(|remains| remains.log_life),
-                    serves_at_once: false,
-                    rack: None,
-                    endpoints: Vec::new(),
-                },
-                obeyed,
-            },
+            None => {
+                let log_life = self.remains.get(&id).and_then(|remains| remains.log_life);
+                Message::Register { request: node.registration(log_life), obeyed }
+            }
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
             node.altering = None;
@@ -109,6 +116,17 @@ impl World {
             self.fetch_next(id, partition);
             self.keep_manifest(id, partition);
         }
+    }
+
+    /// At once, in the place of the registration that there is.
+    fn register_again(&mut self, id: i32, incarnation: Incarnation, there: BrokerEpoch) {
+        let (obeyed, log_life) = (self.obeyed_by(id), self.remains.get(&id).and_then(|remains| remains.log_life));
+        let node = self.brokers.get_mut(&id).filter(|node| node.incarnation == incarnation && node.follows != there);
+        let Some(node) = node else { return };
+        node.follows = there;
+        let again = Message::Register { request: node.registration(log_life), obeyed };
+        let controller = Node::Controller(self.newest_controller);
+        self.network.send(Node::Broker(id), controller, again, &mut self.random);
     }
 
     fn check_followers(&mut self, id: i32) {
@@ -171,6 +189,7 @@ impl World {
                     node.epoch = node.epoch.max(Some(epoch));
                 }
             }
+            Message::RegisteredMeanwhile { incarnation, there, .. } => self.register_again(id, incarnation, there),
             Message::InSession(_) => self.heard_controller(id),
             Message::Metadata { image, reign } => self.take_metadata(id, &image, reign),
             Message::MayStop { epoch, .. } => self.may_stop(id, epoch),

@@ -8,7 +8,7 @@ use super::{
     store::Ailment,
 };
 use controller::{
-    Controller, Effect, Event, HandBack, Heartbeat, RequestId, SessionSettings, Settings,
+    Controller, ControllerError, Effect, Event, HandBack, Heartbeat, RequestId, SessionSettings, Settings,
     driver::Commit,
     obeying::{NotLetIn, Standing},
     rebuild::Reign,
@@ -319,6 +319,10 @@ impl World {
             (Some(Asked::Registration { broker, incarnation }), Reply::BrokerRegistered(epoch)) => {
                 (broker, Message::Registered { by, incarnation, epoch })
             }
+            (
+                Some(Asked::Registration { broker, incarnation }),
+                Reply::Refused(ControllerError::RegisteredMeanwhile(there)),
+            ) => (broker, Message::RegisteredMeanwhile { by, incarnation, there }),
             (Some(Asked::Alteration(request)), Reply::PartitionsAltered(results)) => {
                 (request.broker.0, Message::Altered { by, request, results })
             }

@@ -53,6 +53,12 @@ pub(super) enum Message {
         incarnation: Incarnation,
         epoch: BrokerEpoch,
     },
+    /// The broker knew of another registration than there is.
+    RegisteredMeanwhile {
+        by: ControllerEpoch,
+        incarnation: Incarnation,
+        there: BrokerEpoch,
+    },
     MayStop {
         by: ControllerEpoch,
         epoch: BrokerEpoch,
@@ -137,7 +143,10 @@ impl Message {
     /// Of the controller that says it.
     pub(super) fn controller_epoch(&self) -> Option<ControllerEpoch> {
         match self {
-            Self::Registered { by, .. } | Self::MayStop { by, .. } | Self::Altered { by, .. } => Some(*by),
+            Self::Registered { by, .. }
+            | Self::RegisteredMeanwhile { by, .. }
+            | Self::MayStop { by, .. }
+            | Self::Altered { by, .. } => Some(*by),
             Self::InSession(epoch) => Some(*epoch),
             Self::Metadata { image, .. } => Some(image.controller_epoch),
             _ => None,

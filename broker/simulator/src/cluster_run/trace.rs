@@ -82,6 +82,7 @@ impl fmt::Display for Message {
             Self::Departed(session) => write!(f, "epoch {} goes", session.epoch.0),
             Self::Broken(session) => write!(f, "the connection of epoch {} broke", session.epoch.0),
             Self::InSession(epoch) => write!(f, "the connection to controller epoch {} holds", epoch.0),
+            Self::RegisteredMeanwhile { there, .. } => write!(f, "registered in epoch {} already", there.0),
             Self::Registered { epoch, .. } => write!(f, "registered in epoch {}", epoch.0),
             Self::Metadata { image, .. } => {
                 write!(f, "metadata {} of controller epoch {}", image.metadata_version.0, image.controller_epoch.0)

@@ -7,8 +7,6 @@ standard input there is one line of JSON on standard output, {"told": …} or {"
   through S     each partition has an acknowledgement later than S seconds from now
   in-sync       all replicas of the topics are in sync
   leaders       how many partitions each broker leads
-  leader T      the broker that leads the first partition of topic T; -1 where none does
-  elect T       any live replica of the first partition of topic T is to lead it, whatever is lost
   mark          the gaps so far are forgotten
   gaps          the longest time without an acknowledgement of each partition since then, also one that has not ended, in ms, by client
   finish        producers and groups have ended, and what the cluster holds is what they were told; records by client
@@ -51,12 +49,6 @@ class Driven:
     def leaders(self):
         told = [self.cluster.partitions(topic) for topic in self.topics]
         return Counter(leader for partitions in told for leader, _ in partitions.values())
-
-    def leader(self, topic):
-        return self.cluster.leader(topic)
-
-    def elect(self, topic):
-        self.cluster.elect_unclean(topic)
 
     def mark(self):
         self.loads.mark()

@@ -3,7 +3,7 @@ import json
 import time
 from functools import cached_property
 
-from confluent_kafka import ElectionType, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 
@@ -34,12 +34,6 @@ class Metadata:
                 return
             assert time.monotonic() < end, f"not in sync after {seconds} s: {json.dumps(self.partitions(topic))}"
             time.sleep(0.05)
-
-    def elect_unclean(self, topic, partition=0):
-        elected = self.admin.elect_leaders(ElectionType.UNCLEAN, [TopicPartition(topic, partition)], request_timeout=10).result()
-        for error in elected.values():
-            if error is not None:
-                raise KafkaException(error)
 
     def leader(self, topic, partition=0):
         told = self.partitions(topic)

@@ -183,6 +183,7 @@ impl Brokers {
             serves_at_once: false,
             rack: Some(format!("zone-{}", id % 3)),
             endpoints: Vec::new(),
+            follows: None,
         }));
         // One that is taken for alive in another process comes again.
         if let Reply::BrokerRegistered(epoch) = reply {

@@ -41,6 +41,8 @@ pub enum SessionError {
     Refused(String),
     #[error("the controller does not take this broker now: {0}")]
     NotNow(String),
+    #[error("the controller knows this broker as registered in epoch {0}; it registers again")]
+    RegisteredMeanwhile(i64),
     #[error("the controller's epoch {found} is below {known}, which this broker has seen: another one took over")]
     OldController { found: i64, known: i64 },
     #[error("the controller sent what this version does not understand: {0}")]

@@ -42,7 +42,7 @@ fn registered(controller_epoch: i64) -> ControllerMessage {
 }
 
 fn refused_for_good(controller_epoch: i64) -> ControllerMessage {
-    let refused = Refused { reason: format!("says {controller_epoch}"), retriable: false, wants_metadata: false };
+    let refused = Refused { reason: format!("says {controller_epoch}"), ..Refused::default() };
     ControllerMessage { controller_epoch, kind: Some(Kind::Refused(refused)) }
 }
 

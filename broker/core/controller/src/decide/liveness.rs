@@ -5,13 +5,14 @@ use crate::{
     errors::ControllerError,
     image::BrokerRegistration,
     record::MetadataRecord,
-    requests::{BrokerSession, DescribedBroker, RegisterBroker, Reply},
+    requests::{BrokerSession, DescribedBroker, NO_REGISTRATION, RegisterBroker, Reply},
 };
 use model::{BrokerEpoch, BrokerId};
 
 /// A broker comes up. One record whatever it holds, see [`crate::succession`].
 pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &RegisterBroker) -> Reply {
-    if let Some(known) = draft.image().brokers.get(&request.id) {
+    let known = draft.image().brokers.get(&request.id);
+    if let Some(known) = known {
         let same_life = known.incarnation == request.incarnation;
         if same_life && !request.serves_at_once && known.endpoints == request.endpoints && known.rack == request.rack {
             return Reply::BrokerRegistered(known.epoch);
@@ -19,6 +20,10 @@ pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &Regis
         if !same_life && context.sessions.is_live(request.id, known.epoch, context.now) {
             return Reply::Refused(ControllerError::DuplicateBroker(request.id.0));
         }
+    }
+    let there = known.map_or(NO_REGISTRATION, |known| known.epoch);
+    if request.follows.is_some_and(|follows| follows != there) {
+        return Reply::Refused(ControllerError::RegisteredMeanwhile(there));
     }
     // As in Kafka, the position of the registration in the metadata is the broker's epoch: it only rises.
     let version = draft.image().metadata_version.next().0;

@@ -59,6 +59,7 @@ impl Cluster {
             serves_at_once: true,
             rack: None,
             endpoints,
+            follows: None,
         })) {
             Reply::BrokerRegistered(epoch) => epoch,
             other => panic!("{other:?}"),

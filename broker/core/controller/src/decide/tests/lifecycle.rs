@@ -7,7 +7,7 @@ mod reassignment;
 use super::*;
 use crate::{
     BrokerCondition, ControllerError, Heartbeat, IsrError, PartitionImage, SessionSettings,
-    requests::{AlterPartitions, BrokerSession, IsrProposal},
+    requests::{AlterPartitions, BrokerSession, IsrProposal, NO_REGISTRATION},
     settings::HandBack,
 };
 use model::{LeaderEpoch, LogLife, MetadataVersion, PartitionEpoch};
@@ -79,16 +79,21 @@ impl Live {
         self.replies.pop().unwrap()
     }
 
-    fn register(&mut self, id: i32, life: u128) -> Reply {
+    fn registration(&self, id: i32, life: u128) -> RegisterBroker {
         let log_life = self.losses[usize::try_from(id).unwrap()];
-        self.ask(Request::RegisterBroker(RegisterBroker {
+        RegisterBroker {
             id: BrokerId(id),
             incarnation: Incarnation(uuid::Uuid::from_u128(life)),
             log_life: Some(LogLife(uuid::Uuid::from_u128(log_life))),
             serves_at_once: false,
             rack: None,
             endpoints: Vec::new(),
-        }))
+            follows: None,
+        }
+    }
+
+    fn register(&mut self, id: i32, life: u128) -> Reply {
+        self.ask(Request::RegisterBroker(self.registration(id, life)))
     }
 
     fn come_up(&mut self, id: i32) {
@@ -227,6 +232,27 @@ fn restart_that_nobody_noticed_ends_the_leadership_of_the_life_before() {
     live.come_up(1);
     assert_eq!(live.led(), (Some(2), vec![2, 3], 1));
     assert!(live.session(1).epoch > session.epoch);
+}
+
+/// A registration is read late, of a process that is gone. What it says of its log was true before the one that is registered now.
+#[test]
+fn registration_that_follows_another_than_there_is_changes_nothing() {
+    let mut live = Live::start();
+    let before = live.session(1).epoch;
+    let late = live.registration(1, 98);
+    live.kill(1);
+    live.losses[1] += 1;
+    live.come_up(1);
+    let there = live.session(1).epoch;
+    live.kill(1);
+    for follows in [before, NO_REGISTRATION] {
+        let late = RegisterBroker { follows: Some(follows), ..late.clone() };
+        let refused = live.ask(Request::RegisterBroker(late));
+        assert!(matches!(refused, Reply::Refused(ControllerError::RegisteredMeanwhile(epoch)) if epoch == there));
+    }
+    assert_eq!(live.session(1).epoch, there);
+    let next = RegisterBroker { follows: Some(there), ..live.registration(1, 99) };
+    assert!(matches!(live.ask(Request::RegisterBroker(next)), Reply::BrokerRegistered(epoch) if epoch > there));
 }
 
 #[test]
