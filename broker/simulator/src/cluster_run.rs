@@ -258,7 +258,7 @@ impl World {
     }
 
     /// Leaders come back where they belong, and from then on the metadata stays as it is. Followers learn the last high
-    /// watermark meanwhile. What faults left behind may still end a first rest: a frozen broker wakes when it was to.
+    /// watermark meanwhile. What faults left behind may still end a first rest: a message that was late.
     fn keep_quiet(&mut self) {
         let limit = self.network.now + HEALING_LIMIT + HAND_BACK.interval;
         while self.network.now < limit && self.history.broken.is_empty() {

@@ -158,7 +158,8 @@ impl Network {
     }
 
     pub(super) fn pause(&mut self, node: Node, wait: Duration) {
-        self.paused_until.insert(node, self.now + wait);
+        let wakes = self.paused_until.entry(node).or_insert(self.now);
+        *wakes = (*wakes).max(self.now + wait);
     }
 
     pub(super) fn cut(&mut self, from: Node, to: Node) {
@@ -186,9 +187,21 @@ impl Network {
 
     pub(super) fn heal(&mut self) {
         self.cut.clear();
-        self.paused_until.clear();
+        self.wake_all();
         self.weather = Weather::CALM;
         self.slow = None;
+    }
+
+    /// Whoever is frozen finds everything now: its own timers, too, without which it would be half awake.
+    fn wake_all(&mut self) {
+        let frozen = std::mem::take(&mut self.paused_until);
+        let queue = std::mem::take(&mut self.queue);
+        let woken = |Reverse((at, order, slot)): Reverse<Turn>| {
+            let node = self.waiting[slot].as_ref().map(|entry| entry.node);
+            let waits = node.and_then(|node| frozen.get(&node)).is_some_and(|wakes| *wakes == at);
+            Reverse((if waits { self.now } else { at }, order, slot))
+        };
+        self.queue = queue.into_iter().map(woken).collect();
     }
 
     pub(super) fn send(&mut self, from: Node, to: Node, message: Message, random: &mut Random) {
@@ -266,4 +279,32 @@ impl Network {
 
 fn happens(once_in: u64, random: &mut Random) -> bool {
     once_in > 0 && random.once_in(once_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: Node = Node::Broker(1);
+
+    fn at(ms: u64) -> MonotonicTime {
+        MonotonicTime::from_ms(ms)
+    }
+
+    #[test]
+    fn frozen_node_finds_its_timers_when_it_wakes() {
+        for healed in [false, true] {
+            let mut network = Network::new();
+            network.set_timer(NODE, Duration::from_millis(100), Timer::Tick);
+            network.pause(NODE, Duration::from_millis(900));
+            network.pause(NODE, Duration::from_millis(300));
+            assert!(network.next(at(200)).is_none());
+            if healed {
+                network.heal();
+            }
+            let woken = network.next(at(1000));
+            assert!(matches!(woken, Some((NODE, Happening::Timer(Timer::Tick)))));
+            assert_eq!(network.now, if healed { at(200) } else { at(900) });
+        }
+    }
 }
