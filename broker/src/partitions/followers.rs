@@ -2,7 +2,7 @@
 //! what the leader has to propose about the ISR goes to whoever asks the controller.
 
 use super::{
-    AppendError, Partitions,
+    AppendError, Host, Partitions,
     apply::assignment,
     partition::{Partition, State, Unavailable},
     position::Position,
@@ -12,7 +12,7 @@ use super::{
 };
 use controller::{ClusterImage, PartitionImage};
 use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
-use replication::{AFTER_REFUSAL, Assignment, FollowerRequest, NotServed, Proposal, ProposalRefused};
+use replication::{AFTER_REFUSAL, Assignment, FollowerRequest, Leader, NotServed, Proposal, ProposalRefused};
 use std::{sync::Arc, time::Duration};
 
 /// A broker that follows, in one of its lives.
@@ -60,6 +60,20 @@ pub(crate) enum Decided {
     Lost,
 }
 
+/// Twice what a follower waits for records at its leader, unless it is configured to wait for longer.
+const UNHEARD: Duration = Duration::from_secs(1);
+
+impl Host {
+    fn unheard_for(&self) -> Duration {
+        self.clock.now().since(*self.heard.lock())
+    }
+
+    /// Another broker may lead by now, and know of producers what this leader does not.
+    pub(super) fn may_be_succeeded(&self, leader: &Leader) -> bool {
+        leader.others_may_lead() && self.unheard_for() >= UNHEARD
+    }
+}
+
 impl Partitions {
     /// Waits for proposals and takes all there are.
     pub(crate) async fn proposals(&self) -> Vec<(Arc<Partition>, Proposal)> {
@@ -94,7 +108,7 @@ impl Partitions {
 
     /// For how long none did.
     pub(crate) fn unheard_for(&self) -> Duration {
-        self.host.clock.now().since(*self.host.heard.lock())
+        self.host.unheard_for()
     }
 
     /// Leaves all leaderships that may be left, to come back to with [`Partitions::resume`].

@@ -1,11 +1,13 @@
 //! Appends that are written and wait to be answered, in the order of their records.
 
 use super::{
+    Host,
     append::{AppendError, AppendRequest, AppendSink, Appended, RequiredAcks},
     writer::Writer,
 };
 use model::Offset;
-use partition_log::AppendOutcome;
+use partition_log::{AppendError as Refusal, AppendOutcome};
+use replication::NotServed;
 use std::sync::Arc;
 
 pub(super) struct Parked {
@@ -27,7 +29,7 @@ impl Writer {
     pub(super) fn release_parked(&mut self, log_end: Offset) {
         let safe_end = self.flush.safe_end(log_end);
         let Ok(leader) = self.replica.leader() else {
-            return self.refuse_parked(AppendError::NotServed(replication::NotServed::NotLeader));
+            return self.refuse_parked(AppendError::NotServed(NotServed::NotLeader));
         };
         let high_watermark = leader.high_watermark();
         while let Some(parked) = self.awaiting_commit.pop_front_if(|parked| parked.target <= high_watermark) {
@@ -42,7 +44,13 @@ impl Writer {
 }
 
 /// Every success waits in order; most of them only until the positions are published, in the same step.
-pub(super) fn park(writer: &mut Writer, group: Vec<AppendRequest>, outcomes: Vec<AppendOutcome>, log_start: Offset) {
+pub(super) fn park(
+    host: &Host,
+    writer: &mut Writer,
+    group: Vec<AppendRequest>,
+    outcomes: Vec<AppendOutcome>,
+    log_start: Offset,
+) {
     for (request, outcome) in group.into_iter().zip(outcomes) {
         let (base_offset, last_offset, log_append_time) = match outcome {
             AppendOutcome::Appended { base_offset, last_offset, log_append_time } => {
@@ -51,7 +59,7 @@ pub(super) fn park(writer: &mut Writer, group: Vec<AppendRequest>, outcomes: Vec
             // Kafka answers a duplicate with the timestamp it was stored with.
             AppendOutcome::Duplicate { base_offset, last_offset, timestamp } => (base_offset, last_offset, timestamp),
             AppendOutcome::Refused(error) => {
-                request.sink.appended(request.index, Err(error.into()));
+                request.sink.appended(request.index, Err(refusal(host, writer, error)));
                 continue;
             }
         };
@@ -63,6 +71,14 @@ pub(super) fn park(writer: &mut Writer, group: Vec<AppendRequest>, outcomes: Vec
         };
         queue.push_back(Parked { target, appended, sink: request.sink, index: request.index });
     }
+}
+
+/// That a batch is out of order ends many a producer. Of a leader that may not be the leader any more it is no verdict, and clients that
+/// know no leader epochs come to it by the metadata of a broker that is cut off: they are to ask again who leads.
+fn refusal(host: &Host, writer: &Writer, error: Refusal) -> AppendError {
+    let is_outdated = error == Refusal::OutOfOrderSequence
+        && writer.replica.leader().is_ok_and(|leader| host.may_be_succeeded(leader));
+    if is_outdated { AppendError::NotServed(NotServed::NotLeader) } else { error.into() }
 }
 
 impl std::fmt::Debug for Parked {

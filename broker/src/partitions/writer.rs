@@ -142,7 +142,7 @@ impl Partition {
             let rest = group.split_off(outcomes.len());
             let bytes = self.count(&group, &outcomes);
             self.after_append(writer, bytes, log_end);
-            park(writer, group, outcomes, log_start);
+            park(&self.host, writer, group, outcomes, log_start);
             group = rest;
         }
     }

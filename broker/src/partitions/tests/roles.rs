@@ -1,11 +1,11 @@
 use super::*;
-use crate::api::fixture::until;
+use crate::api::fixture::{batch_with, until};
 use bytes::{Bytes, BytesMut};
 use controller::{ClusterImage, MetadataChange, MetadataRecord, PartitionImage, image::BrokerRegistration};
 use futures_util::FutureExt as _;
-use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
+use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch, ProducerId, Sequence};
 use partition_log::PreparedBatch;
-use protocol::record_batch::{set_base_offset, set_partition_leader_epoch};
+use protocol::record_batch::{BatchOptions, set_base_offset, set_partition_leader_epoch};
 use replication::{Assignment, FetchAnswer, NextFetch, NotServed};
 use std::time::Duration;
 
@@ -340,4 +340,26 @@ async fn leader_that_cannot_open_its_log_gives_up_where_another_may_lead() {
             assert_eq!(broker.running().failed().now_or_never(), None, "alone it tries again");
         }
     }
+}
+
+/// A client that knows no leader epochs comes to the leader of before, which has not heard of the next one.
+#[tokio::test]
+async fn leader_whose_followers_are_silent_sends_a_producer_that_is_out_of_order_to_whoever_leads() {
+    let (broker, partition, epoch) = with_two_records().await;
+    let gap = || async {
+        let options =
+            BatchOptions { producer_id: ProducerId(7), base_sequence: Sequence(3), ..BatchOptions::default() };
+        broker.produce("orders", 0, batch_with(&options, &["x"])).await.error_code
+    };
+    let in_order = BatchOptions { producer_id: ProducerId(7), base_sequence: Sequence(0), ..BatchOptions::default() };
+    assert_eq!(broker.produce("orders", 0, batch_with(&in_order, &["c"])).await.error_code, 0);
+    assign(&partition, assignment(ME, epoch + 1, &[ME, OTHER])).await;
+    broker.broker().partitions.heard_follower();
+    assert_eq!(gap().await, Code::OutOfOrderSequenceNumber.code());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    assert_eq!(gap().await, Code::NotLeaderOrFollower.code());
+    assign(&partition, assignment(ME, epoch + 2, &[ME])).await;
+    assert_eq!(gap().await, Code::OutOfOrderSequenceNumber.code(), "nobody else can lead");
 }
