@@ -22,7 +22,8 @@ pub fn restarts(pod: &Pod) -> i32 {
     containers.into_iter().flatten().map(|container| container.restart_count).sum()
 }
 
-fn is_ready(pod: &Pod) -> bool {
+/// Its containers say that they can serve.
+pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

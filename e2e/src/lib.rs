@@ -16,11 +16,12 @@ mod load;
 pub mod nodes;
 pub mod operator;
 pub mod permissions;
+pub mod plugin;
 mod scenario;
 mod volumes;
 mod waiting;
 
-pub use brokers::{BROKERS, Life, pod_name, restarts, until_several_are_down};
+pub use brokers::{BROKERS, Life, is_ready, pod_name, restarts, until_several_are_down};
 pub use clients::{consume, produce, refused, run};
 pub use load::{Acknowledged, Gaps, Load, clients};
 pub use nodes::Nodes;

@@ -10,15 +10,20 @@ const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
 const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 const API_SERVER_ASIDE: &str = "/etc/kubernetes/kube-apiserver.yaml";
 
-/// In a node: signals the process of this name whose pod has this UID, and prints the time before that in milliseconds.
-/// Control groups are named after the pod, with `-` or `_` in its UID.
-const SIGNAL: &str = r#"
+/// In a node: sets `process` to the folder in /proc of the program of this name whose pod has this UID. Control groups are named
+/// after the pod, with `-` or `_` in its UID.
+const FIND: &str = r#"
 for comm in $(grep -lxs "$1" /proc/[0-9]*/comm); do
   process=${comm%/comm}
-  if tr _ - < "$process/cgroup" | grep -q "$2"; then date +%s%3N && exec kill -s "$3" "${process#/proc/}"; fi
+  if tr _ - < "$process/cgroup" | grep -q "$2"; then break; fi
+  process=
 done
-exit 1
+[ "$process" ] || exit 1
 "#;
+/// Signals it, and prints the time before that in milliseconds.
+const SIGNAL: &str = r#"date +%s%3N && exec kill -s "$3" "${process#/proc/}""#;
+/// Prints its resident memory in KiB.
+const RESIDENT: &str = r#"sed -n 's/^VmRSS: *\([0-9]*\) kB$/\1/p' "$process/status""#;
 
 /// In a node: drops what a pod's address sends to these ports and from them, and what comes back. Before addresses are translated, and
 /// of connections that exist too.
@@ -149,11 +154,21 @@ pub async fn cut(place: &Place, pod: &str, ports: &[u16]) -> anyhow::Result<()> 
 
 /// Sends a signal to a program in a pod, as the kernel of its node would. Returns when, in milliseconds of the epoch.
 pub async fn signal(place: &Place, pod: &str, program: &str, signal: &str) -> anyhow::Result<u64> {
+    to_program(place, pod, program, SIGNAL, &[signal]).await
+}
+
+/// Memory of a program in a pod that is resident, in KiB.
+pub async fn resident_kib(place: &Place, pod: &str, program: &str) -> anyhow::Result<u64> {
+    to_program(place, pod, program, RESIDENT, &[]).await
+}
+
+/// Runs a script that is about a program in a pod, in its node; the number that it prints.
+async fn to_program(place: &Place, pod: &str, program: &str, script: &str, more: &[&str]) -> anyhow::Result<u64> {
     let found = place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?;
     let uid = found.uid().context("the pod has a UID")?;
-    let node = node_of(&found)?;
-    let at = in_node(&node, SIGNAL, &[program, &uid, signal]).await?;
-    at.trim().parse().with_context(|| format!("{program} of {pod} is signalled at {at:?}"))
+    let script = [FIND, script].concat();
+    let printed = in_node(&node_of(&found)?, &script, &[&[program, &uid], more].concat()).await?;
+    printed.trim().parse().with_context(|| format!("of {program} of {pod} this is told: {printed:?}"))
 }
 
 pub fn node_of(pod: &Pod) -> anyhow::Result<String> {

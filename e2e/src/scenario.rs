@@ -155,6 +155,14 @@ impl Stage {
         Ok(life)
     }
 
+    /// Of a broker that is no more.
+    pub async fn forget_volume(&self, broker: i32) -> anyhow::Result<()> {
+        let (claims, claim) = (self.place.api::<PersistentVolumeClaim>(), format!("data-{}", pod_name(broker)));
+        let uid = claims.get(&claim).await.context("find the volume")?.uid().context("the volume has a UID")?;
+        claims.delete(&claim, &DeleteParams::background()).await.context("delete the volume")?;
+        until_gone::<PersistentVolumeClaim>(&self.place, &claim, &uid).await
+    }
+
     /// The broker's records are gone for good, and its pod starts with an empty volume.
     pub async fn lose_volume(&self, broker: i32) -> anyhow::Result<Life> {
         let (claims, claim) = (self.place.api::<PersistentVolumeClaim>(), format!("data-{}", pod_name(broker)));

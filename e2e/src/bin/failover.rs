@@ -8,11 +8,12 @@
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 
 use anyhow::Context as _;
-use custom_resources::Topic;
+use custom_resources::{Cluster, Topic};
 use e2e::{
     Acknowledged, AtWork, LIMIT, Nodes, Place, Stage,
     distribution::{Distribution, HEAD},
-    in_own_namespace, is_topic_ready, leader_of_most, nodes, operator, pod_name, topic, until_gone, until_topic,
+    in_own_namespace, is_ready, is_topic_ready, is_true, leader_of_most, nodes, operator, pod_name, topic, until,
+    until_gone, until_topic,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::Pod;
@@ -31,12 +32,14 @@ use tokio::time::timeout;
 
 const GIVES_UP_MS: u64 = 1000;
 const MANY_TOPICS: usize = 1000;
+/// With the one under load.
+const CLUSTERS: usize = 10;
 const MANY: &str = "one-of-many-";
 /// Of requests to the API server.
 const AT_ONCE: usize = 32;
 
 /// Name, and what its values are.
-const ROWS: [(&str, &str); 9] = [
+const ROWS: [(&str, &str); 10] = [
     ("broker-killed", "kill -9 of the broker that leads most: longest wait of a partition"),
     ("node-silent", "the node of the broker that leads most is paused: longest wait of a partition"),
     ("operator-killed", "kill -9 of the operator at work: until the status names the next epoch"),
@@ -46,6 +49,7 @@ const ROWS: [(&str, &str); 9] = [
     ("topic", "a Topic is applied: until it is ready"),
     ("many-topics", "1,000 Topics are applied: until all are ready"),
     ("broker-killed-many", "as broker-killed, with 1,000 more topics of one partition"),
+    ("pod-ready", "a broker's container starts on an empty volume: until its pod is ready"),
 ];
 
 struct Bench {
@@ -54,6 +58,8 @@ struct Bench {
     runs: u32,
     file: String,
     rows: Vec<Distribution>,
+    /// Of the operator at work, where that was asked.
+    operator_kib: Option<u64>,
 }
 
 impl Bench {
@@ -67,7 +73,11 @@ impl Bench {
             println!("{}", row.line());
             self.rows.push(row);
         }
-        let told = json!({ "runs": self.runs, "rows": self.rows });
+        self.write()
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        let told = json!({ "runs": self.runs, "rows": self.rows, "operator_resident_kib": self.operator_kib });
         std::fs::write(&self.file, serde_json::to_string_pretty(&told)?).with_context(|| format!("write {}", self.file))
     }
 
@@ -146,6 +156,37 @@ impl Bench {
         self.add("roll", values)
     }
 
+    async fn pod_ready(&mut self) -> anyhow::Result<()> {
+        let mut values = Vec::new();
+        for _ in 0..self.runs {
+            // A scaled-up broker whose volume is deleted when it goes: each is new.
+            self.stage.scale(4).await?;
+            values.push(starts_within(&self.stage.place, &pod_name(3)).await?);
+            self.stage.until_whole(4).await?;
+            self.stage.scale(3).await?;
+            self.stage.until_whole(3).await?;
+            self.stage.forget_volume(3).await?;
+        }
+        self.add("pod-ready", values)
+    }
+
+    async fn operator_memory(&mut self) -> anyhow::Result<()> {
+        let place = self.stage.place.clone();
+        for number in 1..CLUSTERS {
+            place.apply::<Cluster>(&small_cluster(number)).await?;
+        }
+        for number in 1..CLUSTERS {
+            let is_ready =
+                |cluster: &Cluster| cluster.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Ready"));
+            until(&place, &format!("small-{number}"), "the cluster is ready", is_ready).await?;
+        }
+        let at_work = AtWork::find(&self.client()).await?;
+        let kib = nodes::resident_kib(&at_work.place, &at_work.pod, "weir-operator").await?;
+        println!("operator-memory: {kib} KiB resident with {CLUSTERS} clusters and {MANY_TOPICS} topics");
+        self.operator_kib = Some(kib);
+        self.write()
+    }
+
     async fn topic(&mut self) -> anyhow::Result<()> {
         let mut values = Vec::new();
         for run in 0..self.runs {
@@ -184,6 +225,27 @@ async fn many_are_ready(place: &Place) -> anyhow::Result<()> {
     ended.with_context(|| format!("{} of {MANY_TOPICS} topics are ready", ready.len()))?
 }
 
+fn small_cluster(number: usize) -> String {
+    format!(
+        "{{apiVersion: weir.dev/v1alpha1, kind: Cluster, metadata: {{name: small-{number}}}, spec: {{replicas: 1, storage: {{size: 1Gi}}}}}}"
+    )
+}
+
+/// How long the pod's container runs before the pod is ready, as a watch sees it.
+async fn starts_within(place: &Place, pod: &str) -> anyhow::Result<u64> {
+    let runs = |pod: &Pod| {
+        let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+        containers
+            .into_iter()
+            .flatten()
+            .any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()))
+    };
+    until(place, pod, "its container runs", runs).await?;
+    let began = Instant::now();
+    until(place, pod, "it is ready", is_ready).await?;
+    Ok(elapsed_ms(began))
+}
+
 async fn make_topic(place: &Place, name: &str) -> anyhow::Result<u64> {
     let began = Instant::now();
     place.apply::<Topic>(&topic(name, 1)).await?;
@@ -206,7 +268,7 @@ async fn bench(place: Place, nodes: Nodes, file: String) -> anyhow::Result<Ackno
     let wanted = env::var("ROWS").unwrap_or_default();
     let is_wanted = |row: &str| wanted.is_empty() || wanted.split(',').any(|name| name == row);
     let stage = Stage::begin_with(place, &["librdkafka"], GIVES_UP_MS).await?;
-    let mut bench = Bench { stage, nodes, runs, file, rows: Vec::new() };
+    let mut bench = Bench { stage, nodes, runs, file, rows: Vec::new(), operator_kib: None };
     println!("{HEAD}");
     if is_wanted("broker-killed") {
         bench.broker_killed("broker-killed").await?;
@@ -223,11 +285,17 @@ async fn bench(place: Place, nodes: Nodes, file: String) -> anyhow::Result<Ackno
     if is_wanted("topic") {
         bench.topic().await?;
     }
-    if is_wanted("many-topics") || is_wanted("broker-killed-many") {
+    if is_wanted("pod-ready") {
+        bench.pod_ready().await?;
+    }
+    if ["many-topics", "broker-killed-many", "operator-memory"].iter().any(|row| is_wanted(row)) {
         bench.many_topics().await?;
     }
     if is_wanted("broker-killed-many") {
         bench.broker_killed("broker-killed-many").await?;
+    }
+    if is_wanted("operator-memory") {
+        bench.operator_memory().await?;
     }
     bench.stage.end().await
 }

@@ -29,6 +29,7 @@ mod objects_deleted;
 mod operator_absent;
 mod operator_frozen;
 mod operator_killed;
+mod plugin;
 mod pods_deleted;
 mod roll;
 mod scaling;
@@ -105,6 +106,7 @@ fn all() -> Vec<Scenario> {
         objects metadata,
         objects status_lost,
         objects hostile_objects,
+        objects plugin,
         objects topic_owners,
         objects topics,
         nodes storm,
