@@ -3,7 +3,7 @@ use crate::api::fixture::{batch_with, until};
 use bytes::{Bytes, BytesMut};
 use controller::{ClusterImage, MetadataChange, MetadataRecord, PartitionImage, image::BrokerRegistration};
 use futures_util::FutureExt as _;
-use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch, ProducerId, Sequence};
+use model::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch, ProducerEpoch, ProducerId, Sequence};
 use partition_log::PreparedBatch;
 use protocol::record_batch::{BatchOptions, set_base_offset, set_partition_leader_epoch};
 use replication::{Assignment, FetchAnswer, NextFetch, NotServed};
@@ -346,13 +346,19 @@ async fn leader_that_cannot_open_its_log_gives_up_where_another_may_lead() {
 #[tokio::test]
 async fn leader_whose_followers_are_silent_sends_a_producer_that_is_out_of_order_to_whoever_leads() {
     let (broker, partition, epoch) = with_two_records().await;
-    let gap = || async {
-        let options =
-            BatchOptions { producer_id: ProducerId(7), base_sequence: Sequence(3), ..BatchOptions::default() };
-        broker.produce("orders", 0, batch_with(&options, &["x"])).await.error_code
+    let produce = |sequence, value| {
+        let options = BatchOptions {
+            producer_id: ProducerId(7),
+            producer_epoch: ProducerEpoch(0),
+            base_sequence: Sequence(sequence),
+            ..BatchOptions::default()
+        };
+        let batch = batch_with(&options, &[value]);
+        let broker = &broker;
+        async move { broker.produce("orders", 0, batch).await.error_code }
     };
-    let in_order = BatchOptions { producer_id: ProducerId(7), base_sequence: Sequence(0), ..BatchOptions::default() };
-    assert_eq!(broker.produce("orders", 0, batch_with(&in_order, &["c"])).await.error_code, 0);
+    let gap = || produce(3, "x");
+    assert_eq!(produce(0, "c").await, 0);
     assign(&partition, assignment(ME, epoch + 1, &[ME, OTHER])).await;
     broker.broker().partitions.heard_follower();
     assert_eq!(gap().await, Code::OutOfOrderSequenceNumber.code());
