@@ -10,7 +10,7 @@ use crate::{
     names, producer_snapshot,
     producer_state::ProducerState,
     recovery::replay_headers,
-    scan::HeaderReader,
+    scan::{BatchReader, HeaderReader},
     segment::{Extent, Known, Segment},
     trust::VerifiedRanges,
 };
@@ -78,13 +78,23 @@ impl<D: Disk> Log<D> {
         state.index = Some(ActiveIndex::new(self.config.index_interval_bytes));
         (state.max_timestamp, state.first_timestamp) = (Known::Nothing, Known::Nothing);
         state.has_transaction_index = old.lock().has_transaction_index;
-        let mut position = 0;
+        let (mut position, mut last) = (0, None);
         while let Some(header) = reader.header_at(position)?.filter(|header| header.last_offset() < offset) {
+            last = Some((position, header.last_offset().next()));
             let size = u32::try_from(header.size_in_bytes()).expect("a batch length is an i32");
             let (base_offset, last_offset) = (header.base_offset, header.last_offset());
             let batch = NewBatch { base_offset, last_offset, position, size };
             shortened.note_batch(&mut state, batch, header.max_timestamp);
             position += u64::from(size);
+        }
+        // A damaged header would have the log cut somewhere else, and who counts on this replica counts on all below the offset.
+        let next = reader.header_at(position)?.map(|header| header.base_offset);
+        let mut whole = BatchReader::for_single_batches(&file, old.base_offset, extent.size);
+        if next.is_some_and(|next| next < offset) {
+            whole.batch_at(position)?;
+        }
+        if let Some((at, _)) = last.filter(|(_, end)| next != Some(*end)) {
+            whole.batch_at(at)?;
         }
         state.verified = VerifiedRanges::new(position);
         drop(state);

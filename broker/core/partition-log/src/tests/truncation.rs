@@ -1,8 +1,9 @@
 //! Cuts that the disk does not follow at once.
 
 use super::kit::*;
-use crate::{AppendOutcome, Crash, Start, memory_disk::MemoryDisk};
+use crate::{AppendOutcome, Crash, Start, StorageError, memory_disk::MemoryDisk};
 use model::{LeaderEpoch, Offset};
+use protocol::record_batch::Batches;
 use std::io::ErrorKind;
 
 const PRODUCER: i64 = 7;
@@ -30,7 +31,7 @@ fn opened_after_process_death(disk: &MemoryDisk, log: &Log) -> (MemoryDisk, Log)
 }
 
 /// Cuts with the first, second, third … change of the disk refused, as long as that makes a difference.
-fn refused_at_each_change(cut: impl Fn(&mut Log) -> Result<(), crate::StorageError>, check: impl Fn(MemoryDisk, Log)) {
+fn refused_at_each_change(cut: impl Fn(&mut Log) -> Result<(), StorageError>, check: impl Fn(MemoryDisk, Log)) {
     for change in 0.. {
         let disk = MemoryDisk::new();
         let mut log = full(&disk);
@@ -120,4 +121,30 @@ fn a_cut_behind_an_unfinished_one_does_both() {
     log.close().unwrap();
     assert_eq!(disk.paths().iter().filter(|path| path.ends_with(".log")).count(), 1);
     assert_eq!(log.log_end(), Offset(100));
+}
+
+/// Of the batch with this offset, in the first segment: it says that it ends far behind where it does.
+fn damage_last_offset_of(disk: &MemoryDisk, offset: usize) {
+    const LAST_OFFSET_DELTA: u64 = 23;
+    let path = "orders-0/00000000000000000000.log";
+    let content = disk.content(path).unwrap();
+    let sizes = Batches::new(&content).take(offset).map(|batch| batch.unwrap().bytes().len() as u64);
+    disk.flip_bits(path, sizes.sum::<u64>() + LAST_OFFSET_DELTA, 0x40);
+}
+
+#[test]
+fn a_damaged_header_does_not_have_the_log_cut_elsewhere() {
+    for damaged in [2, 4] {
+        let disk = MemoryDisk::new();
+        let mut log = full(&disk);
+        damage_last_offset_of(&disk, damaged);
+        let refused = log.truncate_to(Offset(5), NOW);
+        assert!(matches!(refused, Err(StorageError::Corrupt(_))), "{damaged}: {refused:?}");
+        assert_eq!((log.log_start(), log.log_end()), (Offset(0), Offset(40)));
+    }
+    let disk = MemoryDisk::new();
+    let mut log = full(&disk);
+    damage_last_offset_of(&disk, 5);
+    log.truncate_to(Offset(5), NOW).unwrap();
+    assert_eq!((log.log_end(), read_all(&log).len()), (Offset(5), 5), "the damage is cut off");
 }
