@@ -7,9 +7,11 @@ use crate::{
     load::{Acknowledged, Load, clients},
     nodes::signal,
     until, until_gone,
+    volumes::claim_name,
 };
 use anyhow::Context as _;
 use custom_resources::{Cluster, ClusterStatus, Topic};
+use futures_util::future::try_join_all;
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, Pod},
     apimachinery::pkg::apis::meta::v1::Condition,
@@ -56,6 +58,11 @@ fn is_whole(status: &ClusterStatus, brokers: i32) -> bool {
     let all = ["Ready", "Available", "FullyReplicated", "UpToDate", "Reconciled"];
     all.iter().all(|type_| is_true(&status.conditions, type_))
         && (status.replicas, status.ready_replicas) == (brokers, brokers)
+}
+
+/// Something is out of sync.
+pub fn lacks_replicas(cluster: &Cluster) -> bool {
+    cluster.status.as_ref().is_some_and(|status| !is_true(&status.conditions, "FullyReplicated"))
 }
 
 /// Every broker serves, and nothing is wanting.
@@ -155,22 +162,32 @@ impl Stage {
         Ok(life)
     }
 
-    /// Of a broker that is no more.
-    pub async fn forget_volume(&self, broker: i32) -> anyhow::Result<()> {
-        let (claims, claim) = (self.place.api::<PersistentVolumeClaim>(), format!("data-{}", pod_name(broker)));
+    /// Its name, and the UID that it has until it is gone.
+    async fn delete_claim(&self, broker: i32) -> anyhow::Result<(String, String)> {
+        let (claims, claim) = (self.place.api::<PersistentVolumeClaim>(), claim_name(broker));
         let uid = claims.get(&claim).await.context("find the volume")?.uid().context("the volume has a UID")?;
         claims.delete(&claim, &DeleteParams::background()).await.context("delete the volume")?;
+        Ok((claim, uid))
+    }
+
+    /// Of a broker that is no more.
+    pub async fn forget_volume(&self, broker: i32) -> anyhow::Result<()> {
+        let (claim, uid) = self.delete_claim(broker).await?;
         until_gone::<PersistentVolumeClaim>(&self.place, &claim, &uid).await
     }
 
     /// The broker's records are gone for good, and its pod starts with an empty volume.
     pub async fn lose_volume(&self, broker: i32) -> anyhow::Result<Life> {
-        let (claims, claim) = (self.place.api::<PersistentVolumeClaim>(), format!("data-{}", pod_name(broker)));
-        let uid = claims.get(&claim).await.context("find the volume")?.uid().context("the volume has a UID")?;
-        claims.delete(&claim, &DeleteParams::background()).await.context("delete the volume")?;
+        let (claim, uid) = self.delete_claim(broker).await?;
         let life = self.delete_pod(broker, &DeleteParams::default()).await?;
         until_gone::<PersistentVolumeClaim>(&self.place, &claim, &uid).await?;
         Ok(life)
+    }
+
+    /// Of all brokers as they begin.
+    pub async fn lives(&self) -> anyhow::Result<Vec<Life>> {
+        let pods = [0, 1, 2].map(pod_name);
+        try_join_all(pods.iter().map(|pod| Life::of(&self.place, pod))).await
     }
 
     pub async fn epoch(&self) -> anyhow::Result<Option<i64>> {
@@ -198,4 +215,13 @@ pub fn is_topic_ready(topic: &Topic) -> bool {
 pub async fn until_topic(place: &Place, name: &str, partitions: i32) -> anyhow::Result<Topic> {
     let has_all = |topic: &Topic| topic.status.as_ref().is_some_and(|status| status.partitions == partitions);
     until(place, name, "the topic is ready", |topic: &Topic| is_topic_ready(topic) && has_all(topic)).await
+}
+
+/// A condition of it is False for this reason.
+pub async fn until_topic_says(place: &Place, name: &str, reason: &str) -> anyhow::Result<()> {
+    let says = |topic: &Topic| {
+        let conditions = topic.status.as_ref().map(|status| &status.conditions);
+        conditions.into_iter().flatten().any(|condition| condition.status == "False" && condition.reason == reason)
+    };
+    until(place, name, &format!("its status says {reason}"), says).await.map(drop)
 }

@@ -35,6 +35,10 @@ const MAKE_ROOM: &str = r#"rm -f "$1"/filler"#;
 const UNSHRINK: &str = r#"umount -l "$1""#;
 const RENUMBER: &str = r#"sed -i -E 's/("broker_id": *)[0-9]+/\1'"$2"'/' "$1"/data/weir.json"#;
 
+pub fn claim_name(broker: i32) -> String {
+    format!("data-{}", pod_name(broker))
+}
+
 #[derive(Debug, Clone)]
 pub struct BrokerVolume {
     pub node: String,
@@ -44,8 +48,8 @@ pub struct BrokerVolume {
 impl BrokerVolume {
     pub async fn of(place: &Place, broker: i32) -> anyhow::Result<Self> {
         let pod = place.api::<Pod>().get(&pod_name(broker)).await.context("find the broker's pod")?;
-        let claim = format!("data-{}", pod_name(broker));
-        let claim = place.api::<PersistentVolumeClaim>().get(&claim).await.context("find the broker's claim")?;
+        let claim =
+            place.api::<PersistentVolumeClaim>().get(&claim_name(broker)).await.context("find the broker's claim")?;
         let name = claim.spec.and_then(|spec| spec.volume_name).context("the claim has a volume")?;
         let volumes: Api<PersistentVolume> = Api::all(place.client.clone());
         let spec = volumes.get(&name).await.context("find the broker's volume")?.spec.context("it says where it is")?;

@@ -6,40 +6,29 @@ use crate::{
 };
 use anyhow::Context as _;
 use e2e::{Acknowledged, Nodes, Place, Stage};
+use futures_util::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use std::{
     env,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     str::FromStr,
 };
 
-const FAULTS: [&str; 9] = [
-    "broker_killed",
-    "all_killed",
-    "broker_frozen",
-    "isolated",
-    "cut_from_operator",
-    "cut_from_peers",
-    "both_killed",
-    "log_damaged",
-    "volume_lost",
+type Fault = for<'a> fn(&'a mut Stage, &'a Nodes) -> BoxFuture<'a, anyhow::Result<()>>;
+
+const FAULTS: [(&str, Fault); 9] = [
+    ("broker_killed", |stage, _| broker_killed::kill_leader(stage).boxed()),
+    ("all_killed", |stage, _| all_killed::kill(stage).boxed()),
+    ("broker_frozen", |stage, _| broker_frozen::freeze_leader(stage).boxed()),
+    ("isolated", |stage, nodes| isolated::isolate_leader(stage, nodes).boxed()),
+    ("cut_from_operator", |stage, nodes| cut_from_operator::cut_leader(stage, nodes).boxed()),
+    ("cut_from_peers", |stage, nodes| cut_from_peers::cut_leader(stage, nodes).boxed()),
+    ("both_killed", |stage, _| both_killed::kill(stage).boxed()),
+    ("log_damaged", |stage, nodes| log_damaged::damage_leader(stage, nodes).map_ok(drop).boxed()),
+    ("volume_lost", |stage, _| volume_lost::lose(stage).boxed()),
 ];
 
-async fn cause(fault: &str, stage: &mut Stage, nodes: &Nodes) -> anyhow::Result<()> {
-    match fault {
-        "broker_killed" => broker_killed::kill_leader(stage).await,
-        "all_killed" => all_killed::kill(stage).await,
-        "broker_frozen" => broker_frozen::freeze_leader(stage).await,
-        "isolated" => isolated::isolate_leader(stage, nodes).await,
-        "cut_from_operator" => cut_from_operator::cut_leader(stage, nodes).await,
-        "cut_from_peers" => cut_from_peers::cut_leader(stage, nodes).await,
-        "both_killed" => both_killed::kill(stage).await,
-        "log_damaged" => log_damaged::damage_leader(stage, nodes).await.map(drop),
-        _ => volume_lost::lose(stage).await,
-    }
-}
-
 /// The same for the same seed.
-fn drawn(seed: u64, round: u64) -> &'static str {
+fn drawn(seed: u64, round: u64) -> (&'static str, Fault) {
     let mut hasher = DefaultHasher::new();
     (seed, round).hash(&mut hasher);
     let number = usize::try_from(hasher.finish() % FAULTS.len() as u64).unwrap_or_default();
@@ -61,9 +50,9 @@ pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledg
     let (seed, rounds) = (asked("CHAOS_SEED", 1)?, asked("CHAOS_ROUNDS", 8)?);
     let mut stage = Stage::begin(place).await?;
     for round in 1..=rounds {
-        let fault = drawn(seed, round);
+        let (fault, cause) = drawn(seed, round);
         eprintln!("chaos of seed {seed}, round {round} of {rounds}: {fault}");
-        let caused = cause(fault, &mut stage, &nodes).await;
+        let caused = cause(&mut stage, &nodes).await;
         caused.with_context(|| format!("CHAOS_SEED={seed} CHAOS_ROUNDS={round}: {fault}"))?;
         stage.until_whole(3).await?;
     }

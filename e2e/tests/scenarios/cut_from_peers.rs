@@ -2,13 +2,8 @@
 //! and says so to those who wait, until it is reached again. Nobody takes its partitions from it, for it is alive.
 
 use anyhow::Context as _;
-use custom_resources::{Cluster, cluster::ports};
-use e2e::{Acknowledged, Nodes, Place, Stage, is_true, leader_of_most, nodes, pod_name, until};
-
-fn lacks_replicas(cluster: &Cluster) -> bool {
-    let status = cluster.status.as_ref();
-    status.is_some_and(|status| !is_true(&status.conditions, "FullyReplicated"))
-}
+use custom_resources::cluster::ports;
+use e2e::{Acknowledged, Nodes, Place, Stage, lacks_replicas, leader_of_most, nodes, pod_name, until};
 
 pub(crate) async fn cut_leader(stage: &mut Stage, nodes: &Nodes) -> anyhow::Result<()> {
     let broker = leader_of_most(stage, |_| true).await?;

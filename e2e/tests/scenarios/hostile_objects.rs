@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
-use e2e::{Acknowledged, Place, Stage, topic, until, until_topic};
+use e2e::{Acknowledged, Place, Stage, topic, until, until_topic, until_topic_says};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -10,14 +10,6 @@ fn topic_with(name: &str, spec: &str) -> String {
     format!(
         "{{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {{name: {name}}}, spec: {{clusterRef: {{name: events}}, {spec}}}}}"
     )
-}
-
-async fn is_said_to_be(place: &Place, name: &str, reason: &str) -> anyhow::Result<()> {
-    let says = |topic: &Topic| {
-        let conditions = topic.status.as_ref().map(|status| &status.conditions);
-        conditions.into_iter().flatten().any(|condition| condition.status == "False" && condition.reason == reason)
-    };
-    until(place, name, &format!("its status says {reason}"), says).await.map(drop)
 }
 
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
@@ -38,9 +30,9 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     place.apply::<Topic>(&topic_with("negative", "config: {segment.bytes: '-1'}")).await?;
     place.apply::<Topic>(&topic_with("unknown-key", "config: {no.such.key: '1'}")).await?;
     place.apply::<Topic>(&topic_with("too-many-replicas", "replicas: 100")).await?;
-    is_said_to_be(&place, "negative", "InvalidConfig").await?;
-    is_said_to_be(&place, "unknown-key", "InvalidConfig").await?;
-    is_said_to_be(&place, "too-many-replicas", "NotEnoughBrokers").await?;
+    until_topic_says(&place, "negative", "InvalidConfig").await?;
+    until_topic_says(&place, "unknown-key", "InvalidConfig").await?;
+    until_topic_says(&place, "too-many-replicas", "NotEnoughBrokers").await?;
 
     let lie = Patch::Merge(json!({"status": {"readyReplicas": 77, "selector": "none=such"}}));
     let clusters = place.api::<Cluster>();

@@ -33,6 +33,7 @@ mod plugin;
 mod pods_deleted;
 mod roll;
 mod scaling;
+mod small_volume;
 mod smoke;
 mod status_lost;
 mod storm;

@@ -3,9 +3,9 @@
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, ClusterMetadata, cluster_status::BrokerState};
 use e2e::{
-    Acknowledged, Life, Place, Stage, UNTOUCHED_MS,
+    Acknowledged, Place, Stage, UNTOUCHED_MS,
     plugin::{DONE, REFUSED, weir},
-    pod_name, until, until_so,
+    until, until_so,
 };
 use kube::ResourceExt as _;
 use std::{env, fs};
@@ -58,10 +58,7 @@ async fn fences(stage: &mut Stage) -> anyhow::Result<()> {
 }
 
 async fn restarts(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut lives = Vec::new();
-    for broker in 0..3 {
-        lives.push(Life::of(&stage.place, &pod_name(broker)).await?);
-    }
+    let lives = stage.lives().await?;
     weir(&stage.place, "restart events", DONE).await?;
     for life in lives {
         life.is_over().await?;

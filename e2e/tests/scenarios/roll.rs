@@ -4,10 +4,9 @@
 use anyhow::{Context as _, bail, ensure};
 use custom_resources::Cluster;
 use e2e::{
-    Acknowledged, AtWork, BOOTSTRAP, Life, NEXT_BROKER_IMAGE, Nodes, Place, SESSION_TIMEOUT_MS, Stage, pod_name,
-    run as client, until, until_several_are_down, until_so,
+    Acknowledged, AtWork, BOOTSTRAP, NEXT_BROKER_IMAGE, Nodes, Place, SESSION_TIMEOUT_MS, Stage, run as client, until,
+    until_several_are_down, until_so,
 };
-use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 async fn rolls(stage: &mut Stage, spec: Value) -> anyhow::Result<()> {
@@ -43,8 +42,7 @@ async fn shows_retention(place: &Place, ms: Option<u64>) -> bool {
 
 async fn is_in_force_at_once(stage: &Stage) -> anyhow::Result<()> {
     let place = &stage.place;
-    let names = (0..3).map(pod_name).collect::<Vec<_>>();
-    let lives = try_join_all(names.iter().map(|name| Life::of(place, name))).await?;
+    let lives = stage.lives().await?;
     stage.change(json!({"config": {"log.retention.ms": 7_200_000}})).await?;
     until_so("brokers have it", || shows_retention(place, Some(7_200_000))).await?;
     stage.change(json!({"config": Value::Null})).await?;

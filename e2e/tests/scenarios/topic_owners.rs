@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic, request::RequestOutcome};
 use e2e::{
     Acknowledged, BOOTSTRAP, Place, Stage, consume, in_own_namespace, is_topic_ready, produce, run as client, topic,
-    until, until_gone,
+    until, until_gone, until_topic_says,
 };
 use kube::{
     ResourceExt as _,
@@ -27,15 +27,6 @@ async fn are_there(place: &Place, topic: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Its status says no for this reason.
-async fn until_refused(place: &Place, name: &str, reason: &str) -> anyhow::Result<()> {
-    let is_refused = |topic: &Topic| {
-        let conditions = topic.status.as_ref().map(|status| &status.conditions);
-        conditions.into_iter().flatten().any(|condition| condition.status == "False" && condition.reason == reason)
-    };
-    until(place, name, &format!("it is refused: {reason}"), is_refused).await.map(drop)
-}
-
 async fn until_ready(place: &Place, name: &str) -> anyhow::Result<Topic> {
     until(place, name, "the topic is ready", is_topic_ready).await
 }
@@ -51,7 +42,7 @@ async fn is_taken_over_when_told(place: &Place) -> anyhow::Result<()> {
     client(place, &["topic", "create", "of-clients", "--partitions", "2", "--bootstrap-server", BOOTSTRAP]).await?;
     produce(place, BOOTSTRAP, "of-clients", &records("of-clients")).await?;
     place.apply::<Topic>(&topic("of-clients", 2)).await?;
-    until_refused(place, "of-clients", "TopicExists").await?;
+    until_topic_says(place, "of-clients", "TopicExists").await?;
     adopt(place, "of-clients").await?;
     are_there(place, "of-clients").await
 }
@@ -59,7 +50,7 @@ async fn is_taken_over_when_told(place: &Place) -> anyhow::Result<()> {
 async fn is_the_older_ones(place: &Place) -> anyhow::Result<()> {
     let younger = "{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {name: younger}, spec: {clusterRef: {name: events}, topicName: of-clients, partitions: 9}}";
     place.apply::<Topic>(younger).await?;
-    until_refused(place, "younger", "TopicNameConflict").await?;
+    until_topic_says(place, "younger", "TopicNameConflict").await?;
     let uid = place.api::<Topic>().get("younger").await?.uid().unwrap_or_default();
     place.api::<Topic>().delete("younger", &DeleteParams::background()).await.context("delete the younger")?;
     until_gone::<Topic>(place, "younger", &uid).await?;
@@ -73,7 +64,7 @@ async fn is_let_in_from_elsewhere(place: &Place, stage: &Stage) -> anyhow::Resul
             "{{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {{name: foreign}}, spec: {{clusterRef: {{name: events, namespace: {namespace}}}, partitions: 1}}}}"
         );
         guest.apply::<Topic>(&foreign).await?;
-        until_refused(&guest, "foreign", "NamespaceNotAllowed").await?;
+        until_topic_says(&guest, "foreign", "NamespaceNotAllowed").await?;
         stage.change(json!({ "allowedNamespaces": [guest.namespace] })).await?;
         until_ready(&guest, "foreign").await?;
         produce(place, BOOTSTRAP, "foreign", &records("foreign")).await?;

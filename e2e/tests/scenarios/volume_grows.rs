@@ -2,10 +2,12 @@
 //!
 //! The scenario is the storage driver: the class is one of its own, and what it does is what a driver would when a claim asks for more.
 
+use crate::small_volume::once_full;
 use anyhow::{Context as _, ensure};
 use custom_resources::Cluster;
 use e2e::{
-    Acknowledged, BrokerVolume, CLUSTER, GIVES_UP_MS, Life, Nodes, Place, Stage, clients, is_true, pod_name, until,
+    Acknowledged, BrokerVolume, CLUSTER, GIVES_UP_MS, Nodes, Place, Stage, claim_name, clients, is_true,
+    lacks_replicas, until,
 };
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim, storage::v1::StorageClass};
 use kube::{
@@ -14,9 +16,7 @@ use kube::{
 };
 use serde_json::json;
 
-const BROKER: i32 = 1;
-/// Room for what the load writes, and little more.
-const SMALL: &str = "256m";
+/// Twice the small volume.
 const LARGE: &str = "512m";
 /// As the spec says, before and after.
 const BEFORE: &str = "1Gi";
@@ -37,11 +37,8 @@ async fn class_that_grows(place: &Place) -> anyhow::Result<StorageClass> {
 }
 
 fn is_nearly_full(cluster: &Cluster) -> bool {
-    cluster.status.as_ref().is_some_and(|status| {
-        let storage = status.condition("StorageHealthy");
-        storage.is_some_and(|condition| condition.reason == "DiskNearlyFull")
-            && !is_true(&status.conditions, "FullyReplicated")
-    })
+    let storage = cluster.status.as_ref().and_then(|status| status.condition("StorageHealthy"));
+    storage.is_some_and(|condition| condition.reason == "DiskNearlyFull") && lacks_replicas(cluster)
 }
 
 fn asks_for(claim: &PersistentVolumeClaim) -> Option<&str> {
@@ -53,7 +50,7 @@ fn asks_for(claim: &PersistentVolumeClaim) -> Option<&str> {
 async fn grow(place: &Place) -> anyhow::Result<()> {
     let claims = place.api::<PersistentVolumeClaim>();
     for broker in 0..3 {
-        let claim = format!("data-{}", pod_name(broker));
+        let claim = claim_name(broker);
         until(place, &claim, "the claim asks for more", |claim| asks_for(claim) == Some(AFTER)).await?;
         let grown = Patch::Merge(json!({ "status": { "capacity": { STORAGE: AFTER } } }));
         claims.patch_status(&claim, &PatchParams::default(), &grown).await.context("say that the volume has grown")?;
@@ -61,30 +58,19 @@ async fn grow(place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn is_full(stage: &mut Stage, volume: &BrokerVolume) -> anyhow::Result<()> {
-    // A volume of its own size, which is empty: it begins anew.
-    let life = stage.delete_pod(BROKER, &DeleteParams::default()).await?;
-    life.is_over().await.context("it starts on a small volume")?;
-    stage.until_whole(3).await?;
-    volume.fill().await?;
-    until(&stage.place, "events", "the volume is full", is_nearly_full).await?;
-    stage.load.more(20).await.context("the volume is full")
-}
-
 async fn grows(stage: &mut Stage, volume: &BrokerVolume) -> anyhow::Result<()> {
     let place = stage.place.clone();
-    let mut lives = Vec::new();
-    for broker in 0..3 {
-        lives.push(Life::of(&place, &pod_name(broker)).await?);
-    }
+    until(&place, "events", "the volume is full", is_nearly_full).await?;
+    stage.load.more(20).await.context("the volume is full")?;
+    let lives = stage.lives().await?;
     stage.change(json!({ "storage": { "size": AFTER } })).await?;
     volume.enlarge_to(LARGE).await?;
     grow(&place).await?;
     let cluster = stage.until_whole(3).await.context("the volumes have grown")?;
     let conditions = cluster.status.map(|status| status.conditions).unwrap_or_default();
     ensure!(is_true(&conditions, "StorageHealthy"), "there is room again, and the conditions are {conditions:?}");
-    for (broker, life) in lives.iter().enumerate() {
-        ensure!(life.goes_on().await?, "broker {broker} was restarted");
+    for life in lives {
+        ensure!(life.goes_on().await?, "a broker was restarted: {life:?}");
     }
     let template = |set: &StatefulSet| {
         let templates = set.spec.as_ref()?.volume_claim_templates.as_ref()?;
@@ -95,25 +81,12 @@ async fn grows(stage: &mut Stage, volume: &BrokerVolume) -> anyhow::Result<()> {
     stage.load.more(20).await
 }
 
-async fn with_small_volume(stage: &mut Stage, volume: &BrokerVolume) -> anyhow::Result<()> {
-    is_full(stage, volume).await?;
-    grows(stage, volume).await
-}
-
 pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> {
     let class = class_that_grows(&place).await?.name_any();
     let storage = format!("storage: {{size: {BEFORE}, storageClassName: {class}}}");
     let cluster = CLUSTER.replace("storage: {size: 1Gi}", &storage);
-    let mut stage = Stage::begin_on(place.clone(), &cluster, &clients(), GIVES_UP_MS).await?;
-    let volume = BrokerVolume::of(&place, BROKER).await?;
-    volume.shrink_to(SMALL).await?;
-    let gone_through = with_small_volume(&mut stage, &volume).await;
-    let ended = match gone_through {
-        Ok(()) => stage.end().await,
-        Err(error) => Err(error),
-    };
-    // The pod that has it keeps it, and what takes the volume away finds a plain folder.
-    volume.unshrink().await?;
+    let stage = Stage::begin_on(place.clone(), &cluster, &clients(), GIVES_UP_MS).await?;
+    let ended = once_full(stage, grows).await;
     let classes: Api<StorageClass> = Api::all(place.client.clone());
     classes.delete(&class, &DeleteParams::default()).await.context("delete the storage class")?;
     ended

@@ -149,24 +149,26 @@ fn of_failover(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> 
 }
 
 fn of_disks(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
-    let (was, now) = turned(before, after, condition::STORAGE_HEALTHY)?;
-    match now.reason.as_str() {
-        reason::DISK_NEARLY_FULL => Some(Notice::warning("DiskNearlyFull", now.message.clone())),
-        reason::AS_EXPECTED if was == reason::DISK_NEARLY_FULL => {
-            Some(Notice::normal("DiskHasRoom", "every broker's volume has room again"))
-        }
-        _ => None,
-    }
+    let mended = Notice::normal("DiskHasRoom", "every broker's volume has room again");
+    of_trouble(turned(before, after, condition::STORAGE_HEALTHY)?, reason::DISK_NEARLY_FULL, "DiskNearlyFull", mended)
 }
 
 fn of_commits(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
-    let (was, now) = turned(before, after, condition::METADATA_PERSISTED)?;
-    match now.reason.as_str() {
-        reason::COMMIT_FAILED => Some(Notice::warning("MetadataCommitFailed", now.message.clone())),
-        reason::AS_EXPECTED if was == reason::COMMIT_FAILED => {
-            Some(Notice::normal("MetadataCommitted", "what the controller decides is in its objects again"))
-        }
-        _ => None,
+    let mended = Notice::normal("MetadataCommitted", "what the controller decides is in its objects again");
+    of_trouble(
+        turned(before, after, condition::METADATA_PERSISTED)?,
+        reason::COMMIT_FAILED,
+        "MetadataCommitFailed",
+        mended,
+    )
+}
+
+/// Of a condition that turned: that it is False for this reason, or that it was.
+fn of_trouble((was, now): (&str, &Condition), reason: &str, event: &'static str, mended: Notice) -> Option<Notice> {
+    if now.reason == reason {
+        Some(Notice::warning(event, now.message.clone()))
+    } else {
+        (was == reason && now.reason == reason::AS_EXPECTED).then_some(mended)
     }
 }
 
