@@ -65,7 +65,7 @@ use std::{
     fs::File,
     net::SocketAddr,
     ops::{Deref, RangeInclusive},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 use tokio::time::Instant;
 
@@ -93,6 +93,8 @@ pub(crate) struct ConnectionContext {
     pub(crate) draining: Draining,
     /// What the client says it is.
     pub(crate) software: SoftwareOfConnection,
+    /// The client is to go to another broker: the connection ends once it has its answers.
+    pub(crate) is_sent_away: AtomicBool,
 }
 
 /// What goes back to the client: whole frames, from the length prefix on.
@@ -223,6 +225,7 @@ impl RequestContext {
             broker,
             client_address,
             software: crate::server::ClientSoftware::default().connection(listener.clone()),
+            is_sent_away: AtomicBool::new(false),
             listener,
             draining: Draining::new(),
         };

@@ -1,8 +1,10 @@
 //! The newest committed metadata as this broker knows it. Readers take a snapshot and never wait.
 
+mod aside;
+
 use arc_swap::ArcSwap;
 use controller::ClusterImage;
-use model::{BrokerId, ClusterId};
+use model::{BrokerId, ClusterId, TopicPartition};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -34,10 +36,15 @@ pub(crate) struct MetadataCache {
 
 #[derive(Debug)]
 struct Shared {
+    /// As the controller has it.
+    committed: ArcSwap<ClusterImage>,
+    /// The same, less what this broker stepped aside from.
     current: ArcSwap<ClusterImage>,
     changes: watch::Sender<Arc<ClusterImage>>,
     /// Another image is committed and not yet shown.
     is_coming: AtomicBool,
+    /// See [`MetadataCache::has_nothing_left`].
+    has_nothing_left: AtomicBool,
     /// Brokers that were fenced lately, and when that was seen.
     lately_fenced: Mutex<BTreeMap<BrokerId, Instant>>,
     /// Leaders whose connection broke, and when: most likely an image follows in which others lead.
@@ -50,17 +57,45 @@ impl MetadataCache {
         let empty = Arc::new(ClusterImage::empty(cluster_id));
         let changes = watch::Sender::new(Arc::clone(&empty));
         let shared = Shared {
+            committed: ArcSwap::new(Arc::clone(&empty)),
             current: ArcSwap::new(empty),
             changes,
             is_coming: AtomicBool::new(false),
+            has_nothing_left: AtomicBool::new(false),
             lately_fenced: Mutex::default(),
             lost_from_sight: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
+    /// What requests are answered by.
     pub(crate) fn current(&self) -> Arc<ClusterImage> {
         self.shared.current.load_full()
+    }
+
+    /// What the controller said last; the next image follows this one.
+    pub(crate) fn committed(&self) -> Arc<ClusterImage> {
+        self.shared.committed.load_full()
+    }
+
+    /// Until the next image, or [`MetadataCache::come_back`], nobody leads what this broker stepped aside from: clients that
+    /// know no other broker would be sent back here for ever. A broker that leads nothing else is as if it were fenced,
+    /// which is what the others say of it.
+    pub(crate) fn step_aside(&self, me: BrokerId, from: &[TopicPartition]) {
+        let image = Arc::new(aside::without(&self.committed(), me, from));
+        self.shared.has_nothing_left.store(!image.is_usable(me), Ordering::Release);
+        self.show(image);
+    }
+
+    /// The broker stepped aside, and has nothing left to serve: clients had better ask others.
+    pub(crate) fn has_nothing_left(&self) -> bool {
+        self.shared.has_nothing_left.load(Ordering::Acquire)
+    }
+
+    /// Ends [`MetadataCache::step_aside`].
+    pub(crate) fn come_back(&self) {
+        self.shared.has_nothing_left.store(false, Ordering::Release);
+        self.show(self.committed());
     }
 
     /// The same, or the next one where that is about to be shown: a client that lost its leader asks in that very moment, and may
@@ -107,14 +142,19 @@ impl MetadataCache {
     pub(crate) fn publish(&self, image: Arc<ClusterImage>) {
         self.remember_fenced(&image);
         self.shared.lost_from_sight.lock().retain(|leader, _| image.is_usable(*leader));
-        self.shared.current.store(Arc::clone(&image));
+        self.shared.committed.store(Arc::clone(&image));
         self.shared.is_coming.store(false, Ordering::Release);
+        self.come_back();
+    }
+
+    fn show(&self, image: Arc<ClusterImage>) {
+        self.shared.current.store(Arc::clone(&image));
         self.shared.changes.send_replace(image);
     }
 
     fn remember_fenced(&self, next: &ClusterImage) {
         let now = Instant::now();
-        let before = self.current();
+        let before = self.committed();
         let mut lately = self.shared.lately_fenced.lock();
         lately.retain(|_, at| now - *at < REMEMBERED_FOR);
         let served = |id| before.brokers.get(id).is_some_and(|broker| !broker.fenced);

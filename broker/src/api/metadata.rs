@@ -18,7 +18,7 @@ use kafka_protocol::{
     },
 };
 use model::{TopicId, TopicName};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
     let image = context.broker.metadata.newest().await;
@@ -44,6 +44,10 @@ pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -
             .with_port(i32::from(endpoint.port))
             .with_rack(broker.rack.clone().filter(|_| context.version >= 1).map(text))
     });
+    // Clients ask whichever broker they are connected to, most of them for as long as the connection lasts.
+    if context.broker.metadata.has_nothing_left() {
+        context.is_sent_away.store(true, Ordering::Relaxed);
+    }
     let ask_cluster = request.include_cluster_authorized_operations && (8..=10).contains(&context.version);
     MetadataResponse::default()
         .with_brokers(brokers.collect())

@@ -15,7 +15,7 @@ pub(crate) struct OwnBroker {
 impl Publisher for OwnBroker {
     async fn publish(&mut self, Published { image, .. }: Published) {
         self.metadata.announce();
-        let before = self.metadata.current();
+        let before = self.metadata.committed();
         self.partitions.apply(&before, &image).await;
         self.metadata.publish(image);
     }

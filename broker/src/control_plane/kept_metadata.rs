@@ -116,8 +116,8 @@ impl Known {
 
 impl KnownMetadata for Known {
     fn newest(&self) -> Option<Arc<ClusterImage>> {
-        let current = self.metadata.current();
-        if current.metadata_version > MetadataVersion(0) { Some(current) } else { self.kept().map(Arc::new) }
+        let committed = self.metadata.committed();
+        if committed.metadata_version > MetadataVersion(0) { Some(committed) } else { self.kept().map(Arc::new) }
     }
 }
 

@@ -35,7 +35,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 use timing::Timing;
@@ -82,6 +85,8 @@ enum End {
     Stalled,
     #[error("server stops")]
     Stopped,
+    #[error("other brokers serve the client")]
+    SentAway,
     #[error(transparent)]
     Socket(#[from] io::Error),
 }
@@ -122,6 +127,7 @@ impl Connection {
                 software: shared.software.connection(listener.clone()),
                 listener,
                 draining: shared.draining.clone(),
+                is_sent_away: AtomicBool::new(false),
             }),
             stream,
             reader: FrameReader::new(network.request_max_bytes as usize),
@@ -212,6 +218,9 @@ impl Connection {
         }
         if self.phase > Phase::Serving {
             return Err(End::Stopped);
+        }
+        if self.context.is_sent_away.load(Ordering::Relaxed) {
+            return Err(End::SentAway);
         }
         if self.input_ended && *start == Start::NeedsBytes { Err(End::InputEnded) } else { Ok(()) }
     }

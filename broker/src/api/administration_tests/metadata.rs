@@ -1,8 +1,11 @@
 use super::*;
+use crate::api::fixture::second_broker::{ME, OTHER};
 use kafka_protocol::messages::{
     describe_topic_partitions_request::{Cursor, TopicRequest},
     metadata_request::MetadataRequestTopic,
 };
+use model::{LeaderEpoch, PartitionIndex, TopicPartition};
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 fn named(names: &[&str]) -> MetadataRequest {
@@ -231,4 +234,40 @@ async fn odd_questions_about_topic_partitions() {
     ] {
         assert_eq!(codes(describe_topic_partitions(&fixture, 0, request).await), expected);
     }
+}
+
+#[tokio::test]
+async fn broker_that_stepped_aside_names_others_and_sends_clients_there() {
+    let fixture = Fixture::start().await;
+    let id = fixture.topic("a", 2, &[]).await;
+    let led = |index| fixture.led_by(ME, LeaderEpoch(1), "a", PartitionIndex(index));
+    fixture.learn(vec![fixture.other_comes(None), led(0)]).await;
+    let metadata = &fixture.broker().metadata;
+    let partition = |index| TopicPartition { topic: "a".into(), partition: PartitionIndex(index) };
+    let shown = async || {
+        let context = fixture.context(12);
+        let response = super::super::metadata::handle(&context, without_creation(named(&["a"]))).await;
+        let brokers: Vec<_> = response.brokers.iter().map(|broker| broker.node_id.0).collect();
+        let leaders = response.topics[0].partitions.iter().map(|one| (one.leader_id.0, one.error_code));
+        let leaders: Vec<_> = leaders.collect();
+        (brokers, leaders, context.is_sent_away.load(Ordering::Relaxed))
+    };
+    let (me, other) = (ME.0, OTHER.0);
+    let (none, not_available) = (-1, 5);
+    assert_eq!(shown().await, (vec![me, other], vec![(me, 0), (me, 0)], false));
+
+    assert_eq!(fixture.broker().partitions.step_aside().await.len(), 1, "nobody else has a replica of the other one");
+    metadata.step_aside(ME, &[partition(0)]);
+    assert_eq!(shown().await, (vec![me, other], vec![(none, not_available), (me, 0)], false));
+    metadata.step_aside(ME, &[partition(0), partition(1)]);
+    assert_eq!(shown().await, (vec![other], vec![(none, not_available); 2], true));
+    let committed = metadata.committed();
+    assert_eq!(committed.topic_by_id(id).unwrap().partitions[0].leader, Some(ME), "it was not decided");
+    assert_eq!(metadata.current().metadata_version, committed.metadata_version);
+
+    metadata.come_back();
+    assert_eq!(shown().await, (vec![me, other], vec![(me, 0), (me, 0)], false));
+    metadata.step_aside(ME, &[partition(0), partition(1)]);
+    fixture.learn(Vec::new()).await;
+    assert_eq!(shown().await, (vec![me, other], vec![(me, 0), (me, 0)], false), "the controller is heard");
 }

@@ -109,6 +109,22 @@ async fn coordinator_of_an_earlier_epoch_appends_and_answers_nothing() {
 }
 
 #[tokio::test]
+async fn broker_that_stepped_aside_coordinates_nothing() {
+    let fixture = started().await;
+    assert_eq!(commits(&fixture, "g", 5).await, 0);
+    let (index, partition) = place(&fixture, "g");
+    let led = fixture.led_by(ME, partition.leader_epoch().next(), GROUP_OFFSETS, index);
+    fixture.learn(vec![fixture.other_comes(None), led]).await;
+    assert_eq!(committed_once_loaded(&fixture, "g").await, (0, 5));
+    let metadata = &fixture.broker().metadata;
+    metadata.step_aside(ME, &[partition.id().clone()]);
+    let (error, ..) = fetched(&call(&fixture, 7, &fetch_request("g", 7)).await, 7);
+    assert_eq!(error, NOT_COORDINATOR, "another one may know better");
+    metadata.come_back();
+    assert_eq!(committed_once_loaded(&fixture, "g").await, (0, 5));
+}
+
+#[tokio::test]
 async fn offsets_are_never_those_of_before_another_led() {
     let elsewhere = started().await;
     assert_eq!(commits(&elsewhere, "g", 7).await, 0);

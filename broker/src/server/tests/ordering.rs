@@ -118,3 +118,16 @@ async fn an_unknown_version_of_api_versions_is_answered_in_its_turn() {
     assert_eq!(client.receive_frame().await, Bytes::from_static(b"\0\0\0\0\0\x23\0\0\0\x01\0\x12\0\0\0\x04"));
     assert_eq!(client.receive().await, 2);
 }
+
+#[tokio::test]
+async fn client_that_is_sent_away_has_its_answer_first() {
+    let mut stage = Stage::new().await;
+    let mut client = stage.connect().await;
+    let frames = [client.heartbeat("a")];
+    client.send(&frames).await;
+    let (_, reply, context) = stage.started().await;
+    context.is_sent_away.store(true, Ordering::Relaxed);
+    reply.send(answer(&context)).unwrap();
+    assert_eq!(client.receive().await, 0);
+    client.expect_close().await;
+}
