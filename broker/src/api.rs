@@ -136,7 +136,7 @@ pub(crate) static TABLE: &[Api] = &[
     row::raw!(Overlapping, Produce, produce, 3..=13, advertised 0..=13),
     row::raw!(Parking, Fetch, fetch, 4..=18, advertised 4..=18),
     row::raw!(Ordinary, ListOffsets, list_offsets, 1..=11, advertised 1..=11),
-    row::typed!(Ordinary, Metadata, metadata, MetadataRequest, 0..=13),
+    row::raw!(Ordinary, Metadata, metadata, 0..=13, advertised 0..=13),
     row::raw!(Ordinary, OffsetCommit, offset_commit, 2..=10, advertised 2..=10),
     row::raw!(Ordinary, OffsetFetch, offset_fetch, 1..=10, advertised 1..=10),
     row::typed!(Ordinary, FindCoordinator, find_coordinator, FindCoordinatorRequest, 0..=6),

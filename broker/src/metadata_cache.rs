@@ -43,8 +43,7 @@ struct Shared {
     changes: watch::Sender<Arc<ClusterImage>>,
     /// Another image is committed and not yet shown.
     is_coming: AtomicBool,
-    /// See [`MetadataCache::has_nothing_left`].
-    has_nothing_left: AtomicBool,
+    is_aside: AtomicBool,
     /// Brokers that were fenced lately, and when that was seen.
     lately_fenced: Mutex<BTreeMap<BrokerId, Instant>>,
     /// Leaders whose connection broke, and when: most likely an image follows in which others lead.
@@ -61,7 +60,7 @@ impl MetadataCache {
             current: ArcSwap::new(empty),
             changes,
             is_coming: AtomicBool::new(false),
-            has_nothing_left: AtomicBool::new(false),
+            is_aside: AtomicBool::new(false),
             lately_fenced: Mutex::default(),
             lost_from_sight: Mutex::default(),
         };
@@ -82,19 +81,18 @@ impl MetadataCache {
     /// know no other broker would be sent back here for ever. A broker that leads nothing else is as if it were fenced,
     /// which is what the others say of it.
     pub(crate) fn step_aside(&self, me: BrokerId, from: &[TopicPartition]) {
-        let image = Arc::new(aside::without(&self.committed(), me, from));
-        self.shared.has_nothing_left.store(!image.is_usable(me), Ordering::Release);
-        self.show(image);
+        self.shared.is_aside.store(true, Ordering::Release);
+        self.show(Arc::new(aside::without(&self.committed(), me, from)));
     }
 
-    /// The broker stepped aside, and has nothing left to serve: clients had better ask others.
-    pub(crate) fn has_nothing_left(&self) -> bool {
-        self.shared.has_nothing_left.load(Ordering::Acquire)
+    /// Between [`MetadataCache::step_aside`] and its end: clients had better ask others.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.shared.is_aside.load(Ordering::Acquire)
     }
 
     /// Ends [`MetadataCache::step_aside`].
     pub(crate) fn come_back(&self) {
-        self.shared.has_nothing_left.store(false, Ordering::Release);
+        self.shared.is_aside.store(false, Ordering::Release);
         self.show(self.committed());
     }
 

@@ -1,18 +1,19 @@
 //! Metadata: which brokers there are, which topics, and who leads their partitions.
 
 use super::{
-    RequestContext, error_codes,
+    RequestContext, Response, error_codes, row,
     topic_words::{
         CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, PartitionView, TOPIC_OPERATIONS, brokers_where, controller_id,
         model_topic, text, wire_brokers, wire_topic,
     },
 };
 use crate::control_plane::create_on_demand;
+use bytes::Bytes;
 use controller::{ClusterImage, TopicImage, image::BrokerRegistration, topic_name};
 use kafka_protocol::{
     ResponseError as Code,
     messages::{
-        BrokerId as WireBrokerId, MetadataRequest, MetadataResponse,
+        ApiKey, BrokerId as WireBrokerId, MetadataRequest, MetadataResponse,
         metadata_request::MetadataRequestTopic,
         metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
     },
@@ -20,7 +21,22 @@ use kafka_protocol::{
 use model::{TopicId, TopicName};
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
-pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
+/// Clients ask whichever broker they are connected to, as long as the connection lasts. So one that stepped aside ends it: after
+/// the answer, if it leads anything else, and without one if not. kafkajs would take "nobody leads" for a reason to ask the same
+/// broker again and nobody else.
+pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Response {
+    let Some(request) = row::decode::<MetadataRequest>(&context, body) else { return Response::Close };
+    let broker = &context.broker;
+    if broker.metadata.is_aside() {
+        if !broker.metadata.current().is_usable(broker.config.node_id) {
+            return Response::Close;
+        }
+        context.is_sent_away.store(true, Ordering::Relaxed);
+    }
+    row::encode(ApiKey::Metadata, &context, &answer(&context, request).await)
+}
+
+pub(super) async fn answer(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
     let image = context.broker.metadata.newest().await;
     let topics = match &request.topics {
         Some(topics) if uses_what_the_version_lacks(topics, context.version) => {
@@ -44,10 +60,6 @@ pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -
             .with_port(i32::from(endpoint.port))
             .with_rack(broker.rack.clone().filter(|_| context.version >= 1).map(text))
     });
-    // Clients ask whichever broker they are connected to, most of them for as long as the connection lasts.
-    if context.broker.metadata.has_nothing_left() {
-        context.is_sent_away.store(true, Ordering::Relaxed);
-    }
     let ask_cluster = request.include_cluster_authorized_operations && (8..=10).contains(&context.version);
     MetadataResponse::default()
         .with_brokers(brokers.collect())
