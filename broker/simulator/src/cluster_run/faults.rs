@@ -132,11 +132,23 @@ impl World {
     /// `None`: what runs is cancelled.
     fn reassign(&mut self, target: Option<Vec<BrokerId>>) {
         let place = self.any_partition();
+        if self.leaves_only_damage(place, target.as_deref()) {
+            return;
+        }
         let partition = TopicPartition { topic: TopicName::from(place.topic()), partition: place.index() };
         let partitions = vec![(partition, target)];
         let request = ReassignPartitions { partitions, allow_replication_factor_change: false };
         let event = Event::Request { id: RequestId(u64::MAX), request: Request::ReassignPartitions(request) };
         self.controller_handles(self.newest_controller, event);
+    }
+
+    /// Of those that have every record, only such would stay as have a damaged disk, which nobody knows of.
+    fn leaves_only_damage(&self, place: Place, target: Option<&[BrokerId]>) -> bool {
+        let is_damaged = |id: &i32| self.remains.get(id).is_some_and(|remains| remains.damaged.contains(&place));
+        let adding = place.state_in(&self.store.image).map(|state| &state.adding_replicas[..]).unwrap_or_default();
+        let stays = |id: &BrokerId| target.map_or(!adding.contains(id), |target| target.contains(id));
+        let mut holders = self.store.holders.get(&place).into_iter().flatten();
+        self.remains.keys().any(|id| is_damaged(id)) && !holders.any(|id| stays(id) && !is_damaged(&id.0))
     }
 
     fn change_minimum(&mut self) {
@@ -217,9 +229,12 @@ impl World {
     }
 
     /// Every other loss is known to the controller, and somebody else has every record, on a disk without any damage: of two
-    /// damaged ones each might lead what only the other one can read.
+    /// damaged ones each might lead what only the other one can read. While there is damage, which nobody knows of, no word of a
+    /// leader is on its way either: it may dismiss whoever is without, for the sake of the one that is lost.
     fn may_lose(&self, broker: i32) -> bool {
-        self.others_hold(broker, |remains, _| remains.damaged.is_empty())
+        let is_damaged = self.remains.values().any(|remains| !remains.damaged.is_empty());
+        let is_settled = self.brokers.values().all(|node| node.proposed().is_empty());
+        (is_settled || !is_damaged) && self.others_hold(broker, |remains, _| remains.damaged.is_empty())
     }
 
     /// As [`Self::may_lose`], where a partition may have moved away from whoever was without damage.
