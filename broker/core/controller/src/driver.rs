@@ -3,7 +3,7 @@
 //! | state | `Request` | `Committed` | `Conflict` | `CommitFailed` |
 //! |---|---|---|---|---|
 //! | idle | decide; commit, or reply when nothing changes | – | – | – |
-//! | committing | queue | publish, reply, decide the queue | decide all again on the store's image | refuse those, decide the queue |
+//! | committing | queue | publish, reply, decide the queue | decide all again on the store's image | refuse those, decide the queue, look at the store |
 //!
 //! What the controller does unasked (fencing, unfencing, handing leadership back) it decides from what is, not from what
 //! happened: the same decisions come again until they are committed.
@@ -64,13 +64,14 @@ pub enum Event {
     Conflict {
         image: Arc<ClusterImage>,
     },
-    /// The store holds nothing of the last commit, as far as is known. Where it does after all the next commit conflicts.
+    /// The store holds nothing of the last commit, as far as is known. Where it does after all the next commit conflicts, or a look
+    /// tells where nothing else is to be committed.
     CommitFailed {
         reason: String,
     },
     /// A broker obeys a controller that took over later. A controller that has nothing to commit learns of it in no other way.
     Outlived,
-    /// What the store holds, as [`Effect::Look`] asked.
+    /// What the store holds, as [`Effect::Look`] asked. Where it cannot be read nothing is told.
     Looked {
         image: Arc<ClusterImage>,
     },
@@ -118,6 +119,8 @@ pub struct Controller {
     last_event: MonotonicTime,
     idle_until: MonotonicTime,
     look_again_at: MonotonicTime,
+    /// The last commit failed, and may have been made: then the store is looked at.
+    in_doubt_until: Option<MonotonicTime>,
     hand_back_at: Option<MonotonicTime>,
     undo_windows: UndoWindows,
 }
@@ -146,6 +149,7 @@ impl Controller {
             last_event: now,
             idle_until: now,
             look_again_at: now,
+            in_doubt_until: None,
         }
     }
 
@@ -174,6 +178,7 @@ impl Controller {
             self.hand_back_at.map(when_not_idle),
             self.undo_windows.next_deadline(self.settings.deletion_undo_window).map(when_not_idle),
             Some(self.idle_until).filter(|until| *until > now),
+            self.in_doubt_until,
         ];
         deadlines.into_iter().flatten().fold(now + self.longest_quiet(), MonotonicTime::min)
     }
@@ -198,6 +203,7 @@ impl Controller {
             Event::Departed(BrokerSession { id, epoch }) => self.sessions.departed(id, epoch, now),
             Event::Tick => {}
             Event::Committed => {
+                self.in_doubt_until = None;
                 let InFlight { image, changes, decided } = self.take_in_flight();
                 self.epoch = Some(image.controller_epoch);
                 self.committed = Arc::clone(&image);
@@ -208,6 +214,7 @@ impl Controller {
             Event::CommitFailed { reason } => {
                 let InFlight { decided, .. } = self.take_in_flight();
                 self.idle_until = now + RETRY_AFTER;
+                self.in_doubt_until = Some(self.idle_until);
                 let refusal = ControllerError::StoreFailed(reason);
                 effects.extend(decided.into_iter().map(|(id, ..)| refused(id, &refusal)));
             }
@@ -220,10 +227,18 @@ impl Controller {
                 }
             }
             Event::Looked { image } => {
-                self.give_way(&image, &mut effects);
+                self.in_doubt_until = None;
+                let is_newer = image.metadata_version > self.committed.metadata_version;
+                if !self.give_way(&image, &mut effects) && is_newer {
+                    self.adopt(image, &mut effects);
+                }
             }
         }
         while self.in_flight.is_none() && !self.is_deposed && self.decide(now, &mut effects) {}
+        if self.in_flight.is_none() && !self.is_deposed && self.in_doubt_until.is_some_and(|until| now >= until) {
+            self.in_doubt_until = Some(now + LOOK_INTERVAL);
+            effects.push(Effect::Look);
+        }
         effects
     }
 
@@ -237,9 +252,14 @@ impl Controller {
         for (id, request, _) in decided.into_iter().rev() {
             self.queue.push_front((id, request));
         }
-        if self.give_way(&image, effects) {
-            return;
+        self.in_doubt_until = None;
+        if !self.give_way(&image, effects) {
+            self.adopt(image, effects);
         }
+    }
+
+    /// What the store holds, though nobody told this controller that it was committed.
+    fn adopt(&mut self, image: Arc<ClusterImage>, effects: &mut Vec<Effect>) {
         self.committed = Arc::clone(&image);
         if self.epoch.is_some() {
             effects.push(Effect::Publish { image, changes: Vec::new() });

@@ -173,6 +173,29 @@ fn a_controller_that_is_told_of_a_later_one_looks_for_it_in_the_store() {
 }
 
 #[test]
+fn a_commit_that_was_made_though_it_failed_is_found_by_a_look() {
+    let mut controller = controller();
+    let commit = only_commit(ask(&mut controller, 1, create("a", 1)));
+    let failed = || Event::CommitFailed { reason: "no answer".to_owned() };
+    controller.handle(failed(), NOW);
+    let later = NOW + RETRY_AFTER;
+    assert!(controller.next_deadline(NOW) <= later);
+    assert!(matches!(controller.handle(Event::Tick, later)[..], [Effect::Look]));
+    assert!(controller.handle(Event::Tick, later).is_empty(), "it has asked");
+    let looks_again = controller.handle(Event::Tick, later + LOOK_INTERVAL);
+    assert!(matches!(looks_again[..], [Effect::Look]), "the store may not have answered");
+    let image = Arc::clone(controller.committed());
+    assert!(controller.handle(Event::Looked { image }, later).is_empty(), "it was not made");
+
+    only_commit(ask(&mut controller, 2, create("a", 1)));
+    controller.handle(failed(), later);
+    let effects = controller.handle(Event::Looked { image: Arc::clone(&commit.image) }, later);
+    assert!(matches!(&effects[..], [Effect::Publish { image, .. }] if Arc::ptr_eq(image, &commit.image)));
+    assert!(controller.committed().topic("a").is_some());
+    assert!(controller.handle(Event::Tick, later + LOOK_INTERVAL).is_empty());
+}
+
+#[test]
 fn a_controller_below_whose_epoch_the_store_went_gives_way() {
     let went_back = |controller: &Controller| {
         let mut image = ClusterImage::clone(controller.committed());
