@@ -193,6 +193,11 @@ impl Partitions {
         self.host.known.lock().as_ref().is_some_and(Known::is_whole)
     }
 
+    /// Whether there is no log. Known as long as [`Partitions::are_whole`].
+    pub(crate) fn are_none(&self) -> bool {
+        self.host.known.lock().as_ref().is_some_and(Known::is_empty)
+    }
+
     /// The partition if this broker holds a replica of it. Two shared locks, no allocation.
     pub(crate) fn get(&self, topic: &str, index: PartitionIndex) -> Option<Arc<Partition>> {
         self.host.topics.read().by_name.get(topic)?.get(index)

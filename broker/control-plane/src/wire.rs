@@ -51,6 +51,7 @@ impl Registration {
             reign: Vec::new(),
             follows: request.follows.map(|epoch| epoch.0),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            began_empty: request.began_empty,
         }
     }
 
@@ -96,6 +97,7 @@ impl Registration {
             id: BrokerId(self.broker_id),
             incarnation: Incarnation(uuid::Uuid::from_bytes(incarnation)),
             log_life,
+            began_empty: self.began_empty,
             serves_at_once: false,
             rack: self.rack.clone(),
             endpoints: endpoints.collect::<Result<_, _>>()?,
@@ -140,6 +142,7 @@ mod tests {
             serves_at_once: false,
             rack: None,
             endpoints: Vec::new(),
+            began_empty: false,
             follows: None,
         }
     }

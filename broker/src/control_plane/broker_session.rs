@@ -5,7 +5,8 @@ use super::{
     acts_by::{Obeying, OwnBroker},
     epoch_file::EpochFile,
     kept_metadata::{KeptMetadata, Known},
-    log_life, standalone,
+    log_life::{self, Found},
+    standalone,
 };
 use crate::{
     clock::Clock,
@@ -94,13 +95,16 @@ impl BrokerSession {
         let metadata = broker.metadata.clone();
         let epoch = EpochFile::open(&config.data_dir)?;
         let known = Known { metadata: metadata.clone(), data_dir: config.data_dir.clone() };
+        let found = Found { are_whole: broker.partitions.are_whole(), are_none: broker.partitions.are_none() };
+        let life = log_life::of(&config.data_dir, found, clock.random_uuid())?;
         let registrar = Registrar {
             controller: address.clone(),
             token: token(config),
             cluster_id: cluster_id.clone(),
             registration: RegisterBroker {
                 incarnation: Incarnation(clock.random_uuid()),
-                log_life: log_life::of(&config.data_dir, broker.partitions.are_whole(), clock.random_uuid())?,
+                log_life: life.id,
+                began_empty: life.began_empty,
                 serves_at_once: false,
                 ..standalone::registration(config)
             },

@@ -13,23 +13,49 @@ use uuid::Uuid;
 
 const FILE: &str = "log-life";
 
-/// The life before, if the logs `are_whole`; otherwise a `fresh` one, on the device when this returns. `None` where no life
-/// can be written: then the broker is taken for one that may have lost anything.
-pub(super) fn of(data_dir: &Path, are_whole: bool, fresh: Uuid) -> anyhow::Result<Option<LogLife>> {
+/// Behind the life's id in the file.
+const BEGAN_EMPTY: &str = "began-empty";
+
+/// The logs at the start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) are_whole: bool,
+    pub(super) are_none: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Life {
+    /// `None` where none can be written: then the broker is taken for one that may have lost anything.
+    pub(super) id: Option<LogLife>,
+    /// Nothing was there when it began, not even a life before: the disk is another one.
+    pub(super) began_empty: bool,
+}
+
+/// The life before, if the logs are whole; otherwise a `fresh` one, on the device when this returns.
+pub(super) fn of(data_dir: &Path, found: Found, fresh: Uuid) -> anyhow::Result<Life> {
     let path = data_dir.join(FILE);
-    let before = fs::read_to_string(&path).ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
-    if let Some(before) = before.filter(|_| are_whole) {
-        return Ok(Some(LogLife(before)));
+    let before = fs::read_to_string(&path).ok().and_then(|text| read(&text));
+    if let Some(before) = before.filter(|_| found.are_whole) {
+        return Ok(before);
     }
-    match whole_file::replace(&path, format!("{fresh}\n").as_bytes()) {
-        Ok(_) => Ok(Some(LogLife(fresh))),
+    let began_empty = found.are_none && before.is_none_or(|before| before.began_empty);
+    let text = if began_empty { format!("{fresh} {BEGAN_EMPTY}\n") } else { format!("{fresh}\n") };
+    let id = match whole_file::replace(&path, text.as_bytes()) {
+        Ok(_) => Some(LogLife(fresh)),
         Err(error) => {
             tracing::warn!(%error, "the life of the logs cannot be written, other replicas are preferred to those here");
             end(data_dir)
                 .with_context(|| format!("remove {}, which speaks of logs that are not whole", path.display()))?;
-            Ok(None)
+            None
         }
-    }
+    };
+    Ok(Life { id, began_empty })
+}
+
+fn read(text: &str) -> Option<Life> {
+    let mut words = text.split_whitespace();
+    let id = Uuid::parse_str(words.next()?).ok()?;
+    Some(Life { id: Some(LogLife(id)), began_empty: words.next() == Some(BEGAN_EMPTY) })
 }
 
 /// Something of the logs was lost while the broker runs: the next start must not claim otherwise.
@@ -47,7 +73,10 @@ mod tests {
     use super::*;
 
     fn life(folder: &Path, are_whole: bool, fresh: u128) -> Option<u128> {
-        of(folder, are_whole, Uuid::from_u128(fresh)).unwrap().map(|life| life.0.as_u128())
+        let found = Found { are_whole, are_none: false };
+        let life = of(folder, found, Uuid::from_u128(fresh)).unwrap();
+        assert!(!life.began_empty);
+        life.id.map(|life| life.0.as_u128())
     }
 
     #[test]
@@ -77,5 +106,19 @@ mod tests {
         assert_eq!(life(folder.path(), false, 2), None);
         fs::remove_dir(folder.path().join("log-life.unfinished")).unwrap();
         assert_eq!(life(folder.path(), true, 3), Some(3));
+    }
+
+    #[test]
+    fn life_that_began_with_an_empty_disk_says_so_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let began_empty = |are_whole, are_none, fresh| {
+            let life = of(folder.path(), Found { are_whole, are_none }, Uuid::from_u128(fresh)).unwrap();
+            (life.id.unwrap().0.as_u128(), life.began_empty)
+        };
+        assert_eq!(began_empty(false, true, 1), (1, true));
+        assert_eq!(began_empty(false, true, 2), (2, true), "the controller may not have heard of the one before");
+        assert_eq!(began_empty(true, false, 3), (2, true));
+        assert_eq!(began_empty(false, false, 4), (4, false));
+        assert_eq!(began_empty(false, true, 5), (5, false), "there was a life before");
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn registration(config: &BrokerConfig) -> RegisterBroker {
         serves_at_once: true,
         rack: config.rack.clone(),
         endpoints: endpoints.collect(),
+        began_empty: false,
         follows: None,
     }
 }

@@ -145,6 +145,11 @@ impl Known {
         }
     }
 
+    /// There is no log, and none is known of.
+    pub(super) fn is_empty(&self) -> bool {
+        self.folders.is_empty() && self.entries.is_empty()
+    }
+
     /// Folders whose deletion a stop interrupted.
     pub(super) fn doomed_folders(&self) -> impl Iterator<Item = &String> {
         self.folders.iter().filter(|folder| folder.ends_with("-delete"))

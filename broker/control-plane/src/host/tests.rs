@@ -78,6 +78,7 @@ async fn run() -> Running {
         serves_at_once: true,
         rack: None,
         endpoints: Vec::new(),
+        began_empty: false,
         follows: None,
     };
     let handle = running.handle.clone();

@@ -148,6 +148,7 @@ fn registrar(address: SocketAddr, id: i32) -> Registrar {
             host: "localhost".to_owned(),
             port: 9092,
         }],
+        began_empty: false,
         follows: None,
     };
     Registrar {

@@ -90,6 +90,9 @@ pub struct RegisterBroker {
     /// Lets a broker that only restarted stay eligible. `None`: not known, it may have lost anything.
     #[serde(default)]
     pub log_life: Option<LogLife>,
+    /// That life began with an empty disk: nothing is left of what the broker held in the one before.
+    #[serde(default)]
+    pub began_empty: bool,
     /// A broker that hosts its controller and is alone. Any other comes up fenced.
     pub serves_at_once: bool,
     pub rack: Option<String>,

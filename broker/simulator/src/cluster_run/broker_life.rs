@@ -40,6 +40,8 @@ pub(super) struct Remains {
     pub(super) is_clean: bool,
     /// None before the first start, and once the machine was lost.
     pub(super) log_life: Option<LogLife>,
+    /// That life began with it.
+    pub(super) is_new: bool,
     /// Logs that were not opened since the machine was lost.
     pub(super) in_doubt: BTreeSet<Place>,
 }
@@ -100,7 +102,7 @@ impl World {
             let remains = self.remains.entry(id).or_default();
             remains.crash = Some(crash);
             remains.is_clean = false;
-            remains.log_life = None;
+            (remains.log_life, remains.is_new) = (None, false);
             remains.in_doubt = Place::all(self.setup.partitions).collect();
         }
         let Some(node) = self.brokers.remove(&id) else { return };

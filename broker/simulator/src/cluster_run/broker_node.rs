@@ -2,6 +2,7 @@
 
 use super::{
     World,
+    broker_life::Remains,
     message::{Message, Node},
     network::Timer,
     partition::SimulatedPartition,
@@ -14,7 +15,7 @@ use controller::{
     obeying::{Obeyed, PassedOver, check_metadata, is_of_before},
     requests::{AlterPartitions, BrokerSession, IsrProposal, RegisterBroker},
 };
-use model::{BrokerEpoch, BrokerId, Incarnation, LogLife, MetadataVersion, MonotonicTime, ReignId};
+use model::{BrokerEpoch, BrokerId, Incarnation, MetadataVersion, MonotonicTime, ReignId};
 use partition_log::Disk as _;
 use replication::{Assignment, Proposal, ProposalRefused};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -44,11 +45,12 @@ impl BrokerNode {
         self.image.as_ref().map_or(MetadataVersion(0), |image| image.metadata_version)
     }
 
-    fn registration(&self, log_life: Option<LogLife>) -> RegisterBroker {
+    fn registration(&self, remains: &Remains) -> RegisterBroker {
         RegisterBroker {
             id: self.id,
             incarnation: self.incarnation,
-            log_life,
+            log_life: remains.log_life,
+            began_empty: remains.is_new,
             serves_at_once: false,
             rack: None,
             endpoints: Vec::new(),
@@ -91,8 +93,8 @@ impl World {
                 Message::Heartbeat { heartbeat, obeyed }
             }
             None => {
-                let log_life = self.remains.get(&id).and_then(|remains| remains.log_life);
-                Message::Register { request: node.registration(log_life), obeyed }
+                let Some(remains) = self.remains.get(&id) else { return };
+                Message::Register { request: node.registration(remains), obeyed }
             }
         };
         if node.altering.as_ref().is_some_and(|(since, _)| now.since(*since) > ALTER_TIMEOUT) {
@@ -120,11 +122,12 @@ impl World {
 
     /// At once, in the place of the registration that there is.
     fn register_again(&mut self, id: i32, incarnation: Incarnation, there: BrokerEpoch) {
-        let (obeyed, log_life) = (self.obeyed_by(id), self.remains.get(&id).and_then(|remains| remains.log_life));
+        let obeyed = self.obeyed_by(id);
+        let Some(remains) = self.remains.get(&id) else { return };
         let node = self.brokers.get_mut(&id).filter(|node| node.incarnation == incarnation && node.follows != there);
         let Some(node) = node else { return };
         node.follows = there;
-        let again = Message::Register { request: node.registration(log_life), obeyed };
+        let again = Message::Register { request: node.registration(remains), obeyed };
         let controller = Node::Controller(self.newest_controller);
         self.network.send(Node::Broker(id), controller, again, &mut self.random);
     }

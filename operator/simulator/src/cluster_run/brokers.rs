@@ -183,6 +183,7 @@ impl Brokers {
             serves_at_once: false,
             rack: Some(format!("zone-{}", id % 3)),
             endpoints: Vec::new(),
+            began_empty: false,
             follows: None,
         }));
         // One that is taken for alive in another process comes again.

@@ -90,6 +90,7 @@ async fn make_topic(handle: ControllerHandle, number: u64, answered: Arc<Mutex<A
         serves_at_once: true,
         rack: None,
         endpoints: Vec::new(),
+        began_empty: false,
         follows: None,
     };
     let name = format!("topic-{number}");

@@ -9,7 +9,7 @@ use crate::{
 };
 use model::{BrokerEpoch, BrokerId};
 
-/// A broker comes up. One record whatever it holds, see [`crate::succession`].
+/// A broker comes up. One record whatever it holds, see [`crate::succession`], unless its disk is lost.
 pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &RegisterBroker) -> Reply {
     let known = draft.image().brokers.get(&request.id);
     if let Some(known) = known {
@@ -25,6 +25,7 @@ pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &Regis
     if request.follows.is_some_and(|follows| follows != there) {
         return Reply::Refused(ControllerError::RegisteredMeanwhile(there));
     }
+    let has_lost_all = request.began_empty && known.is_some_and(|known| known.log_life != request.log_life);
     // As in Kafka, the position of the registration in the metadata is the broker's epoch: it only rises.
     let version = draft.image().metadata_version.next().0;
     let epoch = BrokerEpoch(i64::try_from(version).unwrap_or(i64::MAX));
@@ -38,7 +39,30 @@ pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &Regis
         fenced: !request.serves_at_once,
         in_controlled_shutdown: false,
     }));
+    if has_lost_all {
+        offline_without(draft, request.id);
+    }
     Reply::BrokerRegistered(epoch)
+}
+
+/// What only this broker had all records of is gone with its disk: nobody leads it, as if it had been empty from the start,
+/// until a person has somebody elected uncleanly. The broker comes last among the replicas, so that it is one that has something
+/// if there is any.
+fn offline_without(draft: &mut Draft, broker: BrokerId) {
+    let mut lost = Vec::new();
+    for topic in draft.image().topics.iter() {
+        for (partition, held) in topic.indexed_partitions() {
+            if held.isr != [broker] || !held.elr.is_empty() {
+                continue;
+            }
+            let mut state = held.clone();
+            state.replicas.retain(|id| *id != broker);
+            state.replicas.push(broker);
+            state.succeed(None, Vec::new());
+            lost.push(MetadataRecord::PartitionChanged { id: topic.id, partition, state });
+        }
+    }
+    lost.into_iter().for_each(|record| draft.add(record));
 }
 
 /// A broker asks for leave to stop. It may once it leads nothing that another could lead, which the same record sees to.

@@ -98,6 +98,10 @@ fn isr_among(
     current: &PartitionImage,
     rules: &TopicRules<'_>,
 ) -> Result<Vec<BrokerId>, ReassignmentError> {
+    if current.isr.is_empty() {
+        let reason = "the disk of the only replica in sync was lost: have a leader elected uncleanly first";
+        return Err(ReassignmentError::InvalidAssignment(reason.to_owned()));
+    }
     let (isr, in_sync_leave): (Vec<BrokerId>, Vec<_>) = current.isr.iter().partition(|id| replicas.contains(id));
     if isr.is_empty() {
         let reason = "only replicas that would leave are in sync: without them data would be lost";

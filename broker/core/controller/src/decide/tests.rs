@@ -59,6 +59,7 @@ impl Cluster {
             serves_at_once: true,
             rack: None,
             endpoints,
+            began_empty: false,
             follows: None,
         })) {
             Reply::BrokerRegistered(epoch) => epoch,

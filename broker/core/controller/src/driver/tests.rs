@@ -17,6 +17,7 @@ fn controller() -> Controller {
         serves_at_once: true,
         rack: None,
         endpoints: Vec::new(),
+        began_empty: false,
         follows: None,
     };
     ask(&mut controller, 0, Request::RegisterBroker(broker));

@@ -73,6 +73,7 @@ impl World {
                     remains.disk = MemoryDisk::new();
                     remains.entries.clear();
                     remains.damaged.clear();
+                    remains.is_new = true;
                 }
                 self.trace.story(self.network.now, format_args!("broker {broker} has a new disk"));
             }

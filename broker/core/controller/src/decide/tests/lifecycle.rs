@@ -2,6 +2,7 @@
 
 mod eligible;
 mod holds;
+mod lost_disk;
 mod reassignment;
 
 use super::*;
@@ -88,6 +89,7 @@ impl Live {
             serves_at_once: false,
             rack: None,
             endpoints: Vec::new(),
+            began_empty: false,
             follows: None,
         }
     }

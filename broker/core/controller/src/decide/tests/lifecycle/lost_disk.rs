@@ -1,0 +1,94 @@
+//! A broker comes back with another disk, on which there is nothing.
+
+use super::*;
+use crate::ReassignmentError;
+
+impl Live {
+    /// Only 1 has everything, and is lost.
+    fn without_the_last() -> Self {
+        let mut live = Self::start();
+        let alone = live.proposal(&[1]);
+        live.propose(1, alone).unwrap();
+        live.kill(1);
+        live.pass(1000);
+        assert_eq!(live.led(), (None, vec![1], 1));
+        live
+    }
+
+    fn come_up_empty(&mut self, id: i32) {
+        let life = u128::from(self.requests) + 1000;
+        let request = RegisterBroker { began_empty: true, ..self.registration(id, life) };
+        let Reply::BrokerRegistered(epoch) = self.ask(Request::RegisterBroker(request)) else { panic!() };
+        self.up.push(BrokerSession { id: BrokerId(id), epoch });
+        self.heard(id);
+    }
+
+    fn come_up_with_another_disk(&mut self, id: i32) {
+        self.losses[usize::try_from(id).unwrap()] += 1;
+        self.come_up_empty(id);
+        assert!(!self.fenced(id));
+    }
+
+    fn replicas(&self) -> Vec<i32> {
+        self.state().replicas.iter().map(|id| id.0).collect()
+    }
+
+    fn elect_uncleanly(&mut self) {
+        let elect = ElectLeaders { partitions: Some(vec![partition("a", 0)]), unclean: true };
+        assert!(matches!(self.ask(Request::ElectLeaders(elect)), Reply::LeadersElected(r) if r[0].1.is_ok()));
+    }
+}
+
+#[test]
+fn last_replica_with_another_disk_does_not_lead_before_a_person_decides() {
+    let mut live = Live::without_the_last();
+    live.come_up_with_another_disk(1);
+    assert_eq!(live.led(), (None, vec![], 1));
+    live.pass(10 * TIMEOUT_MS);
+    live.kill(1);
+    live.pass(10 * TIMEOUT_MS);
+    live.come_up(1);
+    assert_eq!(live.led(), (None, vec![], 1), "what is gone does not come back with the next start");
+    assert_eq!(live.replicas(), [2, 3, 1], "the others may have something");
+    live.elect_uncleanly();
+    assert_eq!(live.led(), (Some(2), vec![2], 2));
+}
+
+#[test]
+fn lost_partition_is_led_by_whoever_is_there_once_a_person_wants_it() {
+    let mut live = Live::without_the_last();
+    live.come_up_with_another_disk(1);
+    for id in [2, 3] {
+        live.kill(id);
+    }
+    live.pass(10 * TIMEOUT_MS);
+    live.elect_uncleanly();
+    assert_eq!(live.led(), (Some(1), vec![1], 2));
+}
+
+#[test]
+fn replicas_of_a_lost_partition_stay_where_they_are() {
+    let mut live = Live::without_the_last();
+    live.come_up_with_another_disk(1);
+    let partitions = vec![(partition("a", 0), Some(vec![BrokerId(2), BrokerId(3)]))];
+    let request = ReassignPartitions { partitions, allow_replication_factor_change: true };
+    let Reply::PartitionsReassigned(results) = live.ask(Request::ReassignPartitions(request)) else { panic!() };
+    assert!(matches!(&results[0].1, Err(ReassignmentError::InvalidAssignment(why)) if why.contains("uncleanly")));
+}
+
+#[test]
+fn life_that_is_known_leads_again_whatever_it_began_with() {
+    let mut live = Live::without_the_last();
+    live.come_up_empty(1);
+    assert_eq!(live.led(), (Some(1), vec![1], 2));
+}
+
+#[test]
+fn another_disk_under_one_of_several_in_sync_costs_nothing() {
+    let mut live = Live::start();
+    live.kill(1);
+    live.pass(1000);
+    live.come_up_with_another_disk(1);
+    assert_eq!(live.led(), (Some(2), vec![2, 3], 1));
+    assert_eq!(live.replicas(), [1, 2, 3]);
+}
