@@ -21,6 +21,7 @@ mod drained;
 mod foreign_disk;
 mod hostile_objects;
 mod isolated;
+mod last_replica_lost;
 mod log_damaged;
 mod metadata;
 mod node_gone;
@@ -96,6 +97,7 @@ fn all() -> Vec<Scenario> {
         objects api_server_refuses,
         objects objects_deleted,
         objects volume_lost,
+        objects last_replica_lost,
         nodes log_damaged,
         nodes foreign_disk,
         nodes disk_full,

@@ -83,7 +83,14 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage, leaving: Leaving) -> Dec
     }
     let offline = there.partitions.iter().filter(|partition| partition.leader.is_none()).count();
     if offline > 0 {
-        return not(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader"));
+        let lost = there.partitions.iter().filter(|partition| partition.isr.is_empty()).count();
+        let why = match lost {
+            0 => String::new(),
+            _ => format!(
+                ", {lost} of them because the disk of the last replica in sync was lost: an unclean election gives it up"
+            ),
+        };
+        return not(reason::PARTITIONS_OFFLINE, format!("{offline} partitions without a leader{why}"));
     }
     Decision::Good
 }
