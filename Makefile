@@ -71,7 +71,7 @@ layers: ## arrows between crates only go down; cores are pure; files are small
 
 CARGO_DENY := $(BUILD)/tools/bin/cargo-deny
 $(CARGO_DENY):
-	$(CARGO) install cargo-deny --version 0.20.2 --locked --root $(BUILD)/tools
+	$(CARGO) install cargo-deny --version 0.20.2 --locked --debug --root $(BUILD)/tools
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## licences and banned crates

@@ -162,3 +162,19 @@ fn topic_that_the_status_does_not_know_is_restored_and_not_made_again() {
     gone.tombstones = Arc::new([(id, tombstone)].into());
     assert!(matches!(step(decide(&own, &gone)), Step::Restore(restored) if restored == id));
 }
+
+#[test]
+fn partitions_without_a_leader_are_told_and_whether_their_records_are_lost() {
+    let message = |partitions: &[(&[i32], &[i32])]| {
+        let there = image(3, &[2], &[partitions]);
+        match decide(&owned("{}", &there), &there) {
+            Decision::Not { reason, message } => (reason, message),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (why, told) = message(&[(&[2], &[2]), (ALL, ALL)]);
+    assert_eq!((why, &*told), (reason::PARTITIONS_OFFLINE, "1 partitions without a leader"));
+    let (why, told) = message(&[(&[2], &[2]), (&[0, 2], &[])]);
+    assert_eq!(why, reason::PARTITIONS_OFFLINE);
+    assert!(told.starts_with("2 partitions without a leader, 1 of them because the disk"), "{told}");
+}
