@@ -150,9 +150,12 @@ mod tests {
     #[test]
     fn life_of_the_log_arrives_as_it_was_sent() {
         for log_life in [None, Some(LogLife(uuid::Uuid::from_u128(6)))] {
-            let bytes = Registration::of(&request(log_life), "cluster", 1, 0).encode_to_vec();
-            let arrived = Registration::decode(&bytes[..]).unwrap().request().unwrap();
-            assert_eq!(arrived.log_life, log_life);
+            for began_empty in [false, true] {
+                let sent = RegisterBroker { began_empty, ..request(log_life) };
+                let bytes = Registration::of(&sent, "cluster", 1, 0).encode_to_vec();
+                let arrived = Registration::decode(&bytes[..]).unwrap().request().unwrap();
+                assert_eq!((arrived.log_life, arrived.began_empty), (log_life, began_empty));
+            }
         }
     }
 

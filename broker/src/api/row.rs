@@ -36,7 +36,7 @@ pub(crate) enum Handler {
 
 /// A row whose handler is `async fn handle(context: &RequestContext, request: XRequest) -> XResponse`.
 ///
-/// `typed!(Ordinary, Metadata, metadata, MetadataRequest, 0..=13)`, or with a range of its own for ApiVersions:
+/// `typed!(Ordinary, Heartbeat, heartbeat, HeartbeatRequest, 0..=4)`, or with a range of its own for ApiVersions:
 /// `typed!(Parking, JoinGroup, join_group, JoinGroupRequest, 2..=9, advertised 0..=9)`.
 macro_rules! typed {
     ($kind:ident, $key:ident, $module:ident, $request:ident, $low:literal..=$high:literal) => {

@@ -121,6 +121,7 @@ impl BrokerSession {
         let kept = kept.map(|kept| (kept.clone(), kept.start_syncing()));
         let controller = RemoteController::start(registrar, publisher).await;
         let controller = controller.with_context(|| format!("register with the controller at {address}"))?;
+        log_life::has_registered(&config.data_dir, life)?;
         Ok(Self { me: config.node_id, metadata, controller, kept })
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 const FILE: &str = "log-life";
 
-/// Behind the life's id in the file.
+/// Behind the life's id in the file, until the controller has heard it.
 const BEGAN_EMPTY: &str = "began-empty";
 
 /// The logs at the start.
@@ -50,6 +50,16 @@ pub(super) fn of(data_dir: &Path, found: Found, fresh: Uuid) -> anyhow::Result<L
         }
     };
     Ok(Life { id, began_empty })
+}
+
+/// The controller knows of this life, and what it began with: what gets lost from here on is another matter.
+pub(super) fn has_registered(data_dir: &Path, life: Life) -> io::Result<()> {
+    match life {
+        Life { id: Some(LogLife(id)), began_empty: true } => {
+            whole_file::replace(&data_dir.join(FILE), format!("{id}\n").as_bytes()).map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read(text: &str) -> Option<Life> {
@@ -109,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn life_that_began_with_an_empty_disk_says_so_until_it_ends() {
+    fn life_that_began_with_an_empty_disk_says_so_until_the_controller_has_heard_it() {
         let folder = tempfile::tempdir().unwrap();
         let began_empty = |are_whole, are_none, fresh| {
             let life = of(folder.path(), Found { are_whole, are_none }, Uuid::from_u128(fresh)).unwrap();
@@ -118,7 +128,8 @@ mod tests {
         assert_eq!(began_empty(false, true, 1), (1, true));
         assert_eq!(began_empty(false, true, 2), (2, true), "the controller may not have heard of the one before");
         assert_eq!(began_empty(true, false, 3), (2, true));
-        assert_eq!(began_empty(false, false, 4), (4, false));
-        assert_eq!(began_empty(false, true, 5), (5, false), "there was a life before");
+        has_registered(folder.path(), Life { id: Some(LogLife(Uuid::from_u128(2))), began_empty: true }).unwrap();
+        assert_eq!(began_empty(true, true, 3), (2, false), "it holds nothing yet");
+        assert_eq!(began_empty(false, true, 4), (4, false), "there was a life before");
     }
 }

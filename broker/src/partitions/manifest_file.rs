@@ -53,6 +53,12 @@ pub(super) struct Known {
     disk: FileDisk,
 }
 
+/// `<topic>-<n>`, or such a one with another name on its way out. The data folder may be a whole file system, and has the metadata.
+fn is_of_log(folder: &str) -> bool {
+    let is_partition = |end: &str| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
+    folder.rsplit_once('-').is_some_and(|(_, end)| is_partition(end) || ["delete", "stray"].contains(&end))
+}
+
 #[derive(Debug)]
 pub(super) struct ManifestFile {
     disk: FileDisk,
@@ -147,7 +153,7 @@ impl Known {
 
     /// There is no log, and none is known of.
     pub(super) fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.entries.is_empty()
+        self.entries.is_empty() && !self.folders.iter().any(|folder| is_of_log(folder))
     }
 
     /// Folders whose deletion a stop interrupted.

@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | fenced, about to stop, or back with its log | leaves, unless it is the last | becomes, until the leader has enough and says so |
 //! | back without its log | leaves | leaves |
-//! | the same, and nobody else is in the ISR or eligible | stays: what is left is with it | – |
+//! | the same, and nobody else is in the ISR or eligible | stays: what is left is with it, if its disk is not empty | – |
 
 mod members;
 #[cfg(test)]

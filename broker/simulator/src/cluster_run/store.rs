@@ -134,7 +134,7 @@ fn replay(image: &ClusterImage, changes: &[MetadataChange]) -> Arc<ClusterImage>
     Arc::new(image)
 }
 
-/// Epochs never go back, and the ISR is a part of the replicas that never runs empty.
+/// Epochs never go back, and the ISR is a part of the replicas that never runs empty: the last disk with everything is not lost.
 fn check_succession(before: &ClusterImage, after: &ClusterImage) {
     assert!(after.controller_epoch >= before.controller_epoch, "the controller epoch went back");
     assert!(after.metadata_version > before.metadata_version, "the metadata version did not rise");

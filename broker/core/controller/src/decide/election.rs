@@ -82,9 +82,9 @@ fn elect_any(current: &PartitionImage, rules: &TopicRules<'_>) -> Result<Partiti
     if let Some(leader) = current.eligible_leader(|id| rules.may_lead(id)) {
         return Ok(current.led_by(leader, rules));
     }
-    // One that is being added may have nothing yet.
+    // One that is being added may have nothing yet. Where a disk was lost, whoever has nothing is the last one.
     let (adding, settled): (Vec<BrokerId>, Vec<BrokerId>) =
-        current.replicas.iter().partition(|id| current.adding_replicas.contains(id));
+        current.replicas.iter().partition(|id| !current.isr.is_empty() && current.adding_replicas.contains(id));
     let any = settled.into_iter().chain(adding).find(|id| rules.may_lead(*id));
     let leader = any.ok_or(ElectionError::EligibleLeadersNotAvailable)?;
     let mut state = PartitionImage { recovering: true, elr: Vec::new(), ..current.clone() };

@@ -66,6 +66,26 @@ fn lost_partition_is_led_by_whoever_is_there_once_a_person_wants_it() {
     assert_eq!(live.led(), (Some(1), vec![1], 2));
 }
 
+/// As it moves from 1 to 4, which has nearly everything.
+#[test]
+fn replica_that_is_being_added_is_elected_before_the_one_with_another_disk() {
+    let mut live = Live::start();
+    live.come_up(4);
+    for target in [vec![BrokerId(1)], vec![BrokerId(4)]] {
+        let request = ReassignPartitions {
+            partitions: vec![(partition("a", 0), Some(target))],
+            allow_replication_factor_change: true,
+        };
+        live.ask(Request::ReassignPartitions(request));
+    }
+    assert_eq!((live.replicas(), live.led().1), (vec![4, 1], vec![1]));
+    live.kill(1);
+    live.pass(1000);
+    live.come_up_with_another_disk(1);
+    live.elect_uncleanly();
+    assert_eq!(live.led().0, Some(4));
+}
+
 #[test]
 fn replicas_of_a_lost_partition_stay_where_they_are() {
     let mut live = Live::without_the_last();
@@ -74,6 +94,18 @@ fn replicas_of_a_lost_partition_stay_where_they_are() {
     let request = ReassignPartitions { partitions, allow_replication_factor_change: true };
     let Reply::PartitionsReassigned(results) = live.ask(Request::ReassignPartitions(request)) else { panic!() };
     assert!(matches!(&results[0].1, Err(ReassignmentError::InvalidAssignment(why)) if why.contains("uncleanly")));
+}
+
+#[test]
+fn empty_disk_on_which_no_life_can_be_written_counts_as_another_one() {
+    let mut live = Live::without_the_last();
+    let unknown = |live: &Live, life| RegisterBroker { log_life: None, ..live.registration(1, life) };
+    let with_its_disk = unknown(&live, 98);
+    live.ask(Request::RegisterBroker(with_its_disk));
+    live.pass(10 * TIMEOUT_MS);
+    let empty = RegisterBroker { began_empty: true, ..unknown(&live, 99) };
+    live.ask(Request::RegisterBroker(empty));
+    assert_eq!(live.led().1, Vec::<i32>::new());
 }
 
 #[test]
