@@ -151,7 +151,7 @@ impl Groups {
     pub(crate) async fn create_offsets_topic(&self) -> Result<(), OffsetsTopicError> {
         let host = &self.host;
         let names = [TopicName::from(GROUP_OFFSETS)];
-        let image = host.metadata.current();
+        let image = host.metadata.committed();
         if image.topic(GROUP_OFFSETS).is_none() {
             let config = &host.broker_config;
             for (_, created) in create_missing(&host.controller, host.clock, config, &image, &names).await? {

@@ -4,7 +4,7 @@ mod aside;
 
 use arc_swap::ArcSwap;
 use controller::ClusterImage;
-use model::{BrokerId, ClusterId, TopicPartition};
+use model::{BrokerId, ClusterId, PartitionIndex, TopicId};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -36,18 +36,35 @@ pub(crate) struct MetadataCache {
 
 #[derive(Debug)]
 struct Shared {
-    /// As the controller has it.
-    committed: ArcSwap<ClusterImage>,
-    /// The same, less what this broker stepped aside from.
+    known: Mutex<Known>,
     current: ArcSwap<ClusterImage>,
     changes: watch::Sender<Arc<ClusterImage>>,
     /// Another image is committed and not yet shown.
     is_coming: AtomicBool,
-    is_aside: AtomicBool,
+    standing: Mutex<Standing>,
     /// Brokers that were fenced lately, and when that was seen.
     lately_fenced: Mutex<BTreeMap<BrokerId, Instant>>,
     /// Leaders whose connection broke, and when: most likely an image follows in which others lead.
     lost_from_sight: Mutex<BTreeMap<BrokerId, Instant>>,
+}
+
+/// What is shown follows from it.
+#[derive(Debug)]
+struct Known {
+    /// As the controller has it.
+    committed: Arc<ClusterImage>,
+    me: BrokerId,
+    /// What this broker stepped aside from.
+    left: Vec<(TopicId, PartitionIndex)>,
+}
+
+/// What a broker is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Serves,
+    /// It stepped aside from something, and leads what nobody else can.
+    ServesTheRest,
+    ServesNothing,
 }
 
 impl MetadataCache {
@@ -56,11 +73,11 @@ impl MetadataCache {
         let empty = Arc::new(ClusterImage::empty(cluster_id));
         let changes = watch::Sender::new(Arc::clone(&empty));
         let shared = Shared {
-            committed: ArcSwap::new(Arc::clone(&empty)),
+            known: Mutex::new(Known { committed: Arc::clone(&empty), me: BrokerId(-1), left: Vec::new() }),
             current: ArcSwap::new(empty),
             changes,
             is_coming: AtomicBool::new(false),
-            is_aside: AtomicBool::new(false),
+            standing: Mutex::new(Standing::Serves),
             lately_fenced: Mutex::default(),
             lost_from_sight: Mutex::default(),
         };
@@ -74,26 +91,22 @@ impl MetadataCache {
 
     /// What the controller said last; the next image follows this one.
     pub(crate) fn committed(&self) -> Arc<ClusterImage> {
-        self.shared.committed.load_full()
+        Arc::clone(&self.shared.known.lock().committed)
     }
 
-    /// Until the next image, or [`MetadataCache::come_back`], nobody leads what this broker stepped aside from: clients that
-    /// know no other broker would be sent back here for ever. A broker that leads nothing else is as if it were fenced,
-    /// which is what the others say of it.
-    pub(crate) fn step_aside(&self, me: BrokerId, from: &[TopicPartition]) {
-        self.shared.is_aside.store(true, Ordering::Release);
-        self.show(Arc::new(aside::without(&self.committed(), me, from)));
+    /// Nobody leads what this broker stepped aside from: clients that know no other broker would be sent back here for ever. A
+    /// broker that leads nothing else is as if it were fenced, which is what the others say of it. It ends with an empty `left`.
+    pub(crate) fn step_aside(&self, me: BrokerId, left: Vec<(TopicId, PartitionIndex)>) {
+        let mut known = self.shared.known.lock();
+        if known.left != left || known.me != me {
+            (known.me, known.left) = (me, left);
+            self.show(&known);
+        }
     }
 
-    /// Between [`MetadataCache::step_aside`] and its end: clients had better ask others.
-    pub(crate) fn is_aside(&self) -> bool {
-        self.shared.is_aside.load(Ordering::Acquire)
-    }
-
-    /// Ends [`MetadataCache::step_aside`].
-    pub(crate) fn come_back(&self) {
-        self.shared.is_aside.store(false, Ordering::Release);
-        self.show(self.committed());
+    /// It is to send clients to others, which it can do only once they ask.
+    pub(crate) fn standing(&self) -> Standing {
+        *self.shared.standing.lock()
     }
 
     /// The same, or the next one where that is about to be shown: a client that lost its leader asks in that very moment, and may
@@ -140,12 +153,23 @@ impl MetadataCache {
     pub(crate) fn publish(&self, image: Arc<ClusterImage>) {
         self.remember_fenced(&image);
         self.shared.lost_from_sight.lock().retain(|leader, _| image.is_usable(*leader));
-        self.shared.committed.store(Arc::clone(&image));
         self.shared.is_coming.store(false, Ordering::Release);
-        self.come_back();
+        let mut known = self.shared.known.lock();
+        known.committed = image;
+        self.show(&known);
     }
 
-    fn show(&self, image: Arc<ClusterImage>) {
+    /// One after another, as the lock is held.
+    fn show(&self, known: &Known) {
+        let Known { committed, me, left } = known;
+        let (image, standing) = match &left[..] {
+            [] => (Arc::clone(committed), Standing::Serves),
+            left => {
+                let (image, leads_others) = aside::without(committed, *me, left);
+                (Arc::new(image), if leads_others { Standing::ServesTheRest } else { Standing::ServesNothing })
+            }
+        };
+        *self.shared.standing.lock() = standing;
         self.shared.current.store(Arc::clone(&image));
         self.shared.changes.send_replace(image);
     }

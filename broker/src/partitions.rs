@@ -118,6 +118,8 @@ struct Host {
     broker_configs: ArcSwap<BrokerConfigs>,
     /// When any follower asked last.
     heard: Mutex<MonotonicTime>,
+    /// Leaders that stepped aside.
+    aside: Mutex<Vec<Arc<Partition>>>,
     /// A replicated partition that is led here could not be written to.
     cannot_lead: Notify,
     /// On their way to the controller: at most one of each partition.
@@ -178,6 +180,7 @@ impl Partitions {
             tombstones: ArcSwap::default(),
             broker_configs: ArcSwap::default(),
             heard: Mutex::new(clock.now()),
+            aside: Mutex::default(),
             cannot_lead: Notify::new(),
             proposals: Gathered::default(),
             tasks: Mutex::default(),

@@ -7,7 +7,7 @@ use super::{
         model_topic, text, wire_brokers, wire_topic,
     },
 };
-use crate::control_plane::create_on_demand;
+use crate::{control_plane::create_on_demand, metadata_cache::Standing};
 use bytes::Bytes;
 use controller::{ClusterImage, TopicImage, image::BrokerRegistration, topic_name};
 use kafka_protocol::{
@@ -26,12 +26,10 @@ use std::{collections::BTreeSet, sync::atomic::Ordering};
 /// broker again and nobody else.
 pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Response {
     let Some(request) = row::decode::<MetadataRequest>(&context, body) else { return Response::Close };
-    let broker = &context.broker;
-    if broker.metadata.is_aside() {
-        if !broker.metadata.current().is_usable(broker.config.node_id) {
-            return Response::Close;
-        }
-        context.is_sent_away.store(true, Ordering::Relaxed);
+    match context.broker.metadata.standing() {
+        Standing::Serves => {}
+        Standing::ServesTheRest => context.is_sent_away.store(true, Ordering::Relaxed),
+        Standing::ServesNothing => return Response::Close,
     }
     row::encode(ApiKey::Metadata, &context, &answer(&context, request).await)
 }

@@ -149,7 +149,7 @@ impl BrokerSession {
     }
 
     async fn leave(&self) -> bool {
-        let Some(epoch) = self.metadata.current().brokers.get(&self.me).map(|broker| broker.epoch) else {
+        let Some(epoch) = self.metadata.committed().brokers.get(&self.me).map(|broker| broker.epoch) else {
             return false;
         };
         if let Err(error) = self.handle().begin_shutdown(Life { id: self.me, epoch }).await {

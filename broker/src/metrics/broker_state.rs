@@ -33,7 +33,7 @@ impl Collect for ClusterState {
 impl Collect for BrokerState {
     fn collect(&self, exposition: &mut Exposition) {
         let Some(broker) = self.0.upgrade() else { return };
-        let image = broker.metadata.current();
+        let image = broker.metadata.committed();
         match broker.config.role {
             // The controller tells the rest, as in Kafka: sums over the processes of a cluster count everything once.
             Role::Broker { .. } => gauges(exposition, CONTROLLER, &[active_controllers(0)]),

@@ -11,7 +11,7 @@ use super::{
     writer::Writer,
 };
 use controller::{ClusterImage, PartitionImage};
-use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch};
+use model::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId};
 use replication::{AFTER_REFUSAL, Assignment, FollowerRequest, Leader, NotServed, Proposal, ProposalRefused};
 use std::{sync::Arc, time::Duration};
 
@@ -111,20 +111,30 @@ impl Partitions {
         self.host.unheard_for()
     }
 
-    /// Leaves all leaderships that may be left, to come back to with [`Partitions::resume`].
-    pub(crate) async fn step_aside(&self) -> Vec<Arc<Partition>> {
-        let mut aside = Vec::new();
+    /// Leaves all leaderships that may be left, to come back to with [`Partitions::resume`]. So many were.
+    pub(crate) async fn step_aside(&self) -> usize {
+        let mut stepped = Vec::new();
         for partition in self.all().into_iter().filter(|partition| partition.leads()) {
-            let stepped = partition.exclusive(Need::Nothing, |partition, writer| partition.step_aside(writer));
-            if stepped.await == Some(true) {
-                aside.push(partition);
+            let steps = partition.exclusive(Need::Nothing, |partition, writer| partition.step_aside(writer));
+            if steps.await == Some(true) {
+                stepped.push(partition);
             }
         }
-        aside
+        let count = stepped.len();
+        self.host.aside.lock().extend(stepped);
+        count
     }
 
-    /// What of them the metadata still gives to this broker is served again.
-    pub(crate) async fn resume(&self, aside: Vec<Arc<Partition>>, image: &ClusterImage) {
+    /// What this broker stepped aside from, and does not lead again.
+    pub(crate) fn left(&self) -> Vec<(TopicId, PartitionIndex)> {
+        let mut aside = self.host.aside.lock();
+        aside.retain(|partition| !partition.leads());
+        aside.iter().map(|partition| (partition.topic().id, partition.id().partition)).collect()
+    }
+
+    /// What of that the metadata still gives to this broker is served again.
+    pub(crate) async fn resume(&self, image: &ClusterImage) {
+        let aside = std::mem::take(&mut *self.host.aside.lock());
         for partition in aside {
             let Some(known) = image.partition(partition.id()) else { continue };
             let assignment = assignment(known, &partition.settings());

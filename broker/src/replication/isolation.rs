@@ -1,11 +1,9 @@
 //! Leaders that hear nobody step aside, as [`replication::Isolation`] says.
 
 use super::ReplicationSetup;
-use crate::partitions::Partition;
 use control_plane::session::SessionState;
-use model::TopicPartition;
 use replication::{Isolation, IsolationStep, Silence};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
@@ -15,7 +13,6 @@ const LOOK: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(setup: ReplicationSetup, session: watch::Receiver<SessionState>) {
     let mut isolation = Isolation::default();
-    let mut aside = Vec::new();
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -27,25 +24,16 @@ pub(super) async fn run(setup: ReplicationSetup, session: watch::Receiver<Sessio
             session_timeout: timeout,
         };
         match isolation.look(silence) {
-            Some(IsolationStep::StepAside) => step_aside(&setup, &mut aside).await,
-            Some(IsolationStep::Resume) => {
-                setup.partitions.resume(std::mem::take(&mut aside), &setup.metadata.committed()).await;
-                setup.metadata.come_back();
+            Some(IsolationStep::StepAside) => {
+                let partitions = setup.partitions.step_aside().await;
+                if partitions > 0 {
+                    tracing::warn!(partitions, "neither the controller nor a follower is heard, others may lead");
+                }
             }
+            Some(IsolationStep::Resume) => setup.partitions.resume(&setup.metadata.committed()).await,
             None => {}
         }
+        // Metadata may have brought some of them back.
+        setup.metadata.step_aside(setup.config.node_id, setup.partitions.left());
     }
-}
-
-/// `aside` is what was left before.
-async fn step_aside(setup: &ReplicationSetup, aside: &mut Vec<Arc<Partition>>) {
-    let stepped = setup.partitions.step_aside().await;
-    if stepped.is_empty() {
-        return;
-    }
-    let partitions = stepped.len();
-    tracing::warn!(partitions, "neither the controller nor a follower is heard, others may lead");
-    aside.extend(stepped);
-    let left: Vec<TopicPartition> = aside.iter().map(|partition| partition.id().clone()).collect();
-    setup.metadata.step_aside(setup.config.node_id, &left);
 }

@@ -27,7 +27,7 @@ pub(super) async fn run(setup: ReplicationSetup) {
 /// `false` if something is left undecided.
 async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Proposal)>) -> bool {
     let me = setup.config.node_id;
-    let before = setup.metadata.current();
+    let before = setup.metadata.committed();
     let request = AlterPartitions {
         broker: me,
         broker_epoch: own_epoch(&before, me),

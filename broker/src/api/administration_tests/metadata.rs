@@ -1,7 +1,10 @@
 use super::*;
 use crate::api::{
     Response,
-    fixture::second_broker::{ME, OTHER},
+    fixture::{
+        second_broker::{ME, OTHER},
+        until,
+    },
 };
 use bytes::{Buf as _, BytesMut};
 use kafka_protocol::messages::{
@@ -9,7 +12,7 @@ use kafka_protocol::messages::{
     metadata_request::MetadataRequestTopic,
 };
 use kafka_protocol::{messages::ResponseHeader, protocol::HeaderVersion as _};
-use model::{LeaderEpoch, PartitionIndex, TopicPartition};
+use model::{LeaderEpoch, PartitionIndex};
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
@@ -248,7 +251,7 @@ async fn broker_that_stepped_aside_names_others_and_sends_clients_there() {
     let led = |index| fixture.led_by(ME, LeaderEpoch(1), "a", PartitionIndex(index));
     fixture.learn(vec![fixture.other_comes(None), led(0)]).await;
     let metadata = &fixture.broker().metadata;
-    let partition = |index| TopicPartition { topic: "a".into(), partition: PartitionIndex(index) };
+    let left = |indexes: &[i32]| indexes.iter().map(|index| (id, PartitionIndex(*index))).collect();
     // Brokers, leaders and errors of the partitions, and whether the client is sent away.
     let shown = async || {
         let (context, version) = (fixture.context(12), 12);
@@ -269,19 +272,28 @@ async fn broker_that_stepped_aside_names_others_and_sends_clients_there() {
     let by_itself = Some((vec![me, other], vec![(me, 0), (me, 0)], false));
     assert_eq!(shown().await, by_itself);
 
-    assert_eq!(fixture.broker().partitions.step_aside().await.len(), 1, "nobody else has a replica of the other one");
-    metadata.step_aside(ME, &[partition(0)]);
+    let partitions = &fixture.broker().partitions;
+    assert_eq!(partitions.step_aside().await, 1, "nobody else has a replica of the other one");
+    assert_eq!(partitions.left(), [(id, PartitionIndex(0))]);
+    metadata.step_aside(ME, partitions.left());
     assert_eq!(shown().await, Some((vec![me, other], vec![(none, not_available), (me, 0)], true)));
-    metadata.step_aside(ME, &[partition(0), partition(1)]);
+    metadata.step_aside(ME, left(&[0, 1]));
     assert_eq!(shown().await, None, "kafkajs would ask nobody else");
     assert!(metadata.current().brokers[&ME].fenced);
     let committed = metadata.committed();
     assert_eq!(committed.topic_by_id(id).unwrap().partitions[0].leader, Some(ME), "it was not decided");
     assert_eq!(metadata.current().metadata_version, committed.metadata_version);
 
-    metadata.come_back();
+    metadata.step_aside(ME, Vec::new());
     assert_eq!(shown().await, by_itself);
-    metadata.step_aside(ME, &[partition(0), partition(1)]);
+    metadata.step_aside(ME, left(&[0, 1]));
     fixture.learn(Vec::new()).await;
-    assert_eq!(shown().await, by_itself, "the controller is heard");
+    assert_eq!(shown().await, None, "whatever is committed, it leads none of them");
+    fixture.learn(vec![fixture.led_by(ME, LeaderEpoch(2), "a", PartitionIndex(0))]).await;
+    until("the partition leads again", || partitions.left().is_empty()).await;
+    metadata.step_aside(ME, partitions.left());
+    assert_eq!(shown().await, by_itself);
+    assert_eq!(partitions.step_aside().await, 1);
+    partitions.resume(&metadata.committed()).await;
+    assert!(partitions.left().is_empty());
 }

@@ -117,10 +117,11 @@ async fn broker_that_stepped_aside_coordinates_nothing() {
     fixture.learn(vec![fixture.other_comes(None), led]).await;
     assert_eq!(committed_once_loaded(&fixture, "g").await, (0, 5));
     let metadata = &fixture.broker().metadata;
-    metadata.step_aside(ME, &[partition.id().clone()]);
+    let topic = metadata.committed().topic(GROUP_OFFSETS).unwrap().id;
+    metadata.step_aside(ME, vec![(topic, index)]);
     let (error, ..) = fetched(&call(&fixture, 7, &fetch_request("g", 7)).await, 7);
     assert_eq!(error, NOT_COORDINATOR, "another one may know better");
-    metadata.come_back();
+    metadata.step_aside(ME, Vec::new());
     assert_eq!(committed_once_loaded(&fixture, "g").await, (0, 5));
 }
 

@@ -120,10 +120,10 @@ async fn an_unknown_version_of_api_versions_is_answered_in_its_turn() {
 }
 
 #[tokio::test]
-async fn client_that_is_sent_away_has_its_answer_first() {
+async fn client_that_is_sent_away_has_its_answer_and_no_other() {
     let mut stage = Stage::new().await;
     let mut client = stage.connect().await;
-    let frames = [client.heartbeat("a")];
+    let frames = [client.heartbeat("a"), client.heartbeat("b")];
     client.send(&frames).await;
     let (_, reply, context) = stage.started().await;
     context.is_sent_away.store(true, Ordering::Relaxed);
