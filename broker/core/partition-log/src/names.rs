@@ -21,19 +21,34 @@ pub(crate) const TEMPORARY: &str = ".tmp";
 /// What belongs to one segment, the records last: whoever sees the records sees the rest.
 pub(crate) const SEGMENT_SUFFIXES: [&str; 4] = [INDEX, TIME_INDEX, TRANSACTION_INDEX, LOG];
 
+/// Digits of a name.
+const DIGITS: usize = 20;
+
 /// `00000000000000000042.log`
 pub(crate) fn file_name(offset: Offset, suffix: &str) -> String {
     format!("{:020}{suffix}", offset.0)
 }
 
+/// The file of that name in a folder. Made for every read, so not by a formatter, which writes zeros one by one.
 pub(crate) fn path(folder: &str, offset: Offset, suffix: &str) -> String {
-    format!("{folder}/{:020}{suffix}", offset.0)
+    let mut path = String::with_capacity(folder.len() + 1 + DIGITS + suffix.len());
+    path.push_str(folder);
+    path.push('/');
+    let mut digits = [b'0'; DIGITS];
+    let mut rest = offset.0.unsigned_abs();
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    path.extend(digits.map(char::from));
+    path.push_str(suffix);
+    path
 }
 
 /// The offset of a name with exactly this suffix.
 pub(crate) fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
     let digits = name.strip_suffix(suffix)?;
-    if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if digits.len() != DIGITS || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     digits.parse().ok().map(Offset)
