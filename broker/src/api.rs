@@ -46,6 +46,7 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 pub(crate) mod produce;
 mod row;
+mod sent_away;
 mod sync_group;
 mod topic_words;
 mod unregister_broker;
@@ -136,10 +137,18 @@ pub(crate) static TABLE: &[Api] = &[
     row::raw!(Overlapping, Produce, produce, 3..=13, advertised 0..=13),
     row::raw!(Parking, Fetch, fetch, 4..=18, advertised 4..=18),
     row::raw!(Ordinary, ListOffsets, list_offsets, 1..=11, advertised 1..=11),
-    row::raw!(Ordinary, Metadata, metadata, 0..=13, advertised 0..=13),
+    row::typed!(Ordinary, Metadata, metadata, MetadataRequest, 0..=13, advertised 0..=13, unless sent_away),
     row::raw!(Ordinary, OffsetCommit, offset_commit, 2..=10, advertised 2..=10),
     row::raw!(Ordinary, OffsetFetch, offset_fetch, 1..=10, advertised 1..=10),
-    row::typed!(Ordinary, FindCoordinator, find_coordinator, FindCoordinatorRequest, 0..=6),
+    row::typed!(
+        Ordinary,
+        FindCoordinator,
+        find_coordinator,
+        FindCoordinatorRequest,
+        0..=6,
+        advertised 0..=6,
+        unless sent_away
+    ),
     row::typed!(Parking, JoinGroup, join_group, JoinGroupRequest, 0..=9),
     row::typed!(Ordinary, Heartbeat, heartbeat, HeartbeatRequest, 0..=4),
     row::typed!(Ordinary, LeaveGroup, leave_group, LeaveGroupRequest, 0..=5),

@@ -32,12 +32,8 @@ macro_rules! asks {
     };
 }
 
-async fn ask_metadata(fixture: &Fixture, version: i16, request: MetadataRequest) -> MetadataResponse {
-    let request = over_the_wire(&request, version);
-    over_the_wire(&super::metadata::answer(&fixture.context(version), request).await, version)
-}
-
 asks! {
+    ask_metadata: metadata, MetadataRequest => MetadataResponse;
     create_topics: create_topics, CreateTopicsRequest => CreateTopicsResponse;
     delete_topics: delete_topics, DeleteTopicsRequest => DeleteTopicsResponse;
     create_partitions: create_partitions, CreatePartitionsRequest => CreatePartitionsResponse;

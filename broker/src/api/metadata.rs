@@ -1,40 +1,26 @@
 //! Metadata: which brokers there are, which topics, and who leads their partitions.
 
 use super::{
-    RequestContext, Response, error_codes, row,
+    RequestContext, error_codes,
     topic_words::{
         CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, PartitionView, TOPIC_OPERATIONS, brokers_where, controller_id,
         model_topic, text, wire_brokers, wire_topic,
     },
 };
-use crate::{control_plane::create_on_demand, metadata_cache::Standing};
-use bytes::Bytes;
+use crate::control_plane::create_on_demand;
 use controller::{ClusterImage, TopicImage, image::BrokerRegistration, topic_name};
 use kafka_protocol::{
     ResponseError as Code,
     messages::{
-        ApiKey, BrokerId as WireBrokerId, MetadataRequest, MetadataResponse,
+        BrokerId as WireBrokerId, MetadataRequest, MetadataResponse,
         metadata_request::MetadataRequestTopic,
         metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
     },
 };
 use model::{TopicId, TopicName};
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::collections::BTreeSet;
 
-/// Clients ask whichever broker they are connected to, as long as the connection lasts. So one that stepped aside ends it: after
-/// the answer, if it leads anything else, and without one if not. kafkajs would take "nobody leads" for a reason to ask the same
-/// broker again and nobody else.
-pub(crate) async fn handle(context: RequestContext, body: Bytes) -> Response {
-    let Some(request) = row::decode::<MetadataRequest>(&context, body) else { return Response::Close };
-    match context.broker.metadata.standing() {
-        Standing::Serves => {}
-        Standing::ServesTheRest => context.is_sent_away.store(true, Ordering::Relaxed),
-        Standing::ServesNothing => return Response::Close,
-    }
-    row::encode(ApiKey::Metadata, &context, &answer(&context, request).await)
-}
-
-pub(super) async fn answer(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
+pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
     let image = context.broker.metadata.newest().await;
     let topics = match &request.topics {
         Some(topics) if uses_what_the_version_lacks(topics, context.version) => {

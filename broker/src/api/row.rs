@@ -37,12 +37,13 @@ pub(crate) enum Handler {
 /// A row whose handler is `async fn handle(context: &RequestContext, request: XRequest) -> XResponse`.
 ///
 /// `typed!(Ordinary, Heartbeat, heartbeat, HeartbeatRequest, 0..=4)`, or with a range of its own for ApiVersions:
-/// `typed!(Parking, JoinGroup, join_group, JoinGroupRequest, 2..=9, advertised 0..=9)`.
+/// `typed!(Parking, JoinGroup, join_group, JoinGroupRequest, 2..=9, advertised 0..=9)`. Where an API tells what is where, with
+/// `unless sent_away` at the end.
 macro_rules! typed {
     ($kind:ident, $key:ident, $module:ident, $request:ident, $low:literal..=$high:literal) => {
         $crate::api::row::typed!($kind, $key, $module, $request, $low..=$high, advertised $low..=$high)
     };
-    ($kind:ident, $key:ident, $module:ident, $request:ident, $low:literal..=$high:literal, advertised $first:literal..=$last:literal) => {
+    ($kind:ident, $key:ident, $module:ident, $request:ident, $low:literal..=$high:literal, advertised $first:literal..=$last:literal $(, unless $unless:ident)?) => {
         $crate::api::Api {
             key: kafka_protocol::messages::ApiKey::$key,
             served: ($low, $high),
@@ -53,6 +54,9 @@ macro_rules! typed {
                     let Some(request) = $crate::api::row::decode::<$request>(&context, body) else {
                         return $crate::api::Response::Close;
                     };
+                    $(if $crate::api::$unless::without_an_answer(&context) {
+                        return $crate::api::Response::Close;
+                    })?
                     let response = $crate::api::$module::handle(&context, request).await;
                     $crate::api::row::encode(ApiKey::$key, &context, &response)
                 })

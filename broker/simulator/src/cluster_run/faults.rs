@@ -148,7 +148,7 @@ impl World {
         let adding = place.state_in(&self.store.image).map(|state| &state.adding_replicas[..]).unwrap_or_default();
         let stays = |id: &BrokerId| target.map_or(!adding.contains(id), |target| target.contains(id));
         let mut holders = self.store.holders.get(&place).into_iter().flatten();
-        self.remains.keys().any(|id| is_damaged(id)) && !holders.any(|id| stays(id) && !is_damaged(&id.0))
+        self.remains.keys().any(is_damaged) && !holders.any(|id| stays(id) && !is_damaged(&id.0))
     }
 
     fn change_minimum(&mut self) {

@@ -1,17 +1,20 @@
 use super::*;
 use crate::api::{
-    Response,
+    Handler, RequestContext, Response,
     fixture::{
         second_broker::{ME, OTHER},
         until,
     },
 };
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use kafka_protocol::messages::{
     describe_topic_partitions_request::{Cursor, TopicRequest},
     metadata_request::MetadataRequestTopic,
 };
-use kafka_protocol::{messages::ResponseHeader, protocol::HeaderVersion as _};
+use kafka_protocol::{
+    messages::{ApiKey, FindCoordinatorRequest, ResponseHeader},
+    protocol::HeaderVersion as _,
+};
 use model::{LeaderEpoch, PartitionIndex};
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
@@ -244,6 +247,17 @@ async fn odd_questions_about_topic_partitions() {
     }
 }
 
+/// The frame, as a connection gets it.
+async fn served(context: RequestContext, api: ApiKey, request: &impl Encodable) -> Option<Bytes> {
+    let Handler::Ordinary(handle) = crate::api::find(crate::api::TABLE, api as i16)?.handler else { return None };
+    let mut body = BytesMut::new();
+    request.encode(&mut body, context.version).unwrap();
+    match handle(context, body.freeze()).await {
+        Response::Bytes(frame) => Some(frame),
+        _ => None,
+    }
+}
+
 #[tokio::test]
 async fn broker_that_stepped_aside_names_others_and_sends_clients_there() {
     let fixture = Fixture::start().await;
@@ -255,11 +269,12 @@ async fn broker_that_stepped_aside_names_others_and_sends_clients_there() {
     // Brokers, leaders and errors of the partitions, and whether the client is sent away.
     let shown = async || {
         let (context, version) = (fixture.context(12), 12);
-        let mut body = BytesMut::new();
-        without_creation(named(&["a"])).encode(&mut body, version).unwrap();
-        let Response::Bytes(mut frame) = super::super::metadata::handle(context.clone(), body.freeze()).await else {
-            return None;
-        };
+        let request = without_creation(named(&["a"]));
+        let coordinator = FindCoordinatorRequest::default().with_coordinator_keys(vec![text("g")]);
+        let found = served(fixture.context(4), ApiKey::FindCoordinator, &coordinator).await;
+        let answer = served(context.clone(), ApiKey::Metadata, &request).await;
+        assert_eq!(found.is_some(), answer.is_some());
+        let mut frame = answer?;
         frame.advance(4);
         ResponseHeader::decode(&mut frame, MetadataResponse::header_version(version)).unwrap();
         let response = MetadataResponse::decode(&mut frame, version).unwrap();

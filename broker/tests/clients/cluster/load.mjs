@@ -7,8 +7,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 const [bootstrap, topic] = process.argv.slice(2, 4)
 const [keys, perSecond, givesUpMs] = process.argv.slice(4, 7).map(Number)
 const COMMIT_MS = 200
-// A member that is not known any more and gets no answer to its joining anew reads on in no group (README.md): it is replaced after this.
+// A member that is not known any more and gets no answer to its joining anew reads on in no group, and a commit may never end
+// (README.md): it is replaced after this.
 const IN_NO_GROUP_MS = 10000
+const within = (ended) => Promise.race([ended, pause(IN_NO_GROUP_MS).then(() => { throw new Error('it does not end') })])
 const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 }
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: givesUpMs, retry })
 const say = (...words) => console.log(words.join(' '))
@@ -43,9 +45,10 @@ async function produce(key) {
   return count
 }
 
-async function join(member, assigned, saw) {
+async function join(member, assigned, saw, isReplaced) {
   const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, restartOnFailure: async () => true } })
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    if (isReplaced()) return
     const mine = payload.memberAssignment[topic] ?? []
     assigned()
     say('assigned', member, ...mine)
@@ -55,6 +58,7 @@ async function join(member, assigned, saw) {
   await consumer.run({
     autoCommit: false,
     eachMessage: async ({ partition, message }) => {
+      if (isReplaced()) return
       say('saw', member, partition, message.offset, message.value)
       saw(partition, String(Number(message.offset) + 1))
     },
@@ -65,7 +69,11 @@ async function join(member, assigned, saw) {
 async function read(member) {
   let positions = new Map()
   const kept = new Map()
-  const start = () => join(member, () => { positions = new Map() }, (partition, next) => positions.set(partition, next))
+  let lives = 0
+  const start = () => {
+    const life = ++lives
+    return join(member, () => { positions = new Map() }, (partition, next) => positions.set(partition, next), () => life !== lives)
+  }
   let consumer = await start()
   let stopped = false
   const committing = (async () => {
@@ -73,8 +81,9 @@ async function read(member) {
     while (!stopped) {
       const pending = [...positions].filter(([partition, offset]) => kept.get(partition) !== offset)
       if (pending.length > 0) {
+        const began = Date.now()
         try {
-          await consumer.commitOffsets(pending.map(([partition, offset]) => ({ topic, partition, offset })))
+          await within(consumer.commitOffsets(pending.map(([partition, offset]) => ({ topic, partition, offset }))))
           refusedSince = undefined
           for (const [partition, offset] of pending) {
             kept.set(partition, offset)
@@ -82,19 +91,20 @@ async function read(member) {
           }
         } catch {
           // No coordinator for now, or the group moved on.
-          refusedSince ??= Date.now()
+          refusedSince ??= began
         }
       }
       if (Date.now() - refusedSince > IN_NO_GROUP_MS) {
         refusedSince = undefined
-        await consumer.disconnect()
+        lives += 1
+        await within(consumer.disconnect()).catch(() => {})
         positions = new Map()
         consumer = await start()
       }
       await pause(COMMIT_MS)
     }
   })()
-  return async () => { stopped = true; await committing; await consumer.disconnect() }
+  return async () => { stopped = true; await committing; await within(consumer.disconnect()).catch(() => {}) }
 }
 
 await producer.connect()
