@@ -5,8 +5,10 @@ use crate::{
     volume_lost,
 };
 use anyhow::Context as _;
-use e2e::{Acknowledged, Nodes, Place, Stage};
+use e2e::{Acknowledged, Nodes, Place, Stage, pod_name, restarts};
 use futures_util::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
 use std::{
     env,
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -45,6 +47,18 @@ fn asked<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     }
 }
 
+/// The kubelet waits longer before each start of a container, up to minutes, and counts anew for another pod.
+async fn forget_restarts(stage: &mut Stage) -> anyhow::Result<()> {
+    for broker in 0..3 {
+        let pod = stage.place.api::<Pod>().get(&pod_name(broker)).await.context("find the pod")?;
+        if restarts(&pod) > 1 {
+            stage.delete_pod(broker, &DeleteParams::default()).await?.is_over().await?;
+            stage.until_whole(3).await?;
+        }
+    }
+    Ok(())
+}
+
 #[expect(clippy::print_stderr, reason = "who repeats a run has to know what was done")]
 pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
     let (seed, rounds) = (asked("CHAOS_SEED", 1)?, asked("CHAOS_ROUNDS", 8)?);
@@ -55,6 +69,7 @@ pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledg
         let caused = cause(&mut stage, &nodes).await;
         caused.with_context(|| format!("CHAOS_SEED={seed} CHAOS_ROUNDS={round}: {fault}"))?;
         stage.until_whole(3).await?;
+        forget_restarts(&mut stage).await?;
     }
     stage.end().await
 }
