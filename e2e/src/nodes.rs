@@ -23,7 +23,7 @@ done
 /// Signals it, and prints the time before that in milliseconds.
 const SIGNAL: &str = r#"date +%s%3N && exec kill -s "$3" "${process#/proc/}""#;
 /// Prints its resident memory in KiB.
-const RESIDENT: &str = r#"sed -n 's/^VmRSS: *\([0-9]*\) kB$/\1/p' "$process/status""#;
+const RESIDENT: &str = r#"sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB$/\1/p' "$process/status""#;
 
 /// In a node: drops what a pod's address sends to these ports and from them, and what comes back. Before addresses are translated, and
 /// of connections that exist too.
