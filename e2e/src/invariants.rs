@@ -36,7 +36,9 @@ impl Drop for Invariants {
 }
 
 async fn watch(place: Place, broken: Arc<Mutex<Vec<String>>>) {
-    let clusters = watcher(place.api::<Cluster>(), watcher::Config::default()).default_backoff().applied_objects();
+    // Beside it there may be others, which are not under load.
+    let of_load = watcher::Config::default().fields("metadata.name=events");
+    let clusters = watcher(place.api::<Cluster>(), of_load).default_backoff().applied_objects();
     let mut clusters = std::pin::pin!(clusters);
     let (mut highest, mut known) = (None, None);
     let note = |what: String| broken.lock().unwrap_or_else(PoisonError::into_inner).push(what);
