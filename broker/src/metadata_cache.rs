@@ -41,14 +41,13 @@ struct Shared {
     changes: watch::Sender<Arc<ClusterImage>>,
     /// Another image is committed and not yet shown.
     is_coming: AtomicBool,
-    standing: Mutex<Standing>,
     /// Brokers that were fenced lately, and when that was seen.
     lately_fenced: Mutex<BTreeMap<BrokerId, Instant>>,
     /// Leaders whose connection broke, and when: most likely an image follows in which others lead.
     lost_from_sight: Mutex<BTreeMap<BrokerId, Instant>>,
 }
 
-/// What is shown follows from it.
+/// What is shown follows from it, as does the standing.
 #[derive(Debug)]
 struct Known {
     /// As the controller has it.
@@ -56,6 +55,7 @@ struct Known {
     me: BrokerId,
     /// What this broker stepped aside from.
     left: Vec<(TopicId, PartitionIndex)>,
+    standing: Standing,
 }
 
 /// What a broker is good for.
@@ -73,11 +73,15 @@ impl MetadataCache {
         let empty = Arc::new(ClusterImage::empty(cluster_id));
         let changes = watch::Sender::new(Arc::clone(&empty));
         let shared = Shared {
-            known: Mutex::new(Known { committed: Arc::clone(&empty), me: BrokerId(-1), left: Vec::new() }),
+            known: Mutex::new(Known {
+                committed: Arc::clone(&empty),
+                me: BrokerId(-1),
+                left: Vec::new(),
+                standing: Standing::Serves,
+            }),
             current: ArcSwap::new(empty),
             changes,
             is_coming: AtomicBool::new(false),
-            standing: Mutex::new(Standing::Serves),
             lately_fenced: Mutex::default(),
             lost_from_sight: Mutex::default(),
         };
@@ -100,13 +104,13 @@ impl MetadataCache {
         let mut known = self.shared.known.lock();
         if known.left != left || known.me != me {
             (known.me, known.left) = (me, left);
-            self.show(&known);
+            self.show(&mut known);
         }
     }
 
     /// It is to send clients to others, which it can do only once they ask.
     pub(crate) fn standing(&self) -> Standing {
-        *self.shared.standing.lock()
+        self.shared.known.lock().standing
     }
 
     /// The same, or the next one where that is about to be shown: a client that lost its leader asks in that very moment, and may
@@ -156,20 +160,19 @@ impl MetadataCache {
         self.shared.is_coming.store(false, Ordering::Release);
         let mut known = self.shared.known.lock();
         known.committed = image;
-        self.show(&known);
+        self.show(&mut known);
     }
 
     /// One after another, as the lock is held.
-    fn show(&self, known: &Known) {
-        let Known { committed, me, left } = known;
-        let (image, standing) = match &left[..] {
-            [] => (Arc::clone(committed), Standing::Serves),
-            left => {
-                let (image, leads_others) = aside::without(committed, *me, left);
-                (Arc::new(image), if leads_others { Standing::ServesTheRest } else { Standing::ServesNothing })
-            }
+    fn show(&self, known: &mut Known) {
+        let image = if known.left.is_empty() {
+            known.standing = Standing::Serves;
+            Arc::clone(&known.committed)
+        } else {
+            let (image, leads_others) = aside::without(&known.committed, known.me, &known.left);
+            known.standing = if leads_others { Standing::ServesTheRest } else { Standing::ServesNothing };
+            Arc::new(image)
         };
-        *self.shared.standing.lock() = standing;
         self.shared.current.store(Arc::clone(&image));
         self.shared.changes.send_replace(image);
     }

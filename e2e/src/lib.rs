@@ -28,7 +28,7 @@ pub use nodes::Nodes;
 pub use operator::AtWork;
 pub use scenario::{
     BOOTSTRAP, CLUSTER, GIVES_UP_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
-    lacks_replicas, leader_of_most, topic, until_topic, until_topic_says, until_whole,
+    lacks_replicas, leader_of_most, topic, topic_with, until_topic, until_topic_says, until_whole,
 };
 pub use volumes::{BrokerVolume, claim_name};
 pub use waiting::{LIMIT, until, until_gone, until_so};

@@ -202,8 +202,13 @@ impl Stage {
 }
 
 pub fn topic(name: &str, partitions: i32) -> String {
+    topic_with(name, &format!("partitions: {partitions}"))
+}
+
+/// `spec`: fields of it, beside the cluster.
+pub fn topic_with(name: &str, spec: &str) -> String {
     format!(
-        "{{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {{name: {name}}}, spec: {{clusterRef: {{name: events}}, partitions: {partitions}}}}}"
+        "{{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {{name: {name}}}, spec: {{clusterRef: {{name: events}}, {spec}}}}}"
     )
 }
 

@@ -103,7 +103,7 @@ impl<S: MetadataStore, P: Publisher> Host<S, P> {
                     Effect::Look => match self.store.load().await {
                         Ok(image) => effects.extend(self.handle(Event::Looked { image })),
                         Err(error) => {
-                            tracing::warn!(%error, "a broker obeys a later controller, of which the store does not tell");
+                            tracing::warn!(%error, "the store does not tell what it holds: whether a later controller decides, or a failed commit was made");
                         }
                     },
                     Effect::Deposed => {

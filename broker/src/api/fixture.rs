@@ -269,13 +269,13 @@ pub(crate) fn wire_name(topic: &str) -> kafka_protocol::messages::TopicName {
     kafka_protocol::messages::TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
-fn encode(request: &impl Encodable, version: i16) -> Bytes {
+pub(crate) fn encode(request: &impl Encodable, version: i16) -> Bytes {
     let mut body = BytesMut::new();
     request.encode(&mut body, version).unwrap();
     body.freeze()
 }
 
-fn decode<R: Decodable + HeaderVersion + Message>(response: Response, version: i16) -> R {
+pub(crate) fn decode<R: Decodable + HeaderVersion + Message>(response: Response, version: i16) -> R {
     let mut frame = Bytes::from(frame(response));
     let length = u32::from_be_bytes(frame.split_to(4)[..].try_into().unwrap());
     assert_eq!(length as usize, frame.len());

@@ -39,9 +39,8 @@ pub(super) fn of(data_dir: &Path, found: Found, fresh: Uuid) -> anyhow::Result<L
         return Ok(before);
     }
     let began_empty = found.are_none && before.is_none_or(|before| before.began_empty);
-    let text = if began_empty { format!("{fresh} {BEGAN_EMPTY}\n") } else { format!("{fresh}\n") };
-    let id = match whole_file::replace(&path, text.as_bytes()) {
-        Ok(_) => Some(LogLife(fresh)),
+    let id = match write(&path, fresh, began_empty) {
+        Ok(()) => Some(LogLife(fresh)),
         Err(error) => {
             tracing::warn!(%error, "the life of the logs cannot be written, other replicas are preferred to those here");
             end(data_dir)
@@ -55,11 +54,14 @@ pub(super) fn of(data_dir: &Path, found: Found, fresh: Uuid) -> anyhow::Result<L
 /// The controller knows of this life, and what it began with: what gets lost from here on is another matter.
 pub(super) fn has_registered(data_dir: &Path, life: Life) -> io::Result<()> {
     match life {
-        Life { id: Some(LogLife(id)), began_empty: true } => {
-            whole_file::replace(&data_dir.join(FILE), format!("{id}\n").as_bytes()).map(drop)
-        }
+        Life { id: Some(LogLife(id)), began_empty: true } => write(&data_dir.join(FILE), id, false),
         _ => Ok(()),
     }
+}
+
+fn write(path: &Path, id: Uuid, began_empty: bool) -> io::Result<()> {
+    let text = if began_empty { format!("{id} {BEGAN_EMPTY}\n") } else { format!("{id}\n") };
+    whole_file::replace(path, text.as_bytes()).map(drop)
 }
 
 fn read(text: &str) -> Option<Life> {

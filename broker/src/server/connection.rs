@@ -212,15 +212,20 @@ impl Connection {
         Ok(true)
     }
 
+    /// What is in progress finishes, and nothing more is started.
+    fn winds_down(&self) -> Option<End> {
+        if self.phase > Phase::Serving {
+            return Some(End::Stopped);
+        }
+        self.context.is_sent_away.load(Ordering::Relaxed).then_some(End::SentAway)
+    }
+
     fn check_finished(&self, start: &Start) -> Result<(), End> {
         if !self.requests.is_empty() || !self.outbox.is_empty() {
             return Ok(());
         }
-        if self.phase > Phase::Serving {
-            return Err(End::Stopped);
-        }
-        if self.context.is_sent_away.load(Ordering::Relaxed) {
-            return Err(End::SentAway);
+        if let Some(end) = self.winds_down() {
+            return Err(end);
         }
         if self.input_ended && *start == Start::NeedsBytes { Err(End::InputEnded) } else { Ok(()) }
     }

@@ -2,15 +2,9 @@
 
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
-use e2e::{Acknowledged, Place, Stage, topic, until, until_topic, until_topic_says};
+use e2e::{Acknowledged, Place, Stage, topic, topic_with, until, until_topic, until_topic_says};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-
-fn topic_with(name: &str, spec: &str) -> String {
-    format!(
-        "{{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {{name: {name}}}, spec: {{clusterRef: {{name: events}}, {spec}}}}}"
-    )
-}
 
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;

@@ -3,12 +3,8 @@
 
 use anyhow::Context as _;
 use custom_resources::{Cluster, Topic};
-use e2e::{Acknowledged, Place, Stage, until, until_topic, until_topic_says};
+use e2e::{Acknowledged, Place, Stage, topic_with, until, until_topic, until_topic_says};
 use kube::api::DeleteParams;
-
-/// One partition on each broker.
-const ALONE: &str = "{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {name: alone}, \
-                     spec: {clusterRef: {name: events}, partitions: 3, replicas: 1}}";
 
 async fn until_only_that_is_lost(place: &Place) -> anyhow::Result<()> {
     let is_so = |cluster: &Cluster| {
@@ -22,7 +18,8 @@ async fn until_only_that_is_lost(place: &Place) -> anyhow::Result<()> {
 
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;
-    place.apply::<Topic>(ALONE).await?;
+    // One partition on each broker.
+    place.apply::<Topic>(&topic_with("alone", "partitions: 3, replicas: 1")).await?;
     until_topic(&place, "alone", 3).await?;
     let life = stage.lose_volume(1).await?;
     stage.load.more(20).await.context("two brokers serve")?;

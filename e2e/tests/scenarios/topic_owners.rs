@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic, request::RequestOutcome};
 use e2e::{
     Acknowledged, BOOTSTRAP, Place, Stage, consume, in_own_namespace, is_topic_ready, produce, run as client, topic,
-    until, until_gone, until_topic_says,
+    topic_with, until, until_gone, until_topic_says,
 };
 use kube::{
     ResourceExt as _,
@@ -48,8 +48,7 @@ async fn is_taken_over_when_told(place: &Place) -> anyhow::Result<()> {
 }
 
 async fn is_the_older_ones(place: &Place) -> anyhow::Result<()> {
-    let younger = "{apiVersion: weir.dev/v1alpha1, kind: Topic, metadata: {name: younger}, spec: {clusterRef: {name: events}, topicName: of-clients, partitions: 9}}";
-    place.apply::<Topic>(younger).await?;
+    place.apply::<Topic>(&topic_with("younger", "topicName: of-clients, partitions: 9")).await?;
     until_topic_says(place, "younger", "TopicNameConflict").await?;
     let uid = place.api::<Topic>().get("younger").await?.uid().unwrap_or_default();
     place.api::<Topic>().delete("younger", &DeleteParams::background()).await.context("delete the younger")?;

@@ -169,9 +169,8 @@ impl ClusterImage {
         let broker = registration.id;
         let before = Arc::make_mut(&mut self.brokers).insert(broker, registration.clone());
         if registration.fenced {
-            let life_before = before.and_then(|before| before.log_life);
-            let kept_its_log = life_before.is_some() && life_before == registration.log_life;
-            let kept_its_log = kept_its_log || is_made(Mistake::TrustLostLog);
+            let kept_its_log = before.is_some_and(|before| before.has_logs_of(registration.log_life))
+                || is_made(Mistake::TrustLostLog);
             if !is_made(Mistake::KeepIsrAtRegistration) {
                 self.succeed_life_before(broker, if kept_its_log { Absence::Gone } else { Absence::LogLost });
             }

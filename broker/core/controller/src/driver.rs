@@ -91,7 +91,7 @@ pub enum Effect {
         id: RequestId,
         reply: Reply,
     },
-    /// Read what the store holds. Comes alone: no commit is under way until its answer, which may depose this controller.
+    /// Read what the store holds. Comes last: no commit is under way until its answer, which may depose this controller.
     Look,
     /// The store is another controller's. This one refuses everything from here on.
     Deposed,

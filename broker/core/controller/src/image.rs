@@ -337,6 +337,11 @@ impl BrokerRegistration {
         self.epoch == epoch && self.is_usable()
     }
 
+    /// The logs are those of this life. One that is not known is no life.
+    pub fn has_logs_of(&self, life: Option<LogLife>) -> bool {
+        life.is_some() && self.log_life == life
+    }
+
     /// The endpoint of a listener, whose names compare without regard to case.
     pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {
         self.endpoints.iter().find(|endpoint| endpoint.listener.eq_ignore_ascii_case(listener))

@@ -26,14 +26,19 @@ const DIGITS: usize = 20;
 
 /// `00000000000000000042.log`
 pub(crate) fn file_name(offset: Offset, suffix: &str) -> String {
-    format!("{:020}{suffix}", offset.0)
+    with_name(String::with_capacity(DIGITS + suffix.len()), offset, suffix)
 }
 
-/// The file of that name in a folder. Made for every read, so not by a formatter, which writes zeros one by one.
+/// The file of that name in a folder.
 pub(crate) fn path(folder: &str, offset: Offset, suffix: &str) -> String {
     let mut path = String::with_capacity(folder.len() + 1 + DIGITS + suffix.len());
     path.push_str(folder);
     path.push('/');
+    with_name(path, offset, suffix)
+}
+
+/// Made for every read, so not by a formatter, which writes zeros one by one.
+fn with_name(mut path: String, offset: Offset, suffix: &str) -> String {
     let mut digits = [b'0'; DIGITS];
     let mut rest = offset.0.unsigned_abs();
     for digit in digits.iter_mut().rev() {

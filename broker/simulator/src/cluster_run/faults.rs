@@ -256,7 +256,7 @@ impl World {
     fn losses_are_known(&self) -> bool {
         let is_known = |id: i32| {
             let life = self.remains.get(&id).and_then(|remains| remains.log_life);
-            life.is_some() && self.store.image.brokers.get(&BrokerId(id)).is_some_and(|known| known.log_life == life)
+            self.store.image.brokers.get(&BrokerId(id)).is_some_and(|known| known.has_logs_of(life))
         };
         (1..=self.setup.brokers).all(is_known)
     }

@@ -2,18 +2,15 @@ use super::*;
 use crate::api::{
     Handler, RequestContext, Response,
     fixture::{
+        decode, encode,
         second_broker::{ME, OTHER},
         until,
     },
 };
-use bytes::{Buf as _, Bytes, BytesMut};
 use kafka_protocol::messages::{
+    ApiKey, FindCoordinatorRequest,
     describe_topic_partitions_request::{Cursor, TopicRequest},
     metadata_request::MetadataRequestTopic,
-};
-use kafka_protocol::{
-    messages::{ApiKey, FindCoordinatorRequest, ResponseHeader},
-    protocol::HeaderVersion as _,
 };
 use model::{LeaderEpoch, PartitionIndex};
 use std::sync::atomic::Ordering;
@@ -247,15 +244,11 @@ async fn odd_questions_about_topic_partitions() {
     }
 }
 
-/// The frame, as a connection gets it.
-async fn served(context: RequestContext, api: ApiKey, request: &impl Encodable) -> Option<Bytes> {
+/// `None`: the connection closes instead.
+async fn served(context: RequestContext, api: ApiKey, request: &impl Encodable) -> Option<Response> {
     let Handler::Ordinary(handle) = crate::api::find(crate::api::TABLE, api as i16)?.handler else { return None };
-    let mut body = BytesMut::new();
-    request.encode(&mut body, context.version).unwrap();
-    match handle(context, body.freeze()).await {
-        Response::Bytes(frame) => Some(frame),
-        _ => None,
-    }
+    let body = encode(request, context.version);
+    Some(handle(context, body).await).filter(|response| !matches!(response, Response::Close))
 }
 
 #[tokio::test]
@@ -274,10 +267,7 @@ async fn broker_that_stepped_aside_names_others_and_sends_clients_there() {
         let found = served(fixture.context(4), ApiKey::FindCoordinator, &coordinator).await;
         let answer = served(context.clone(), ApiKey::Metadata, &request).await;
         assert_eq!(found.is_some(), answer.is_some());
-        let mut frame = answer?;
-        frame.advance(4);
-        ResponseHeader::decode(&mut frame, MetadataResponse::header_version(version)).unwrap();
-        let response = MetadataResponse::decode(&mut frame, version).unwrap();
+        let response: MetadataResponse = decode(answer?, version);
         let brokers: Vec<_> = response.brokers.iter().map(|broker| broker.node_id.0).collect();
         let leaders = response.topics[0].partitions.iter().map(|one| (one.leader_id.0, one.error_code));
         Some((brokers, leaders.collect::<Vec<_>>(), context.is_sent_away.load(Ordering::Relaxed)))

@@ -54,13 +54,7 @@ impl Connection {
     /// Starts the next request if one is there and may run now.
     pub(super) fn start_request(&mut self) -> Start {
         let is_full = self.outbox.unsent() >= MAX_UNSENT;
-        let is_sent_away = self.context.is_sent_away.load(Ordering::Relaxed);
-        if is_sent_away
-            || self.phase > Phase::Serving
-            || self.grant_wait.is_some()
-            || self.requests.is_exclusive()
-            || is_full
-        {
+        if self.winds_down().is_some() || self.grant_wait.is_some() || self.requests.is_exclusive() || is_full {
             return Start::Blocked;
         }
         let mut request = match self.held.take().map_or_else(|| self.next_request(), Taken::Request) {

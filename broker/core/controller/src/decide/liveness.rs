@@ -25,8 +25,7 @@ pub(super) fn register(draft: &mut Draft, context: &Context<'_>, request: &Regis
     if request.follows.is_some_and(|follows| follows != there) {
         return Reply::Refused(ControllerError::RegisteredMeanwhile(there));
     }
-    let is_another_life = |known: &BrokerRegistration| known.log_life.is_none() || known.log_life != request.log_life;
-    let has_lost_all = request.began_empty && known.is_some_and(is_another_life);
+    let has_lost_all = request.began_empty && known.is_some_and(|known| !known.has_logs_of(request.log_life));
     // As in Kafka, the position of the registration in the metadata is the broker's epoch: it only rises.
     let version = draft.image().metadata_version.next().0;
     let epoch = BrokerEpoch(i64::try_from(version).unwrap_or(i64::MAX));

@@ -100,9 +100,30 @@ impl Live {
 
     fn come_up(&mut self, id: i32) {
         let life = u128::from(self.requests) + 1000;
-        let Reply::BrokerRegistered(epoch) = self.register(id, life) else { panic!("not registered") };
-        self.up.push(BrokerSession { id: BrokerId(id), epoch });
-        self.heard(id);
+        self.come_up_as(self.registration(id, life));
+    }
+
+    fn come_up_as(&mut self, registration: RegisterBroker) {
+        let id = registration.id;
+        let reply = self.ask(Request::RegisterBroker(registration));
+        let Reply::BrokerRegistered(epoch) = reply else { panic!("not registered") };
+        self.up.push(BrokerSession { id, epoch });
+        self.heard(id.0);
+    }
+
+    /// Only 1 has everything, and is lost.
+    fn without_the_last() -> Self {
+        let mut live = Self::start();
+        let alone = live.proposal(&[1]);
+        live.propose(1, alone).unwrap();
+        live.kill(1);
+        live.pass(1000);
+        live
+    }
+
+    fn elect_uncleanly(&mut self) {
+        let elect = ElectLeaders { partitions: Some(vec![partition("a", 0)]), unclean: true };
+        assert!(matches!(self.ask(Request::ElectLeaders(elect)), Reply::LeadersElected(r) if r[0].1.is_ok()));
     }
 
     fn session(&self, id: i32) -> BrokerSession {
@@ -378,13 +399,8 @@ fn refusals_come_in_the_order_of_kafka() {
 
 #[test]
 fn uncleanly_elected_leader_recovers_before_others_join() {
-    let mut live = Live::start();
-    let alone = live.proposal(&[1]);
-    live.propose(1, alone).unwrap();
-    live.kill(1);
-    live.pass(1000);
-    let elect = ElectLeaders { partitions: Some(vec![partition("a", 0)]), unclean: true };
-    assert!(matches!(live.ask(Request::ElectLeaders(elect)), Reply::LeadersElected(r) if r[0].1.is_ok()));
+    let mut live = Live::without_the_last();
+    live.elect_uncleanly();
     assert_eq!(live.led(), (Some(2), vec![2], 2));
     assert!(live.state().recovering);
     let joined = live.proposal(&[2, 3]);

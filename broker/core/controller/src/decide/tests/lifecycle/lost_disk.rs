@@ -4,23 +4,9 @@ use super::*;
 use crate::ReassignmentError;
 
 impl Live {
-    /// Only 1 has everything, and is lost.
-    fn without_the_last() -> Self {
-        let mut live = Self::start();
-        let alone = live.proposal(&[1]);
-        live.propose(1, alone).unwrap();
-        live.kill(1);
-        live.pass(1000);
-        assert_eq!(live.led(), (None, vec![1], 1));
-        live
-    }
-
     fn come_up_empty(&mut self, id: i32) {
         let life = u128::from(self.requests) + 1000;
-        let request = RegisterBroker { began_empty: true, ..self.registration(id, life) };
-        let Reply::BrokerRegistered(epoch) = self.ask(Request::RegisterBroker(request)) else { panic!() };
-        self.up.push(BrokerSession { id: BrokerId(id), epoch });
-        self.heard(id);
+        self.come_up_as(RegisterBroker { began_empty: true, ..self.registration(id, life) });
     }
 
     fn come_up_with_another_disk(&mut self, id: i32) {
@@ -32,16 +18,12 @@ impl Live {
     fn replicas(&self) -> Vec<i32> {
         self.state().replicas.iter().map(|id| id.0).collect()
     }
-
-    fn elect_uncleanly(&mut self) {
-        let elect = ElectLeaders { partitions: Some(vec![partition("a", 0)]), unclean: true };
-        assert!(matches!(self.ask(Request::ElectLeaders(elect)), Reply::LeadersElected(r) if r[0].1.is_ok()));
-    }
 }
 
 #[test]
 fn last_replica_with_another_disk_does_not_lead_before_a_person_decides() {
     let mut live = Live::without_the_last();
+    assert_eq!(live.led(), (None, vec![1], 1));
     live.come_up_with_another_disk(1);
     assert_eq!(live.led(), (None, vec![], 1));
     live.pass(10 * TIMEOUT_MS);
@@ -71,13 +53,8 @@ fn lost_partition_is_led_by_whoever_is_there_once_a_person_wants_it() {
 fn replica_that_is_being_added_is_elected_before_the_one_with_another_disk() {
     let mut live = Live::start();
     live.come_up(4);
-    for target in [vec![BrokerId(1)], vec![BrokerId(4)]] {
-        let request = ReassignPartitions {
-            partitions: vec![(partition("a", 0), Some(target))],
-            allow_replication_factor_change: true,
-        };
-        live.ask(Request::ReassignPartitions(request));
-    }
+    assert_eq!(live.reassign(Some(&[1])), Ok(()));
+    assert_eq!(live.reassign(Some(&[4])), Ok(()));
     assert_eq!((live.replicas(), live.led().1), (vec![4, 1], vec![1]));
     live.kill(1);
     live.pass(1000);
@@ -90,10 +67,8 @@ fn replica_that_is_being_added_is_elected_before_the_one_with_another_disk() {
 fn replicas_of_a_lost_partition_stay_where_they_are() {
     let mut live = Live::without_the_last();
     live.come_up_with_another_disk(1);
-    let partitions = vec![(partition("a", 0), Some(vec![BrokerId(2), BrokerId(3)]))];
-    let request = ReassignPartitions { partitions, allow_replication_factor_change: true };
-    let Reply::PartitionsReassigned(results) = live.ask(Request::ReassignPartitions(request)) else { panic!() };
-    assert!(matches!(&results[0].1, Err(ReassignmentError::InvalidAssignment(why)) if why.contains("uncleanly")));
+    let reassigned = live.reassign(Some(&[2, 3]));
+    assert!(matches!(&reassigned, Err(ReassignmentError::InvalidAssignment(why)) if why.contains("uncleanly")));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::ReassignmentError;
 
 impl Live {
     /// `None`: cancels what runs.
-    fn reassign(&mut self, target: Option<&[i32]>) -> Result<(), ReassignmentError> {
+    pub(super) fn reassign(&mut self, target: Option<&[i32]>) -> Result<(), ReassignmentError> {
         let target = target.map(|ids| ids.iter().copied().map(BrokerId).collect());
         let partitions = vec![(partition("a", 0), target)];
         let request = ReassignPartitions { partitions, allow_replication_factor_change: true };
