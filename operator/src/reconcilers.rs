@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod difference;
+mod ending;
 mod patience;
 mod readable;
 mod replicas;

@@ -31,7 +31,7 @@ use crate::{
     control_plane::{Allowed, Controllers, View},
     events::Events,
     metrics::Metrics,
-    reconcilers::{patience::within, readable, topic::held::Held},
+    reconcilers::{ending::is_of_ending_namespace, patience::within, readable, topic::held::Held},
     resources::{FIELD_MANAGER, names},
     valid_cluster::{ClusterKey, Defaults, ValidCluster},
 };
@@ -146,6 +146,10 @@ async fn reconcile(cluster: Arc<Cluster>, context: Arc<Context>) -> Result<Reque
     }
     let name = format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any());
     let reconciled = within(LIMIT, reconcile_cluster(&cluster, &context)).await;
+    if reconciled.as_ref().is_err_and(is_of_ending_namespace) {
+        tracing::info!(cluster = %name, "the namespace is being deleted");
+        return Ok(Requeue::requeue(LOOK_AT_VOLUMES));
+    }
     context.metrics.reconciled("Cluster", reconciled.is_ok());
     reconciled
         .inspect_err(

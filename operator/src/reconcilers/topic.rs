@@ -8,6 +8,7 @@ mod notices;
 pub mod ownership;
 mod pace;
 pub mod plan;
+mod settling;
 mod status;
 pub mod valid_topic;
 
@@ -29,7 +30,7 @@ use controller::{
         TopicReference,
     },
 };
-use custom_resources::{Topic, topic::reason};
+use custom_resources::{Topic, TopicStatus, topic::reason};
 use deletions::Deletions;
 pub(super) use deletions::delete;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -51,6 +52,7 @@ use ownership::older;
 use pace::Pace;
 use plan::{Decision, Step, decide};
 use serde_json::json;
+use settling::Settling;
 use status::Outcome;
 use std::{
     collections::BTreeMap,
@@ -82,6 +84,7 @@ struct Reconciler {
     held: Held,
     events: Events,
     pace: Pace,
+    settling: Settling,
 }
 
 /// What the reconciler of a scope works with.
@@ -124,8 +127,9 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
         let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
         Deletions { client, controllers, held, events, resources: resources.clone() }.run(to_delete)
     };
-    let reconciler =
-        Arc::new(Reconciler { client, controllers, resources, metrics, held, events: told, pace: Pace::default() });
+    let (pace, settling) = (Pace::default(), Settling::default());
+    let reconciler = Reconciler { client, controllers, resources, metrics, held, events: told, pace, settling };
+    let reconciler = Arc::new(reconciler);
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -186,10 +190,16 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
     }
     let outcome = within(LIMIT, async { Ok(reconciler.outcome(&topic).await) }).await;
     let outcome = outcome.unwrap_or_else(|error| Outcome::refused(reason::NO_CONTROLLER, error.to_string()));
-    let reported = within(LIMIT, reconciler.report(&topic, &outcome)).await;
+    let again = if outcome.is_to_be_retried() { RETRY } else { LOOK_AGAIN };
+    let status = outcome.status(&topic, Timestamp::now());
+    if let Some(rest) = reconciler.settling.rest(&ObjectRef::from_obj(&*topic), topic.status.as_ref(), &status) {
+        reconciler.metrics.reconciled("Topic", true);
+        return Ok(Requeue::requeue(rest.min(again)));
+    }
+    let reported = within(LIMIT, reconciler.report(&topic, status, outcome.is_restored())).await;
     reconciler.metrics.reconciled("Topic", reported.is_ok());
     reported.map_err(Failed)?;
-    Ok(Requeue::requeue(if outcome.is_to_be_retried() { RETRY } else { LOOK_AGAIN }))
+    Ok(Requeue::requeue(again))
 }
 
 impl Reconciler {
@@ -250,8 +260,7 @@ impl Reconciler {
         Outcome::refused(reason::REFUSED, "the topic did not become as wanted")
     }
 
-    async fn report(&self, topic: &Topic, outcome: &Outcome) -> anyhow::Result<()> {
-        let status = outcome.status(topic, Timestamp::now());
+    async fn report(&self, topic: &Topic, status: TopicStatus, is_restored: bool) -> anyhow::Result<()> {
         if topic.status.as_ref() == Some(&status) {
             return Ok(());
         }
@@ -265,7 +274,7 @@ impl Reconciler {
             other => other.map(drop).context("write the status")?,
         }
         let made = ValidTopic::new(topic).map(|valid| valid.next_id().0.to_string()).unwrap_or_default();
-        let told = notices::notices(topic.status.as_ref(), &status, &made, outcome.is_restored());
+        let told = notices::notices(topic.status.as_ref(), &status, &made, is_restored);
         self.events.publish(&topic.object_ref(&()), told).await;
         Ok(())
     }

@@ -14,6 +14,7 @@ async fn reconciliation_ends_though_nothing_is_answered() {
         held: Held::new(vec![]),
         events: Events::new(client.clone(), "a", Arc::clone(&metrics)),
         pace: Pace::default(),
+        settling: Settling::default(),
         metrics,
         client,
     };
