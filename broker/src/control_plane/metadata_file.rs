@@ -42,8 +42,9 @@ use std::{
 const SMALL_JOURNAL_BYTES: u64 = 4 << 20;
 
 /// Space kept behind the end of the journal. When the disk is full, deleting topics is what makes room again, and a
-/// deletion has to be written down first: this holds some thousand of them. Nothing that takes more room may use it.
+/// deletion has to be written down first: this holds some thousand of them. What only takes more room may not use it.
 const RESERVED_BYTES: u64 = 256 << 10;
+const LITTLE_BYTES: u64 = RESERVED_BYTES / 16;
 
 const SNAPSHOT: &str = "snapshot";
 const JOURNAL: &str = "journal";
@@ -230,7 +231,7 @@ impl Files {
         let bytes = frame::encode(commit.image.metadata_version, &payload);
         let mut journal = self.journal.take().ok_or_else(|| io::Error::other("the journal is not open"))?;
         journal.reserve();
-        if journal.is_disk_full && !may_use_reserve(commit) {
+        if journal.is_disk_full && !may_use_reserve(commit, bytes.len() as u64) {
             self.journal = Some(journal);
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -294,9 +295,17 @@ impl Files {
     }
 }
 
-/// What makes room, what a person does to make room, and what every start needs.
-fn may_use_reserve(commit: &Commit) -> bool {
-    commit.changes.iter().flat_map(|change| &change.records).all(|record| {
+/// What makes room, what a person does to make room, and what every start needs; and that a broker comes or goes, with a little of
+/// what is decided beside it: it is the next leaders of what a lost one led.
+fn may_use_reserve(commit: &Commit, bytes: u64) -> bool {
+    let mut records = commit.changes.iter().flat_map(|change| &change.records);
+    let comes_or_goes = |record: &MetadataRecord| {
+        matches!(record, MetadataRecord::BrokerFenced { .. } | MetadataRecord::BrokerUnfenced { .. })
+    };
+    if bytes <= LITTLE_BYTES && records.clone().any(comes_or_goes) {
+        return true;
+    }
+    records.all(|record| {
         matches!(
             record,
             MetadataRecord::TopicDeleted { .. }

@@ -4,7 +4,7 @@
 use super::ReplicationSetup;
 use crate::partitions::{Decided, Partition, assignment};
 use controller::{
-    ClusterImage,
+    ClusterImage, ControllerError,
     errors::{AfterIsrError, IsrError},
     requests::{AlterPartitions, IsrProposal},
 };
@@ -14,18 +14,21 @@ use std::{sync::Arc, time::Duration};
 
 /// After the controller could not be asked.
 const RETRY: Duration = Duration::from_millis(100);
+/// After the controller could not store it. It decides nothing of its own for half a second then; a broker that came back sooner
+/// each time would keep it from that for as long as, say, its disk is full.
+const RETRY_STORE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(setup: ReplicationSetup) {
     loop {
         let proposals = setup.partitions.proposals().await;
-        if !propose(&setup, proposals).await {
-            tokio::time::sleep(RETRY).await;
+        if let Some(pause) = propose(&setup, proposals).await {
+            tokio::time::sleep(pause).await;
         }
     }
 }
 
-/// `false` if something is left undecided.
-async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Proposal)>) -> bool {
+/// How long to wait if something is left undecided.
+async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Proposal)>) -> Option<Duration> {
     let me = setup.config.node_id;
     let before = setup.metadata.committed();
     let request = AlterPartitions {
@@ -37,10 +40,11 @@ async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Propo
     let results = match answer {
         Ok(Ok(results)) if results.len() == proposals.len() => results,
         Ok(Err(IsrError::StaleBrokerEpoch)) | Ok(_) | Err(_) => {
+            let is_not_stored = matches!(answer, Err(ControllerError::StoreFailed(_)));
             for (partition, proposal) in proposals {
                 partition.proposal_decided(state(&proposal), Decided::Lost);
             }
-            return false;
+            return Some(if is_not_stored { RETRY_STORE } else { RETRY });
         }
     };
     let mut all_decided = true;
@@ -53,7 +57,7 @@ async fn propose(setup: &ReplicationSetup, proposals: Vec<(Arc<Partition>, Propo
         log(setup, partition, proposal, &decided, &before);
         partition.proposal_decided(state(proposal), decided);
     }
-    all_decided
+    (!all_decided).then_some(RETRY)
 }
 
 fn own_epoch(image: &ClusterImage, me: BrokerId) -> BrokerEpoch {

@@ -3,7 +3,7 @@
 //! | controller | followers | leaders |
 //! |---|---|---|
 //! | in session, or silent for less than a session lasts | – | serve |
-//! | silent for longer | one asked since | serve: what it fetches is committed, and nobody else can lead without it |
+//! | silent for longer | one asked since | serve: others may lead by then only where a member of the ISR is heard by the controller and does not fetch here, and without its fetches nothing is acknowledged |
 //! | silent for longer | all silent for longer, too | step aside |
 //! | in session again | – | those that stepped aside act by the metadata again |
 //!

@@ -338,11 +338,21 @@ fn only_what_makes_room_may_use_the_reserve() {
     let id = TopicId::ZERO;
     let topic = MetadataRecord::TopicCreated { id, name: "a".into(), partitions: Vec::new() };
     let create = commit_of(&files, vec![topic]);
-    assert!(!may_use_reserve(&create) && !may_use_reserve(&change(&files, 1)));
+    assert!(!may_use_reserve(&create, 100) && !may_use_reserve(&change(&files, 1), 100));
     files.commit(create).unwrap();
-    assert!(may_use_reserve(&commit_of(&files, vec![MetadataRecord::TopicDeleted { id }])));
+    assert!(may_use_reserve(&commit_of(&files, vec![MetadataRecord::TopicDeleted { id }]), 100));
     let take_over = MetadataRecord::ControllerEpochRaised(model::ControllerEpoch(1));
-    assert!(may_use_reserve(&commit_of(&files, vec![take_over])), "every start takes over");
+    assert!(may_use_reserve(&commit_of(&files, vec![take_over]), 100), "every start takes over");
+}
+
+#[test]
+fn broker_is_lost_on_a_full_disk_too_whatever_others_ask_in_that_moment() {
+    let asked = MetadataRecord::ProducerIdsReserved { next: ProducerId(1000) };
+    let lost = MetadataRecord::BrokerFenced { id: model::BrokerId(1), epoch: model::BrokerEpoch(1) };
+    let changes = vec![MetadataChange { version: MetadataVersion(1), records: vec![asked, lost] }];
+    let image = Arc::new(ClusterImage::empty(ClusterId::from(ID)));
+    let both = Commit { expected: MetadataVersion(0), changes, image };
+    assert!(may_use_reserve(&both, LITTLE_BYTES) && !may_use_reserve(&both, LITTLE_BYTES + 1));
 }
 
 #[test]
