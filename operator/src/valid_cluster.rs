@@ -62,12 +62,28 @@ pub struct ValidCluster {
     pub spec: ClusterSpec,
 }
 
-/// `topicDefaults`, complete.
+/// `topicDefaults`. What it leaves open follows the number of brokers, which changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicDefaults {
     pub partitions: i32,
-    pub replicas: i16,
-    pub min_in_sync_replicas: i16,
+    pub replicas: Option<i16>,
+    pub min_in_sync_replicas: Option<i16>,
+}
+
+/// Replicas of a topic where nobody says, in a cluster that has as many brokers.
+pub const DEFAULT_REPLICAS: i16 = 3;
+
+impl TopicDefaults {
+    /// `brokers`: all that there are, also those that are to go and have replicas still.
+    pub fn min_in_sync_replicas(&self, brokers: i32) -> i16 {
+        let replicas = self.replicas.unwrap_or_else(|| at_most_default(brokers));
+        // Two of two would stop acks=all with the first broker that restarts.
+        self.min_in_sync_replicas.unwrap_or(if replicas >= 3 { 2 } else { 1 })
+    }
+}
+
+fn at_most_default(brokers: i32) -> i16 {
+    i16::try_from(brokers).map_or(DEFAULT_REPLICAS, |brokers| brokers.min(DEFAULT_REPLICAS))
 }
 
 /// The API server refuses most of these; one whose definition is older lets them through.
@@ -193,16 +209,16 @@ fn check_config(config: &ConfigMap) -> Result<(), InvalidCluster> {
 fn topic_defaults(spec: &ClusterSpec) -> (TopicDefaults, Option<InvalidCluster>) {
     let given = spec.topic_defaults.clone().unwrap_or_default();
     let brokers = spec.replicas;
-    let wanted = given.replicas.unwrap_or_else(|| i16::try_from(brokers.min(3)).unwrap_or(3));
-    let replicas = i16::try_from(brokers).map_or(wanted, |brokers| wanted.min(brokers));
-    // Two of two would stop acks=all with the first broker that restarts.
-    let min = given.min_in_sync_replicas.unwrap_or(if replicas >= 3 { 2 } else { 1 });
-    let refused = if replicas < wanted {
-        Some(InvalidCluster::TooManyReplicas { replicas: wanted, brokers })
-    } else {
-        (min > replicas).then_some(InvalidCluster::MinInSync { min, replicas })
+    let possible = i16::try_from(brokers).unwrap_or(i16::MAX);
+    let replicas = given.replicas.map(|replicas| replicas.min(possible));
+    let each = replicas.unwrap_or_else(|| at_most_default(brokers));
+    let refused = match (given.replicas, given.min_in_sync_replicas) {
+        (Some(wanted), _) if wanted > possible => Some(InvalidCluster::TooManyReplicas { replicas: wanted, brokers }),
+        (_, Some(min)) if min > each => Some(InvalidCluster::MinInSync { min, replicas: each }),
+        _ => None,
     };
-    (TopicDefaults { partitions: given.partitions.unwrap_or(1), replicas, min_in_sync_replicas: min }, refused)
+    let (partitions, min_in_sync_replicas) = (given.partitions.unwrap_or(1), given.min_in_sync_replicas);
+    (TopicDefaults { partitions, replicas, min_in_sync_replicas }, refused)
 }
 
 fn duration(field: &'static str, value: &str) -> Result<Duration, InvalidCluster> {
@@ -232,10 +248,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn defaults_of_topics_follow_the_number_of_brokers() {
-        for (brokers, replicas, min) in [(1, 1, 1), (2, 2, 1), (3, 3, 2), (9, 3, 2)] {
-            let topics = valid(&format!("{{replicas: {brokers}, storage: {{size: 1Gi}}}}")).topics;
-            assert_eq!((topics.replicas, topics.min_in_sync_replicas), (replicas, min), "{brokers} brokers");
+    fn minimum_of_in_sync_replicas_follows_the_number_of_brokers_and_what_is_given() {
+        let topics =
+            |spec: &str| valid(&format!("{{replicas: 9, storage: {{size: 1Gi}}, topicDefaults: {spec}}}")).topics;
+        for (brokers, min) in [(1, 1), (2, 1), (3, 2), (9, 2)] {
+            assert_eq!(topics("{}").min_in_sync_replicas(brokers), min, "{brokers} brokers");
+            assert_eq!(topics("{replicas: 2}").min_in_sync_replicas(brokers), 1);
+            assert_eq!(topics("{replicas: 5, minInSyncReplicas: 4}").min_in_sync_replicas(brokers), 4);
         }
     }
 
@@ -266,7 +285,7 @@ pub(crate) mod tests {
             "{replicas: 1, topicDefaults: {minInSyncReplicas: 2}, deletionUndoWindow: 7d, failover: {sessionTimeout: soon},
               storage: {size: 1Gi}}",
         );
-        assert_eq!((wrong.topics.replicas, wrong.topics.min_in_sync_replicas), (1, 2));
+        assert_eq!(wrong.topics.min_in_sync_replicas(1), 2);
         assert_eq!(wrong.deletion_undo_window, LONGEST_UNDO_WINDOW);
         assert_eq!(wrong.session_timeout, valid("{storage: {size: 1Gi}}").session_timeout);
         let mut none = cluster("{replicas: 0, storage: {size: 1Gi}}");

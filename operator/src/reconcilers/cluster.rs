@@ -10,6 +10,7 @@ pub mod drain;
 pub mod dynamic_config;
 mod evictions;
 mod health;
+mod listener_status;
 pub mod node_ports;
 pub mod notices;
 pub mod observe;
@@ -98,8 +99,12 @@ impl fmt::Debug for Context {
 }
 
 /// Reconciles the clusters of a scope until it is dropped. `changed` names those about whom there is something new.
-pub async fn run(scope: Scope, context: Context, changed: mpsc::Receiver<ClusterKey>) -> anyhow::Result<()> {
-    context.caches.filled().await.context("fill the caches")?;
+pub async fn run(scope: Scope, context: Context, mut changed: mpsc::Receiver<ClusterKey>) -> anyhow::Result<()> {
+    tokio::select! {
+        filled = context.caches.filled() => filled.context("fill the caches")?,
+        // What is told meanwhile has to go somewhere, or the caches would wait for it. Whoever begins looks at everything.
+        () = async { while changed.recv().await.is_some() {} } => anyhow::bail!("the watches ended"),
+    }
     let (store, writer) = reflector::store();
     let clusters = readable::watch(scope.api(&context.client), store.clone(), context.events.clone());
     let clusters = reflector::reflector(writer, clusters).applied_objects();

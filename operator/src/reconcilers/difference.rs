@@ -3,6 +3,7 @@
 //! Wanted fields have to be there as wanted; others may be there, set by the API server or by somebody else. A field that
 //! is wanted no more shows in the hash of what was applied last.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -21,6 +22,11 @@ pub fn marked(mut wanted: Value) -> Value {
         annotations[WANTED_ANNOTATION] = Value::String(hash);
     }
     wanted
+}
+
+/// Whether the operator applied it.
+pub fn is_marked(object: &ObjectMeta) -> bool {
+    object.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(WANTED_ANNOTATION))
 }
 
 /// Whether everything that is wanted is there.

@@ -28,15 +28,19 @@ pub fn is_dynamic(key: &str) -> bool {
     default_of_topics(key).is_some()
 }
 
+/// The key for which `topicDefaults` has a field of its own.
+const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
+
 /// Whether a dynamic key can have this value.
 pub fn check(key: &str, value: &str) -> Result<(), ConfigError> {
     default_of_topics(key).map_or(Ok(()), |topic| topic_config::validate(topic.name, value))
 }
 
-/// What the spec says of dynamic keys.
-pub fn dynamic(cluster: &ValidCluster) -> BTreeMap<&str, String> {
+/// What the spec says of dynamic keys. `brokers`: all that there are.
+pub fn dynamic(cluster: &ValidCluster, brokers: i32) -> BTreeMap<&str, String> {
     let config = cluster.spec.config.iter().filter(|(key, _)| is_dynamic(key));
-    config.map(|(key, value)| (key.as_str(), value.to_string())).collect()
+    let config = config.map(|(key, value)| (key.as_str(), value.to_string()));
+    config.chain([(MIN_INSYNC_REPLICAS, cluster.topics.min_in_sync_replicas(brokers).to_string())]).collect()
 }
 
 /// In Java's `.properties` format, sorted, so that the same spec gives the same bytes.
@@ -59,18 +63,19 @@ fn own(cluster: &ValidCluster) -> BTreeMap<String, String> {
     let all = || names().chain([(REPLICATION_LISTENER.to_owned(), ports::REPLICATION)]);
     let listeners: Vec<_> = all().map(|(name, port)| format!("{name}://:{port}")).collect();
     let protocols: Vec<_> = all().map(|(name, _)| format!("{name}:PLAINTEXT")).collect();
-    [
-        ("listeners", listeners.join(",")),
-        ("listener.security.protocol.map", protocols.join(",")),
-        ("inter.broker.listener.name", REPLICATION_LISTENER.to_owned()),
-        ("num.partitions", topics.partitions.to_string()),
-        ("default.replication.factor", topics.replicas.to_string()),
-        ("min.insync.replicas", topics.min_in_sync_replicas.to_string()),
-        // A name misspelt by a client is an error, not a topic.
-        ("auto.create.topics.enable", "false".to_owned()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    let mut own = BTreeMap::from(
+        [
+            ("listeners", listeners.join(",")),
+            ("listener.security.protocol.map", protocols.join(",")),
+            ("inter.broker.listener.name", REPLICATION_LISTENER.to_owned()),
+            ("num.partitions", topics.partitions.to_string()),
+            // A name misspelt by a client is an error, not a topic.
+            ("auto.create.topics.enable", "false".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    own.extend(topics.replicas.map(|replicas| ("default.replication.factor".to_owned(), replicas.to_string())));
+    own
 }
 
 /// A value as `java.util.Properties.load` reads it back.
@@ -106,6 +111,13 @@ mod tests {
         let text = render(&cluster);
         assert!(text.contains("\nlog.dir.failure=\\ a\\nlisteners=X://:1\\\\\n"), "{text}");
         assert!(text.contains("\nlog.retention.hours=12\n") && !text.contains("log.retention.ms"), "{text}");
+    }
+
+    /// Another file is a restart of every broker.
+    #[test]
+    fn number_of_brokers_is_nothing_that_the_file_says() {
+        let file = |replicas: i32| render(&valid(&format!("{{replicas: {replicas}, storage: {{size: 1Gi}}}}")));
+        assert!([1, 2, 5].iter().all(|replicas| file(*replicas) == file(3)), "{}", file(3));
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn render(cluster: &ValidCluster) -> String {
     }
     text += &document(&config_map::build(
         cluster,
-        &broker_config::dynamic(cluster).into_keys().map(str::to_owned).collect(),
+        &broker_config::dynamic(cluster, cluster.spec.replicas).into_keys().map(str::to_owned).collect(),
     ));
     text += &document(&secret::build(cluster, "0123456789abcdef0123456789abcdef"));
     text += &document(&service_account::build(cluster));

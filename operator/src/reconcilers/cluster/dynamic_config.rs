@@ -22,9 +22,14 @@ pub struct DynamicConfig {
     pub changes: Changes,
 }
 
-/// `there`: the ConfigMap as it is.
-pub fn decide(cluster: &ValidCluster, there: Option<&ConfigMap>, image: Option<&ClusterImage>) -> DynamicConfig {
-    let wanted = broker_config::dynamic(cluster);
+/// `brokers`: all that there are. `there`: the ConfigMap as it is.
+pub fn decide(
+    cluster: &ValidCluster,
+    brokers: i32,
+    there: Option<&ConfigMap>,
+    image: Option<&ClusterImage>,
+) -> DynamicConfig {
+    let wanted = broker_config::dynamic(cluster, brokers);
     let named: BTreeSet<String> = there
         .and_then(|map| map.metadata.annotations.as_ref()?.get(DYNAMIC_ANNOTATION))
         .map(|keys| keys.split(',').filter(|key| broker_config::is_dynamic(key)).map(str::to_owned).collect())
@@ -67,15 +72,27 @@ mod tests {
         valid(&format!("{{storage: {{size: 1Gi}}, rebalance: {{throttleBytesPerSecond: 0}}, config: {config}}}"))
     }
 
+    const MIN: (&str, &str) = ("min.insync.replicas", "2");
+
+    fn decide(cluster: &ValidCluster, there: Option<&ConfigMap>, image: Option<&ClusterImage>) -> DynamicConfig {
+        super::decide(cluster, 3, there, image)
+    }
+
+    fn keys(keys: &[&str]) -> BTreeSet<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    /// Where three brokers have the minimum of in-sync replicas that is theirs.
     fn image(set: &[(&str, &str)]) -> ClusterImage {
         let mut image = testing::image(3, &[], &[]);
-        let cluster = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let set = set.iter().chain([&MIN]);
+        let cluster = set.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         image.broker_configs = Arc::new(BrokerConfigs { cluster, ..BrokerConfigs::default() });
         image
     }
 
     fn map(cluster: &ValidCluster, keys: &[&str]) -> ConfigMap {
-        config_map::build(cluster, &keys.iter().map(|key| (*key).to_owned()).collect())
+        config_map::build(cluster, &self::keys(keys).into_iter().chain([MIN.0.to_owned()]).collect())
     }
 
     fn changes(of: &[(&str, Option<&str>)]) -> Changes {
@@ -86,7 +103,8 @@ mod tests {
     fn key_is_named_first_then_set_and_then_nothing_is_done() {
         let cluster = cluster("{log.retention.ms: 1000, log.retention.hours: 5}");
         let named = decide(&cluster, None, Some(&image(&[])));
-        assert_eq!(named, DynamicConfig { from_spec: ["log.retention.ms".to_owned()].into(), changes: Changes::new() });
+        let from_spec = keys(&["log.retention.ms", MIN.0]);
+        assert_eq!(named, DynamicConfig { from_spec, changes: Changes::new() });
         let there = map(&cluster, &["log.retention.ms"]);
         let set = decide(&cluster, Some(&there), Some(&image(&[("log.retention.ms", "2000")])));
         assert_eq!(set.changes, changes(&[("log.retention.ms", Some("1000"))]));
@@ -102,9 +120,19 @@ mod tests {
         let set = image(&[("log.retention.ms", "1000"), of_others]);
         let taken_back = decide(&now, Some(&there), Some(&set));
         assert_eq!(taken_back.changes, changes(&[("log.retention.ms", None)]));
-        assert_eq!(taken_back.from_spec, ["log.retention.ms".to_owned()].into());
+        assert_eq!(taken_back.from_spec, keys(&["log.retention.ms", MIN.0]));
         assert_eq!(decide(&now, Some(&there), None).from_spec, taken_back.from_spec, "nobody decides now");
-        assert_eq!(decide(&now, Some(&there), Some(&image(&[of_others]))), DynamicConfig::default());
+        let forgotten = DynamicConfig { from_spec: keys(&[MIN.0]), changes: Changes::new() };
+        assert_eq!(decide(&now, Some(&there), Some(&image(&[of_others]))), forgotten);
+    }
+
+    #[test]
+    fn minimum_of_in_sync_replicas_is_that_of_as_many_brokers_as_there_are() {
+        let cluster = cluster("{}");
+        let (there, image) = (map(&cluster, &[]), image(&[]));
+        let with = |brokers| super::decide(&cluster, brokers, Some(&there), Some(&image)).changes;
+        assert_eq!(with(2), changes(&[(MIN.0, Some("1"))]));
+        assert!(with(3).is_empty() && with(9).is_empty());
     }
 
     #[test]
@@ -114,7 +142,7 @@ mod tests {
         let cluster = ValidCluster::with_substitutes(&resource(spec), &defaults()).unwrap().0;
         let there = map(&cluster, &["log.retention.ms"]);
         let decided = decide(&cluster, Some(&there), Some(&image(&[("log.retention.ms", "-1")])));
-        assert_eq!((decided.changes, decided.from_spec.len()), (Changes::new(), 1));
+        assert_eq!((decided.changes, decided.from_spec), (Changes::new(), keys(&["log.retention.ms", MIN.0])));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn of_roll(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
         reason::ROLLING if was == reason::ROLL_BLOCKED => Notice::normal("RollResumed", message),
         reason::ROLLING => Notice::normal("RollStarted", message),
         reason::PODS_OUTDATED => Notice::normal("PodsOutdated", message),
-        reason::AS_EXPECTED if !was.is_empty() => {
+        reason::AS_EXPECTED if [reason::ROLLING, reason::ROLL_BLOCKED, reason::PODS_OUTDATED].contains(&was) => {
             Notice::normal("RollCompleted", "every broker runs what the spec says")
         }
         _ => return None,

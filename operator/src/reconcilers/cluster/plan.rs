@@ -14,7 +14,7 @@ use super::{
     volumes::{self, Seen, Volumes},
 };
 use crate::{
-    reconcilers::difference::{is_there, marked},
+    reconcilers::difference::{is_marked, is_there, marked},
     resources::{
         config_map, is_of_another_cluster, names, pod_disruption_budget, service, service_account, stateful_set,
     },
@@ -176,7 +176,9 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
     compare(&mut actions, &observed.service_accounts, &[service_account::build(cluster)], false);
     let config_name = names::config_map(&cluster.key.name);
     let config_map = observed.config_maps.iter().find(|map| map.metadata.name.as_ref() == Some(&config_name));
-    let dynamic = dynamic_config::decide(cluster, config_map.map(|map| &**map), image);
+    // Those that are to go, and are held, count: topics have replicas on them.
+    let brokers = cluster.spec.replicas.max(current.unwrap_or(0));
+    let dynamic = dynamic_config::decide(cluster, brokers, config_map.map(|map| &**map), image);
     compare(&mut actions, &observed.config_maps, &[config_map::build(cluster, &dynamic.from_spec)], false);
     compare(&mut actions, &observed.services, &service::build_all(&wanted), true);
     let node_ports = node_ports::known(&wanted, observed, image);
@@ -197,12 +199,14 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         }
     }
     let roll = match set.map(|set| newest_revision(set)) {
-        // Before what was just changed is known in its pods, nothing is old.
-        Some(Some(newest)) if actions.is_empty() => {
+        // Which pods are old is known once the set is as it is to be, and Kubernetes has looked at it.
+        Some(Some(newest)) if actions.iter().all(|action| action.set_size().is_none()) => {
             let update = cluster.spec.update_strategy.type_;
-            roll::decide(update, newest, &volumes.restart, &pods, scale.replicas, image)
+            let roll = roll::decide(update, newest, &volumes.restart, &pods, scale.replicas, image);
+            if actions.is_empty() { roll } else { roll.put_off() }
         }
-        _ => Roll::Done,
+        Some(_) => Roll::NotKnown,
+        None => Roll::Done,
     };
     let before = observed.budgets.first().map(|budget| &**budget);
     let budget = pod_disruption_budget::build(cluster, evictions::most(&roll, scale.replicas, before, image));
@@ -283,7 +287,7 @@ fn only_over(set: &StatefulSet, actions: &mut [Action]) {
     }
 }
 
-/// Applies what is not as wanted. `deletes`: what is wanted no more goes.
+/// Applies what is not as wanted. `deletes`: what was applied and is wanted no more goes.
 fn compare<K>(actions: &mut Vec<Action>, observed: &[Arc<K>], wanted: &[K], deletes: bool)
 where
     K: Resource<DynamicType = ()> + Serialize,
@@ -300,7 +304,9 @@ where
     }
     if deletes {
         let surplus = observed.iter().filter(|there| {
-            there.meta().deletion_timestamp.is_none() && wanted.iter().all(|object| name(object) != name(there))
+            let is_surplus = wanted.iter().all(|object| name(object) != name(there));
+            // What people make may have the labels of what it was copied from.
+            is_surplus && there.meta().deletion_timestamp.is_none() && is_marked(there.meta())
         });
         actions.extend(surplus.map(|there| Action::Delete { resource: resource.clone(), name: name(there) }));
     }

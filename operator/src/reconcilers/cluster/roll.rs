@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 pub enum Roll {
     /// Every pod is of the newest revision.
     Done,
+    /// Which that is, Kubernetes has yet to say.
+    NotKnown,
     /// Whoever deletes a pod decides.
     LeftToOthers {
         outdated: usize,
@@ -41,6 +43,18 @@ pub enum Roll {
         reason: String,
         is_blocked: bool,
     },
+}
+
+impl Roll {
+    /// Nobody is restarted before everything else is as wanted.
+    #[must_use]
+    pub fn put_off(self) -> Self {
+        let reason = || "what a restart needs to be written".to_owned();
+        match self {
+            Self::Restart { outdated, .. } => Self::Waiting { outdated, reason: reason(), is_blocked: false },
+            other => other,
+        }
+    }
 }
 
 /// `restart`: brokers that have to for another reason than their revision.

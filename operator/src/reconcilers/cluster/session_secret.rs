@@ -1,4 +1,4 @@
-//! The Secret with the token of a cluster's brokers: made once, and made again as it was where somebody deleted it.
+//! The Secret with the token of a cluster's brokers: made once, and made again as it was where somebody deleted or changed it.
 
 use crate::{
     control_plane::token,
@@ -21,12 +21,13 @@ pub(super) async fn ensure(
     metrics: &Metrics,
 ) -> anyhow::Result<String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &cluster.key.namespace);
-    let wanted = secret::build(cluster, &known.unwrap_or_else(token::fresh));
+    let is_as_known = |token: &String| known.as_ref().is_none_or(|known| known == token);
+    let wanted = secret::build(cluster, &known.clone().unwrap_or_else(token::fresh));
     let name = wanted.metadata.name.clone().unwrap_or_default();
     // One Secret by name, not a watch: the operator needs no right to see the others.
     let there = secrets.get_opt(&name).await.context("read the Secret of the sessions")?;
     let written = match there {
-        Some(there) => match secret::token(&there) {
+        Some(there) => match secret::token(&there).filter(is_as_known) {
             Some(token) => return Ok(token),
             None => {
                 let parameters = PatchParams::apply(FIELD_MANAGER).force();

@@ -4,21 +4,17 @@ use super::{
     broker_status::{broker_status, failover_status, versions},
     brokers::BrokerPod,
     health,
-    node_ports::NodePorts,
+    listener_status::listeners,
     offline::offline_on,
     plan::Plan,
     roll::Roll,
     volumes,
 };
-use crate::{
-    control_plane::View,
-    resources::{names, pod_selector},
-    valid_cluster::{ClusterKey, ValidCluster},
-};
+use crate::{control_plane::View, resources::pod_selector, valid_cluster::ValidCluster};
 use controller::{ClusterImage, requests::DescribedBroker};
 use custom_resources::{
     ClusterStatus,
-    cluster_status::{ControllerStatus, HeldDeletions, ListenerStatus, PartitionCounts, condition, reason},
+    cluster_status::{ControllerStatus, HeldDeletions, PartitionCounts, condition, reason},
     conditions::{Finding, Truth, conditions},
     request::REQUEST_ANNOTATION,
 };
@@ -51,6 +47,7 @@ impl Report<'_> {
         let pods = i32::try_from(plan.pods.len()).unwrap_or(i32::MAX);
         let outdated = match &plan.roll {
             Roll::Done => 0,
+            Roll::NotKnown => plan.pods.len(),
             Roll::LeftToOthers { outdated } | Roll::Restart { outdated, .. } | Roll::Waiting { outdated, .. } => {
                 *outdated
             }
@@ -76,7 +73,7 @@ impl Report<'_> {
             request: before.and_then(|status| status.request.clone()),
             scaling: plan.scale.progress.clone(),
             held_deletions: self.held.clone(),
-            listeners: listeners(cluster, &plan.node_ports),
+            listeners: listeners(cluster, &plan.node_ports, image),
         }
     }
 
@@ -137,6 +134,10 @@ impl Report<'_> {
         let no = |reason, message: String| Finding::new(condition::UP_TO_DATE, false, reason, message);
         match &self.plan.roll {
             Roll::Done => Finding::new(condition::UP_TO_DATE, true, reason::AS_EXPECTED, ""),
+            Roll::NotKnown => {
+                let message = "Kubernetes has yet to look at what is wanted of the brokers' pods";
+                Finding::new(condition::UP_TO_DATE, Truth::Unknown, reason::UNKNOWN, message)
+            }
             Roll::LeftToOthers { outdated } => {
                 no(reason::PODS_OUTDATED, format!("{outdated} brokers to restart: delete their pods one at a time"))
             }
@@ -199,6 +200,7 @@ fn count(image: &ClusterImage) -> PartitionCounts {
     for topic in image.topics.iter() {
         let min = image.min_insync_replicas(topic);
         for partition in &topic.partitions {
+            let min = min.min(partition.replicas.len());
             counts.total += 1;
             counts.offline += u32::from(partition.leader.is_none());
             counts.under_min_isr += u32::from(image.live_in_sync_replicas(partition) < min);
@@ -210,25 +212,6 @@ fn count(image: &ClusterImage) -> PartitionCounts {
 
 fn clamp(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn listeners(cluster: &ValidCluster, node_ports: &NodePorts) -> Vec<ListenerStatus> {
-    let ClusterKey { namespace, name } = &cluster.key;
-    let status = |listener: &custom_resources::cluster::Listener| {
-        let service = names::bootstrap_service(name, listener);
-        let given = listener.node_port.as_ref();
-        let node_port = given.and_then(|ports| ports.bootstrap_port).or_else(|| node_ports.get(&service).copied());
-        let host = given.and_then(|ports| ports.advertised_host.as_ref());
-        let outside = host.zip(node_port).map(|(host, port)| format!("{host}:{port}"));
-        let inside = || format!("{service}.{namespace}.svc:{}", listener.port);
-        ListenerStatus {
-            name: listener.name.clone(),
-            type_: listener.type_.as_str().to_owned(),
-            bootstrap_servers: outside.unwrap_or_else(inside),
-            node_port: node_port.map(i32::from),
-        }
-    };
-    cluster.spec.listeners.iter().map(status).collect()
 }
 
 fn selector(name: &str) -> String {
@@ -262,6 +245,8 @@ mod tests {
         let image =
             image(3, &[2], &[&[(&[0, 1, 2], &[0, 1, 2]), (&[0, 1, 2], &[0, 2]), (&[2], &[2]), (&[0, 1], &[0, 1])]]);
         let counts = count(&image);
+        let alone = count(&self::image(3, &[], &[&[(&[2], &[2])]]));
+        assert_eq!(alone.under_min_isr, 0, "of one replica nobody asks for two");
         assert_eq!((counts.topics, counts.total, counts.offline), (1, 4, 1));
         assert_eq!((counts.under_min_isr, counts.under_replicated), (2, 1));
     }

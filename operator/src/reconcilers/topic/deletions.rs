@@ -13,7 +13,10 @@ use crate::{
 };
 use anyhow::{Context as _, anyhow};
 use control_plane::ControllerHandle;
-use controller::requests::{DeleteTopics, TopicReference};
+use controller::{
+    ClusterImage,
+    requests::{DeleteTopics, TopicReference},
+};
 use custom_resources::{Topic, topic::DeletionPolicy};
 use guard::Guard;
 use k8s_openapi::{
@@ -51,26 +54,30 @@ pub(super) struct Deletions {
 impl Deletions {
     pub(super) async fn run(self, mut gone: mpsc::Receiver<ValidTopic>) {
         let mut guards = BTreeMap::<ClusterKey, Guard>::new();
-        while let Some(first) = gone.recv().await {
-            let deadline = Instant::now() + GATHER;
-            let mut gathered = vec![first];
-            while let Ok(Some(next)) = timeout_at(deadline, gone.recv()).await {
-                gathered.push(next);
-            }
+        // Of clusters of which nobody knows yet what there is.
+        let mut waiting = Vec::new();
+        while let Some(gathered) = gather(&mut gone, std::mem::take(&mut waiting)).await {
             for (cluster, topics) in by_cluster(gathered) {
+                // The cluster may have gone with its topics.
+                let Some(view) = self.controllers.view(&cluster).await else { continue };
+                let Some(image) = view.image else {
+                    waiting.extend(topics);
+                    continue;
+                };
                 let guard = guards.entry(cluster.clone()).or_default();
-                if let Err(error) = self.went(&cluster, topics, guard).await {
-                    tracing::warn!(%cluster, error = %format!("{error:#}"), "topics of deleted resources stay");
-                }
+                self.went(&cluster, topics, (&image, view.handle), guard).await;
             }
         }
     }
 
-    async fn went(&self, cluster: &ClusterKey, resources: Vec<ValidTopic>, guard: &mut Guard) -> anyhow::Result<()> {
-        // The cluster may have gone with its topics.
-        let Some(view) = self.controllers.view(cluster).await else { return Ok(()) };
-        let image = view.image.ok_or_else(|| anyhow!("the controller of the cluster has committed nothing yet"))?;
-        let Some(allowed) = self.controllers.allowed(cluster).await else { return Ok(()) };
+    async fn went(
+        &self,
+        cluster: &ClusterKey,
+        resources: Vec<ValidTopic>,
+        (image, handle): (&ClusterImage, Option<ControllerHandle>),
+        guard: &mut Guard,
+    ) {
+        let Some(allowed) = self.controllers.allowed(cluster).await else { return };
         // Others had no topic, and are no measure of how many go.
         let resources: Vec<_> = resources.into_iter().filter(|resource| allowed.has(&resource.namespace)).collect();
         let is_wanted = |gone: &ValidTopic| {
@@ -88,7 +95,7 @@ impl Deletions {
         };
         let topics: BTreeMap<TopicId, String> = resources.into_iter().filter_map(topic).collect();
         if topics.is_empty() {
-            return Ok(());
+            return;
         }
         let decided = if self.held.any(cluster) {
             Err("others wait for a decision already".to_owned())
@@ -99,11 +106,11 @@ impl Deletions {
             Ok(()) => self.nothing_larger_goes(&namespaces).await,
             refused => refused,
         };
-        let reason = match (decided, view.handle) {
+        let reason = match (decided, handle) {
             (Ok(()), Some(handle)) => match delete(&handle, cluster, &topics).await {
                 Ok(()) => {
                     self.tell(cluster, &topics).await;
-                    return Ok(());
+                    return;
                 }
                 Err(error) => format!("{error:#}"),
             },
@@ -113,7 +120,6 @@ impl Deletions {
         tracing::warn!(%cluster, topics = topics.len(), reason, "the deletion of topics is held");
         self.held.hold(cluster, &reason, topics);
         self.controllers.tell_of(cluster).await;
-        Ok(())
     }
 
     async fn tell(&self, cluster: &ClusterKey, topics: &BTreeMap<TopicId, String>) {
@@ -137,6 +143,19 @@ impl Deletions {
         }
         Ok(())
     }
+}
+
+/// Those that wait, and what comes within a moment; `None`: nothing comes any more.
+async fn gather(gone: &mut mpsc::Receiver<ValidTopic>, waiting: Vec<ValidTopic>) -> Option<Vec<ValidTopic>> {
+    let mut gathered = waiting;
+    if gathered.is_empty() {
+        gathered.push(gone.recv().await?);
+    }
+    let deadline = Instant::now() + GATHER;
+    while let Ok(next) = timeout_at(deadline, gone.recv()).await {
+        gathered.push(next?);
+    }
+    Some(gathered)
 }
 
 async fn asked<T>(what: &str, call: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
@@ -182,8 +201,23 @@ pub(in crate::reconcilers) async fn delete(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::valid_topic::tests::resource, *};
     use serde_json::json;
+
+    #[tokio::test(start_paused = true)]
+    async fn deletions_that_wait_are_looked_at_again_with_those_that_come() {
+        let topic = || ValidTopic::new(&resource("{}")).unwrap();
+        let (tell, mut gone) = mpsc::channel(8);
+        tell.send(topic()).await.unwrap();
+        let first = gather(&mut gone, Vec::new()).await.unwrap();
+        assert_eq!(first.len(), 1);
+        let again = gather(&mut gone, first).await.unwrap();
+        assert_eq!(again.len(), 1, "nothing came");
+        tell.send(topic()).await.unwrap();
+        assert_eq!(gather(&mut gone, again).await.map(|all| all.len()), Some(2));
+        drop(tell);
+        assert!(gather(&mut gone, Vec::new()).await.is_none());
+    }
 
     #[test]
     fn resources_that_went_with_something_larger_take_nothing_along() {

@@ -7,12 +7,13 @@ use controller::replication_throttle::REASSIGNMENT_RATE;
 use kube::ResourceExt as _;
 use serde::de::DeserializeOwned;
 
-/// Of a cluster whose moves are throttled as the default says.
+/// Of a cluster whose dynamic configuration is as the defaults say.
 fn image(brokers: i32, fenced: &[i32], topics: &[&[Members<'_>]]) -> ClusterImage {
     let mut image = testing::image(brokers, fenced, topics);
-    let throttle = [(REASSIGNMENT_RATE.to_owned(), "52428800".to_owned())];
-    image.broker_configs =
-        Arc::new(controller::BrokerConfigs { cluster: throttle.into(), ..controller::BrokerConfigs::default() });
+    let min = if brokers < 3 { "1" } else { "2" };
+    let set = [(REASSIGNMENT_RATE, "52428800"), ("min.insync.replicas", min)];
+    let cluster = set.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    image.broker_configs = Arc::new(controller::BrokerConfigs { cluster, ..controller::BrokerConfigs::default() });
     image
 }
 
@@ -132,6 +133,39 @@ fn what_somebody_changed_or_deleted_is_put_back() {
     observed.stateful_sets = vec![Arc::new(set)];
     let planned = plan(&cluster, &observed, Some(&image));
     assert_eq!(kinds(&planned), ["apply ConfigMap events-broker-config", "apply StatefulSet events"]);
+}
+
+#[test]
+fn what_a_person_made_stays_whatever_it_is_labelled_with() {
+    let (cluster, image) = (valid(SPEC), image(3, &[], &[]));
+    let mut observed = converged(&cluster, &image);
+    let of_person = "{metadata: {name: lb, labels: {weir.dev/cluster: events}}, spec: {type: LoadBalancer}}";
+    observed.services.push(Arc::new(serde_yaml::from_str(of_person).unwrap()));
+    assert!(plan(&cluster, &observed, Some(&image)).actions.is_empty());
+}
+
+/// Whoever waits for it after a change must not be told of before.
+#[test]
+fn whether_pods_are_up_to_date_is_not_known_before_kubernetes_has_looked_at_their_set() {
+    let (before, image) = (valid(SPEC), image(3, &[], &[]));
+    let mut observed = converged(&before, &image);
+    let changed = valid("{storage: {size: 1Gi}, resources: {requests: {cpu: 1000m}}, image: 'weir-broker:2'}");
+    assert_eq!(plan(&changed, &observed, Some(&image)).roll, Roll::NotKnown);
+    let mut set = StatefulSet::clone(&observed.stateful_sets[0]);
+    set.metadata.generation = Some(2);
+    observed.stateful_sets = vec![Arc::new(set)];
+    assert_eq!(plan(&before, &observed, Some(&image)).roll, Roll::NotKnown, "its status is of the generation before");
+}
+
+/// What a scale-down leaves behind has to be safe while it waits: it may wait for ever.
+#[test]
+fn brokers_that_cannot_go_change_no_defaults() {
+    let scaled = valid("{replicas: 2, storage: {size: 1Gi}, resources: {requests: {cpu: 1000m}}}");
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let observed = converged(&valid(SPEC), &image);
+    let planned = plan(&scaled, &observed, Some(&image));
+    assert!(planned.scale.held.is_some(), "{planned:?}");
+    assert_eq!((kinds(&planned), &planned.roll), (vec![], &Roll::Done));
 }
 
 #[test]
