@@ -20,6 +20,11 @@ pub use recovery::Recovery;
 pub use server::{ControlPlane, ControlPlaneServer};
 pub use updates::Updates;
 
+/// Requests of one broker that are decided at a time; while there are so many the controller reads nothing more of it.
+const REQUESTS_AT_ONCE: usize = 256;
+/// So a broker asks no more than this before there are answers: that it lives is read in any case.
+const ASKED_AT_ONCE: usize = REQUESTS_AT_ONCE / 2;
+
 /// Of one message, either way, for an image goes either way: to brokers in each session, and from them where it was lost. That of
 /// a million partitions is smaller.
 const LARGEST_MESSAGE: usize = 512 << 20;

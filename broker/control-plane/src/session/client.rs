@@ -6,7 +6,7 @@
 mod applier;
 mod reaching;
 
-use super::{LARGEST_MESSAGE, admission::show_token};
+use super::{ASKED_AT_ONCE, LARGEST_MESSAGE, admission::show_token};
 use crate::{
     handle::{Call, ControllerHandle},
     wire::{
@@ -275,7 +275,7 @@ impl Client {
                     self.take(message).await?;
                     continue;
                 }
-                Some((room, call)) = next_call(outgoing.clone(), &mut self.calls) => {
+                Some((room, call)) = next_call(outgoing.clone(), &mut self.calls), if self.waiting.len() < ASKED_AT_ONCE => {
                     if let Some(message) = self.ask(call) {
                         room.send(message);
                     }

@@ -1,7 +1,7 @@
 //! The controller's side of the sessions.
 
 use super::{
-    LARGEST_MESSAGE,
+    LARGEST_MESSAGE, REQUESTS_AT_ONCE,
     admission::{Admission, Directory, Doubt, Found, NotAdmitted, token_of},
     newest::SessionNumber,
     ownership::{Owners, take_out},
@@ -37,8 +37,6 @@ const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// Messages that wait for a slow broker; then its session waits too, and its metadata is sent together.
 const OUTGOING: usize = 16;
-/// Requests of one broker that are decided at a time; further ones wait on the wire.
-const REQUESTS_AT_ONCE: usize = 256;
 
 /// Serves brokers on behalf of one controller. Cheap to clone.
 #[derive(Debug, Clone)]
