@@ -13,6 +13,10 @@ pub struct Arguments {
     #[arg(long, env = "POD_NAMESPACE")]
     pub namespace: String,
 
+    /// Name of the lease: one of the operators with it is at work
+    #[arg(long, default_value = "weir-operator")]
+    pub lease: String,
+
     /// Name of this operator among its replicas
     #[arg(long, env = "POD_NAME")]
     pub identity: String,

@@ -10,7 +10,7 @@ use crate::{
     events::Events,
     metrics::Metrics,
     reconcilers::{
-        cluster::{self, CHANGED_LIMIT, observe::Caches},
+        cluster::{self, CHANGED_LIMIT, hand_back::Rolled, observe::Caches},
         topic::{self, held::Held, index::Resources},
     },
     valid_cluster::ClusterKey,
@@ -35,9 +35,6 @@ use tokio::{
 /// How long a stop waits for commits.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Name of the lease: one operator of a namespace is at work.
-const LEASE: &str = "weir-operator";
-
 /// Returns when the operator was told to stop; an error ends the process at once.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("listen to signals")?;
@@ -51,7 +48,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listen at {} (--control-plane-listen)", arguments.control_plane_listen))?;
     let timing = Timing::default();
-    let mut lease = LeaseKeeper::new(client.clone(), &arguments.namespace, LEASE, &arguments.identity, timing);
+    let mut lease = LeaseKeeper::new(client.clone(), &arguments.namespace, &arguments.lease, &arguments.identity, timing);
     let mut work = Work::new(client, &arguments, Arc::clone(&metrics));
     let controllers = work.controllers.clone();
     let serving = serve(admin, brokers, controllers.entrance(), Arc::clone(&metrics));
@@ -156,6 +153,7 @@ impl Work {
                 metrics: Arc::clone(&self.metrics),
                 held: self.held.clone(),
                 events: events.clone(),
+                rolled: Rolled::default(),
             };
             let of_topics = topic::Context {
                 client: self.client.clone(),

@@ -9,6 +9,7 @@ pub mod brokers;
 pub mod drain;
 pub mod dynamic_config;
 mod evictions;
+pub mod hand_back;
 mod health;
 mod listener_status;
 pub mod node_ports;
@@ -40,6 +41,7 @@ use anyhow::Context as _;
 use apply::{Applier, Superseded};
 use custom_resources::{Cluster, ClusterStatus};
 use futures_util::StreamExt as _;
+use hand_back::Rolled;
 use k8s_openapi::{api::apps::v1::StatefulSet, jiff::Timestamp};
 use kube::{
     Api, Client, Resource as _, ResourceExt as _,
@@ -87,6 +89,7 @@ pub struct Context {
     /// Topics whose resources were deleted and that wait for a person.
     pub held: Held,
     pub events: Events,
+    pub rolled: Rolled,
 }
 
 impl fmt::Debug for Context {
@@ -193,6 +196,9 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let done = apply(&plan.actions, &valid.key, context, &view).await;
     let is_superseded = done.as_ref().is_err_and(anyhow::Error::is::<Superseded>);
     let done = if is_superseded { Ok(()) } else { done };
+    if !is_left_alone {
+        context.rolled.hand_back(&valid, &plan.roll, view.image.as_deref(), view.handle.as_ref()).await;
+    }
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
     // A controller that is about to end answers nobody, and is Unknown.
     let brokers = match &view.handle {

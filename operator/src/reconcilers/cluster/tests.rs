@@ -23,6 +23,7 @@ fn context(client: Client) -> (Context, mpsc::Receiver<ClusterKey>) {
         metrics,
         held: Held::new(Vec::new()),
         client,
+        rolled: Rolled::default(),
     };
     (context, told)
 }
