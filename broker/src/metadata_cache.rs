@@ -19,8 +19,9 @@ use tokio::{sync::watch, time::Instant};
 /// How long a reader that wants the newest image waits while one is made ready. Past that the one before is good enough.
 const PATIENCE_FOR_COMING: Duration = Duration::from_millis(100);
 
-/// The same after a leader was lost from sight. The controller gives a broken session less than that to come back.
-const PATIENCE_FOR_SUCCESSOR: Duration = Duration::from_millis(300);
+/// The same after a leader was lost from sight. The controller gives a broken session 200 ms to come back, and where it stores in
+/// Kubernetes it may take half a second more; a client that is told too early asks again after a second.
+const PATIENCE_FOR_SUCCESSOR: Duration = Duration::from_secs(1);
 
 /// Longer than any client takes to look for the new leaders of what a lost broker led.
 const REMEMBERED_FOR: Duration = Duration::from_secs(5);
@@ -135,6 +136,11 @@ impl MetadataCache {
         if self.current().is_usable(leader) {
             self.shared.lost_from_sight.lock().insert(leader, Instant::now());
         }
+    }
+
+    /// It is there after all.
+    pub(crate) fn regained_sight_of(&self, leader: BrokerId) {
+        self.shared.lost_from_sight.lock().remove(&leader);
     }
 
     /// Whether the broker was fenced in the last seconds.
@@ -260,6 +266,9 @@ mod tests {
         assert_eq!(cache.newest().await.metadata_version.0, 1);
         assert_eq!(began.elapsed(), PATIENCE_FOR_SUCCESSOR);
         assert!(cache.newest().now_or_never().is_some());
+        cache.lost_sight_of(LOST);
+        cache.regained_sight_of(LOST);
+        assert!(cache.newest().now_or_never().is_some(), "its connection is there again");
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ pub use load::{Acknowledged, Gaps, Load, clients};
 pub use nodes::Nodes;
 pub use operator::AtWork;
 pub use scenario::{
-    BOOTSTRAP, CLUSTER, GIVES_UP_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
+    BOOTSTRAP, CLUSTER, GIVES_UP_MS, LEASE_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
     lacks_replicas, leader_of_most, topic, topic_with, until_topic, until_topic_says, until_whole,
 };
 pub use volumes::{BrokerVolume, claim_name};

@@ -45,6 +45,9 @@ pub const SESSION_TIMEOUT_MS: u64 = 4500;
 /// fenced in time is no event for it.
 pub const GIVES_UP_MS: u64 = 6000;
 
+/// After the operator at work fell another decides within this time, in milliseconds: its lease has to end first.
+pub const LEASE_MS: u64 = 6000;
+
 /// Clients feel nothing of what is no business of brokers: no partition waits for longer, in milliseconds, also on a machine that is
 /// busy.
 pub const UNTOUCHED_MS: u64 = 2000;

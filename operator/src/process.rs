@@ -48,7 +48,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listen at {} (--control-plane-listen)", arguments.control_plane_listen))?;
     let timing = Timing::default();
-    let mut lease = LeaseKeeper::new(client.clone(), &arguments.namespace, &arguments.lease, &arguments.identity, timing);
+    let mut lease =
+        LeaseKeeper::new(client.clone(), &arguments.namespace, &arguments.lease, &arguments.identity, timing);
     let mut work = Work::new(client, &arguments, Arc::clone(&metrics));
     let controllers = work.controllers.clone();
     let serving = serve(admin, brokers, controllers.entrance(), Arc::clone(&metrics));

@@ -203,6 +203,7 @@ impl Fetcher {
             }
             if connection.is_none() {
                 connection = Some(self.connect().await?);
+                self.setup.metadata.regained_sight_of(self.leader);
                 self.session.begin_anew();
             }
             let Some(open) = &mut connection else { continue };

@@ -4,14 +4,11 @@
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, cluster_status::BrokerState};
 use e2e::{
-    Acknowledged, AtWork, GIVES_UP_MS, Nodes, Place, SESSION_TIMEOUT_MS, Stage, leader_of_most, nodes::node_of,
-    pod_name, until,
+    Acknowledged, AtWork, GIVES_UP_MS, LEASE_MS, Nodes, Place, SESSION_TIMEOUT_MS, Stage, leader_of_most,
+    nodes::node_of, pod_name, until,
 };
 use k8s_openapi::api::core::v1::Pod;
 use std::collections::BTreeMap;
-
-/// Nobody renews the lease any more, in milliseconds until another operator has it.
-const LEASE_MS: u64 = 6000;
 
 fn is_fenced(cluster: &Cluster, id: i32) -> bool {
     let brokers = cluster.status.as_ref().map(|status| &status.brokers);
