@@ -71,19 +71,21 @@ pub struct TopicDefaults {
 }
 
 /// Replicas of a topic where nobody says, in a cluster that has as many brokers.
-pub const DEFAULT_REPLICAS: i16 = 3;
+const DEFAULT_REPLICAS: i16 = 3;
 
 impl TopicDefaults {
+    /// `brokers`: those that there are to be.
+    pub fn replicas(&self, brokers: i32) -> i16 {
+        self.replicas
+            .unwrap_or_else(|| i16::try_from(brokers).map_or(DEFAULT_REPLICAS, |brokers| brokers.min(DEFAULT_REPLICAS)))
+    }
+
     /// `brokers`: all that there are, also those that are to go and have replicas still.
     pub fn min_in_sync_replicas(&self, brokers: i32) -> i16 {
-        let replicas = self.replicas.unwrap_or_else(|| at_most_default(brokers));
+        let replicas = self.replicas(brokers);
         // Two of two would stop acks=all with the first broker that restarts.
         self.min_in_sync_replicas.unwrap_or(if replicas >= 3 { 2 } else { 1 })
     }
-}
-
-fn at_most_default(brokers: i32) -> i16 {
-    i16::try_from(brokers).map_or(DEFAULT_REPLICAS, |brokers| brokers.min(DEFAULT_REPLICAS))
 }
 
 /// The API server refuses most of these; one whose definition is older lets them through.
@@ -210,15 +212,18 @@ fn topic_defaults(spec: &ClusterSpec) -> (TopicDefaults, Option<InvalidCluster>)
     let given = spec.topic_defaults.clone().unwrap_or_default();
     let brokers = spec.replicas;
     let possible = i16::try_from(brokers).unwrap_or(i16::MAX);
-    let replicas = given.replicas.map(|replicas| replicas.min(possible));
-    let each = replicas.unwrap_or_else(|| at_most_default(brokers));
+    let topics = TopicDefaults {
+        partitions: given.partitions.unwrap_or(1),
+        replicas: given.replicas.map(|replicas| replicas.min(possible)),
+        min_in_sync_replicas: given.min_in_sync_replicas,
+    };
+    let each = topics.replicas(brokers);
     let refused = match (given.replicas, given.min_in_sync_replicas) {
         (Some(wanted), _) if wanted > possible => Some(InvalidCluster::TooManyReplicas { replicas: wanted, brokers }),
         (_, Some(min)) if min > each => Some(InvalidCluster::MinInSync { min, replicas: each }),
         _ => None,
     };
-    let (partitions, min_in_sync_replicas) = (given.partitions.unwrap_or(1), given.min_in_sync_replicas);
-    (TopicDefaults { partitions, replicas, min_in_sync_replicas }, refused)
+    (topics, refused)
 }
 
 fn duration(field: &'static str, value: &str) -> Result<Duration, InvalidCluster> {

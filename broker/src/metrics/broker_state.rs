@@ -95,8 +95,9 @@ fn collect_replicas(exposition: &mut Exposition, image: &ClusterImage, broker: &
     let reassigning =
         led().filter(|p| in_image(p).is_some_and(|p| !p.adding_replicas.is_empty() || !p.removing_replicas.is_empty()));
     let min_isr = |partition: &Arc<Partition>, compare: fn(&i64, &i64) -> bool| {
-        let in_sync = in_image(partition).map_or(0, |image| image.isr.len() as i64);
-        compare(&in_sync, &i64::from(partition.settings().min_insync_replicas))
+        let (in_sync, replicas) = in_image(partition).map_or((0, 0), |image| (image.isr.len(), image.replicas.len()));
+        // As many as acks=all asks for: of fewer replicas than the minimum, all.
+        compare(&(in_sync as i64), &i64::from(partition.settings().min_insync_replicas).min(replicas as i64))
     };
     gauges(
         exposition,

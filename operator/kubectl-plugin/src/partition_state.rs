@@ -37,9 +37,10 @@ impl PartitionState {
 /// The worst first.
 pub(crate) fn states(image: &ClusterImage, topic: &TopicImage, partition: &PartitionImage) -> Vec<PartitionState> {
     let out_of_sync = |id: &&model::BrokerId| !partition.isr.contains(id) && !partition.adding_replicas.contains(id);
+    let min = image.min_insync_replicas(topic).min(partition.replicas.len());
     [
         (partition.leader.is_none(), PartitionState::Offline),
-        (image.live_in_sync_replicas(partition) < image.min_insync_replicas(topic), PartitionState::UnderMinISR),
+        (image.live_in_sync_replicas(partition) < min, PartitionState::UnderMinISR),
         (partition.replicas.iter().any(|id| out_of_sync(&id)), PartitionState::UnderReplicated),
         (partition.is_being_reassigned(), PartitionState::Reassigning),
         (partition.recovering, PartitionState::Recovering),
@@ -61,16 +62,24 @@ mod tests {
         let image = image(
             3,
             &[2],
-            &[&[(&[0, 1, 2], &[0, 1]), (&[0, 2], &[0]), (&[2, 1], &[2]), (&[0, 1], &[0, 1]), (&[2, 0], &[2, 0])]],
+            &[&[
+                (&[0, 1, 2], &[0, 1]),
+                (&[0, 2], &[0]),
+                (&[2, 1], &[2]),
+                (&[0, 1], &[0, 1]),
+                (&[2, 0], &[2, 0]),
+                (&[1], &[1]),
+            ]],
         );
         let topic = image.topics.iter().next().unwrap();
         let found: Vec<_> = topic.partitions.iter().map(|partition| states(&image, topic, partition)).collect();
-        let expected: [&[PartitionState]; 5] = [
+        let expected: [&[PartitionState]; 6] = [
             &[UnderReplicated],
             &[UnderMinISR, UnderReplicated],
             &[Offline, UnderMinISR, UnderReplicated],
             &[],
             &[UnderMinISR],
+            &[],
         ];
         assert_eq!(found, expected);
     }

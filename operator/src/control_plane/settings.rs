@@ -1,6 +1,6 @@
 //! What a Cluster's spec means for its controller.
 
-use crate::valid_cluster::{DEFAULT_REPLICAS, ValidCluster};
+use crate::valid_cluster::ValidCluster;
 use controller::{DefaultReplication, HandBack, Leaving, SessionSettings, Settings};
 use std::{str::FromStr, time::Duration};
 
@@ -23,10 +23,7 @@ pub fn of(cluster: &ValidCluster) -> Settings {
     let given_min = cluster.topics.min_in_sync_replicas;
     Settings {
         num_partitions: cluster.topics.partitions,
-        default_replication: cluster
-            .topics
-            .replicas
-            .map_or(DefaultReplication::AtMost(DEFAULT_REPLICAS), DefaultReplication::Exactly),
+        default_replication: DefaultReplication::Exactly(cluster.topics.replicas(cluster.spec.replicas)),
         min_insync_replicas: given_min.map_or(MIN_INSYNC_REPLICAS, |min| min.unsigned_abs().into()),
         delete_topic_enable: !is_off(cluster, "delete.topic.enable"),
         deletion_undo_window: cluster.deletion_undo_window,
@@ -65,7 +62,7 @@ mod tests {
         ));
         assert_eq!(
             (settings.num_partitions, settings.default_replication, settings.min_insync_replicas),
-            (12, DefaultReplication::AtMost(3), 2)
+            (12, DefaultReplication::Exactly(3), 2)
         );
         assert_eq!(settings.internal_replication_factor, 5);
         assert_eq!(settings.sessions.timeout, Duration::from_secs(6));
@@ -75,10 +72,12 @@ mod tests {
         assert_eq!(off.hand_back, None);
     }
 
-    /// Other settings are another controller.
+    /// A topic that is made while the first broker is there, and the others are on their way, waits for them.
     #[test]
-    fn number_of_brokers_starts_no_controller_anew() {
-        let with = |replicas: i32| of(&valid(&format!("{{replicas: {replicas}, storage: {{size: 1Gi}}}}")));
-        assert!([1, 2, 5].iter().all(|replicas| with(*replicas) == with(3)));
+    fn topics_have_replicas_on_brokers_that_are_wanted() {
+        for (brokers, replicas) in [(1, 1), (2, 2), (3, 3), (5, 3)] {
+            let with = of(&valid(&format!("{{replicas: {brokers}, storage: {{size: 1Gi}}}}")));
+            assert_eq!(with.default_replication, DefaultReplication::Exactly(replicas));
+        }
     }
 }
