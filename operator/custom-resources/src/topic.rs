@@ -163,7 +163,7 @@ pub struct TopicStatus {
     #[serde(default)]
     pub offline_partitions: i32,
 
-    /// Partitions with a replica that is not in sync.
+    /// Partitions with a replica that is not in sync, once that has been so for five seconds.
     #[serde(default)]
     pub under_replicated_partitions: i32,
 }
