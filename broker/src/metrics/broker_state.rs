@@ -3,7 +3,7 @@
 use super::{
     Collect,
     exposition::{Exposition, Kind},
-    partition_series,
+    partition_series::{self, effective_min_isr},
 };
 use crate::{
     Broker,
@@ -94,10 +94,8 @@ fn collect_replicas(exposition: &mut Exposition, image: &ClusterImage, broker: &
     let under_replicated = led().filter(|p| in_image(p).is_some_and(|image| image.isr.len() < image.replicas.len()));
     let reassigning =
         led().filter(|p| in_image(p).is_some_and(|p| !p.adding_replicas.is_empty() || !p.removing_replicas.is_empty()));
-    let min_isr = |partition: &Arc<Partition>, compare: fn(&i64, &i64) -> bool| {
-        let (in_sync, replicas) = in_image(partition).map_or((0, 0), |image| (image.isr.len(), image.replicas.len()));
-        // As many as acks=all asks for: of fewer replicas than the minimum, all.
-        compare(&(in_sync as i64), &i64::from(partition.settings().min_insync_replicas).min(replicas as i64))
+    let min_isr = |partition: &Arc<Partition>, compare: fn(&usize, &usize) -> bool| {
+        in_image(partition).is_some_and(|image| compare(&image.isr.len(), &effective_min_isr(partition, image)))
     };
     gauges(
         exposition,
@@ -110,12 +108,12 @@ fn collect_replicas(exposition: &mut Exposition, image: &ClusterImage, broker: &
             (
                 "underminisrpartitioncount",
                 "Partitions led here that take no acks=all",
-                led().filter(|p| min_isr(p, i64::lt)).count(),
+                led().filter(|p| min_isr(p, usize::lt)).count(),
             ),
             (
                 "atminisrpartitioncount",
                 "Partitions led here that can lose no replica",
-                led().filter(|p| min_isr(p, i64::eq)).count(),
+                led().filter(|p| min_isr(p, usize::eq)).count(),
             ),
             (
                 "produceridcount",

@@ -2,7 +2,7 @@
 //! metrics and of kafka-exporter, which reads the same through the client API.
 
 use super::exposition::{Exposition, Kind};
-use crate::partitions::Partition;
+use crate::partitions::{Partition, assignment};
 use controller::{ClusterImage, PartitionImage};
 use std::sync::Arc;
 
@@ -50,8 +50,12 @@ const FAMILIES: &[(&str, &str, Value)] = &[
     ("kafka_log_log_logstartoffset", "Offset of the oldest record", |seen| Some(seen.partition.offsets().log_start.0)),
     ("kafka_log_log_logendoffset", "Offset of the next record", |seen| Some(seen.partition.offsets().log_end.0)),
     ("kafka_cluster_partition_underreplicated", "Whether a replica is out of sync", |seen| is(seen.out_of_sync())),
-    ("kafka_cluster_partition_underminisr", "Whether acks=all is refused", |seen| is(seen.in_sync() < seen.min_isr())),
-    ("kafka_cluster_partition_atminisr", "Whether no replica may be lost", |seen| is(seen.in_sync() == seen.min_isr())),
+    ("kafka_cluster_partition_underminisr", "Whether acks=all is refused", |seen| {
+        is(seen.image.isr.len() < seen.min_isr())
+    }),
+    ("kafka_cluster_partition_atminisr", "Whether no replica may be lost", |seen| {
+        is(seen.image.isr.len() == seen.min_isr())
+    }),
     ("kafka_cluster_partition_replicascount", "Replicas", |seen| Some(seen.image.replicas.len() as i64)),
     ("kafka_cluster_partition_insyncreplicascount", "Replicas in sync", |seen| Some(seen.in_sync())),
     ("kafka_topic_partition_current_offset", "End of what consumers see", |seen| {
@@ -73,6 +77,11 @@ const FAMILIES: &[(&str, &str, Value)] = &[
     }),
 ];
 
+/// In-sync replicas without which acks=all is refused.
+pub(super) fn effective_min_isr(partition: &Partition, image: &PartitionImage) -> usize {
+    assignment(image, &partition.settings()).effective_min_in_sync()
+}
+
 fn is(fact: bool) -> Option<i64> {
     Some(i64::from(fact))
 }
@@ -82,8 +91,8 @@ impl Seen<'_> {
         self.image.isr.len() as i64
     }
 
-    fn min_isr(&self) -> i64 {
-        self.partition.settings().min_insync_replicas.into()
+    fn min_isr(&self) -> usize {
+        effective_min_isr(self.partition, self.image)
     }
 
     fn size_of_retention_percent(&self) -> i64 {

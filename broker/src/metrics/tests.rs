@@ -59,6 +59,19 @@ async fn series_per_partition_come_on_request() {
 }
 
 #[tokio::test]
+async fn partition_with_fewer_replicas_than_the_minimum_is_not_below_it() {
+    let page = page_with_a_topic(&[("min.insync.replicas", "2"), ("weir.metrics.partitions", "true")]).await;
+    for line in [
+        "kafka_server_replicamanager_underminisrpartitioncount 0\n",
+        "kafka_server_replicamanager_atminisrpartitioncount 1\n",
+        "kafka_cluster_partition_underminisr{topic=\"orders\",partition=\"0\"} 0\n",
+        "kafka_cluster_partition_atminisr{topic=\"orders\",partition=\"0\"} 1\n",
+    ] {
+        assert!(page.contains(line), "{line} is missing in {page}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_of_a_broker_is_valid() {
     let series = page::read(&page_with_a_topic(&[("weir.metrics.partitions", "true")]).await);
     assert_eq!(series["kafka_controller_kafkacontroller_globaltopiccount"], 1.0);

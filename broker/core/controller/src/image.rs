@@ -204,6 +204,11 @@ impl ClusterImage {
         let by_default = || usize::try_from(self.default_min_insync_replicas).unwrap_or(usize::MAX);
         own(&topic.configs).or_else(|| own(&self.broker_configs.cluster)).unwrap_or_else(by_default)
     }
+
+    /// What that is for one of its partitions: of fewer replicas all.
+    pub fn effective_min_insync_replicas(&self, topic: &TopicImage, partition: &PartitionImage) -> usize {
+        self.min_insync_replicas(topic).min(partition.replicas.len())
+    }
 }
 
 impl TopicsImage {

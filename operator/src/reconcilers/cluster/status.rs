@@ -198,9 +198,8 @@ fn about_partitions(
 fn count(image: &ClusterImage) -> PartitionCounts {
     let mut counts = PartitionCounts { topics: clamp(image.topics.len()), ..PartitionCounts::default() };
     for topic in image.topics.iter() {
-        let min = image.min_insync_replicas(topic);
         for partition in &topic.partitions {
-            let min = min.min(partition.replicas.len());
+            let min = image.effective_min_insync_replicas(topic, partition);
             counts.total += 1;
             counts.offline += u32::from(partition.leader.is_none());
             counts.under_min_isr += u32::from(image.live_in_sync_replicas(partition) < min);

@@ -102,7 +102,7 @@ impl Loss {
         new: &PartitionImage,
     ) {
         let name = || format!("{}-{index}", topic.name);
-        let minimum = after.min_insync_replicas(topic).min(new.replicas.len());
+        let minimum = after.effective_min_insync_replicas(topic, new);
         if old.leader.is_some() && new.leader.is_none() {
             self.offline += 1;
             self.first_offline.get_or_insert_with(name);
