@@ -44,6 +44,7 @@ const SMALL_JOURNAL_BYTES: u64 = 4 << 20;
 /// Space kept behind the end of the journal. When the disk is full, deleting topics is what makes room again, and a
 /// deletion has to be written down first: this holds some thousand of them. What only takes more room may not use it.
 const RESERVED_BYTES: u64 = 256 << 10;
+/// Of a commit that uses it for a broker that comes or goes.
 const LITTLE_BYTES: u64 = RESERVED_BYTES / 16;
 
 const SNAPSHOT: &str = "snapshot";

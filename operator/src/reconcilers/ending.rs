@@ -1,7 +1,7 @@
 //! A namespace that is being deleted takes no new objects, and deletes those there are one by one. What belongs to a cluster in it is
 //! missing before the cluster itself is, and cannot be made again: that is no failure, and there is nothing to be done.
 
-use kube::core::{Status, response::StatusCause};
+use kube::core::Status;
 
 /// A cause by this name comes with each refusal (`NamespaceTerminatingCause` of Kubernetes' API).
 const CAUSE: &str = "NamespaceTerminating";
@@ -12,8 +12,7 @@ pub(super) fn is_of_ending_namespace(error: &anyhow::Error) -> bool {
 }
 
 fn is_refused(status: &Status) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.map(|StatusCause { reason, .. }| reason).any(|reason| reason == CAUSE)
+    status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == CAUSE)
 }
 
 #[cfg(test)]

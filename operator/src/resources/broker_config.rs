@@ -18,6 +18,9 @@ pub const REPLICATION_LISTENER: &str = "REPLICATION";
 /// On the ConfigMap: which keys of the spec are in force without being in the file, with commas between them.
 pub const DYNAMIC_ANNOTATION: &str = "weir.dev/dynamic-config";
 
+/// The key for which `topicDefaults` has a field of its own.
+const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
+
 /// Kafka lets the defaults of topics change while brokers run, by the name of each that counts first.
 fn default_of_topics(key: &str) -> Option<&'static TopicConfigDefinition> {
     let mut topics = topic_config::definitions().iter();
@@ -27,9 +30,6 @@ fn default_of_topics(key: &str) -> Option<&'static TopicConfigDefinition> {
 pub fn is_dynamic(key: &str) -> bool {
     default_of_topics(key).is_some()
 }
-
-/// The key for which `topicDefaults` has a field of its own.
-const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
 
 /// Whether a dynamic key can have this value.
 pub fn check(key: &str, value: &str) -> Result<(), ConfigError> {
@@ -63,19 +63,16 @@ fn own(cluster: &ValidCluster) -> BTreeMap<String, String> {
     let all = || names().chain([(REPLICATION_LISTENER.to_owned(), ports::REPLICATION)]);
     let listeners: Vec<_> = all().map(|(name, port)| format!("{name}://:{port}")).collect();
     let protocols: Vec<_> = all().map(|(name, _)| format!("{name}:PLAINTEXT")).collect();
-    let mut own = BTreeMap::from(
-        [
-            ("listeners", listeners.join(",")),
-            ("listener.security.protocol.map", protocols.join(",")),
-            ("inter.broker.listener.name", REPLICATION_LISTENER.to_owned()),
-            ("num.partitions", topics.partitions.to_string()),
-            // A name misspelt by a client is an error, not a topic.
-            ("auto.create.topics.enable", "false".to_owned()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value)),
-    );
-    own.extend(topics.replicas.map(|replicas| ("default.replication.factor".to_owned(), replicas.to_string())));
-    own
+    let always = [
+        ("listeners", listeners.join(",")),
+        ("listener.security.protocol.map", protocols.join(",")),
+        ("inter.broker.listener.name", REPLICATION_LISTENER.to_owned()),
+        ("num.partitions", topics.partitions.to_string()),
+        // A name misspelt by a client is an error, not a topic.
+        ("auto.create.topics.enable", "false".to_owned()),
+    ];
+    let given = topics.replicas.map(|replicas| ("default.replication.factor", replicas.to_string()));
+    always.into_iter().chain(given).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// A value as `java.util.Properties.load` reads it back.

@@ -101,6 +101,19 @@ impl ControllerProcess {
         Self::start(Arc::new(ClusterImage::empty(ClusterId::from(CLUSTER))), "127.0.0.1:0").await
     }
 
+    /// Another door to it.
+    fn door(&self) -> ControlPlaneServer {
+        ControlPlaneServer {
+            loaded_version: MetadataVersion(0),
+            cluster_id: ClusterId::from(CLUSTER),
+            controller: self.handle.clone(),
+            updates: self.updates.clone(),
+            session_timeout: Duration::from_secs(3),
+            admission: None,
+            owners: None,
+        }
+    }
+
     /// Ends it; what its store holds.
     async fn end(self) -> Arc<ClusterImage> {
         self.server.abort();

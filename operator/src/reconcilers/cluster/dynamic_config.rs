@@ -68,11 +68,11 @@ mod tests {
     use controller::BrokerConfigs;
     use std::sync::Arc;
 
+    const MIN: (&str, &str) = ("min.insync.replicas", "2");
+
     fn cluster(config: &str) -> ValidCluster {
         valid(&format!("{{storage: {{size: 1Gi}}, rebalance: {{throttleBytesPerSecond: 0}}, config: {config}}}"))
     }
-
-    const MIN: (&str, &str) = ("min.insync.replicas", "2");
 
     fn decide(cluster: &ValidCluster, there: Option<&ConfigMap>, image: Option<&ClusterImage>) -> DynamicConfig {
         super::decide(cluster, 3, there, image)

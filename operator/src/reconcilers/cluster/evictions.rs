@@ -11,10 +11,9 @@
 //! A pod that is not ready may always go (`unhealthyPodEvictionPolicy`), so a broker that is lost for good does not hold its node.
 //! Replicas that a move adds are beside as many as there are to be, and moves take long.
 
-use super::roll::{Roll, led_partitions, usable_out_of_sync};
+use super::roll::{Roll, all_usable, led_partitions, usable_out_of_sync};
 use controller::{ClusterImage, PartitionImage};
 use k8s_openapi::{api::policy::v1::PodDisruptionBudget, apimachinery::pkg::util::intstr::IntOrString};
-use model::BrokerId;
 
 /// `replicas`: brokers that there are to be. `before`: what holds now, and goes on to where the controller does not decide.
 pub(super) fn most(
@@ -27,12 +26,11 @@ pub(super) fn most(
         let known = before.and_then(|budget| budget.spec.as_ref()?.max_unavailable.as_ref());
         return i32::from(known != Some(&IntOrString::Int(0)));
     };
-    let all_serve = (0..replicas).all(|id| image.is_usable(BrokerId(id)));
     let is_copied = |partition: &PartitionImage| {
         usable_out_of_sync(image, partition).any(|id| !partition.adding_replicas.contains(&id))
     };
     let is_in_sync = led_partitions(image).all(|partition| !is_copied(partition));
-    i32::from(all_serve && is_in_sync && !matches!(roll, Roll::Restart { .. }))
+    i32::from(all_usable(image, replicas) && is_in_sync && !matches!(roll, Roll::Restart { .. }))
 }
 
 #[cfg(test)]
@@ -66,7 +64,7 @@ mod tests {
         assert_eq!(most(&image(4, &[3], &[&[(&[0, 1, 3], &[0, 1]), (&[0, 3], &[3])]])), 1);
         let mut moving = image(4, &[], &[&[(&[0, 1, 2, 3], ALL)]]);
         let mut topic = controller::TopicImage::clone(moving.topic("topic-0").unwrap());
-        topic.partitions[0].adding_replicas = vec![BrokerId(3)];
+        topic.partitions[0].adding_replicas = vec![model::BrokerId(3)];
         moving.topics = std::sync::Arc::new(vec![std::sync::Arc::new(topic)].into());
         assert_eq!(most(&moving), 1);
     }

@@ -2,14 +2,13 @@
 //! preferred leaders lead again at once, unless `auto.leader.rebalance.enable` is off. An operator that takes over in between knows of no
 //! roll that is over; then it is as after any other restart: the controller looks every five minutes.
 
-use super::roll::{Roll, led_partitions, usable_out_of_sync};
+use super::roll::{Roll, all_usable, behind};
 use crate::{
     control_plane::settings,
     valid_cluster::{ClusterKey, ValidCluster},
 };
 use control_plane::ControllerHandle;
 use controller::{ClusterImage, requests::ElectLeaders};
-use model::BrokerId;
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -63,8 +62,7 @@ impl Rolled {
 }
 
 fn is_in_sync(cluster: &ValidCluster, image: &ClusterImage) -> bool {
-    (0..cluster.spec.replicas).all(|id| image.is_usable(BrokerId(id)))
-        && led_partitions(image).all(|partition| usable_out_of_sync(image, partition).next().is_none())
+    all_usable(image, cluster.spec.replicas) && behind(image).next().is_none()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a client has as `bootstrap.servers`, for each listener.
 
-use super::node_ports::NodePorts;
+use super::node_ports::{NodePorts, outside};
 use crate::{
     resources::names,
     valid_cluster::{ClusterKey, ValidCluster},
@@ -46,9 +46,7 @@ fn hosts(listener: &Listener, image: Option<&ClusterImage>) -> BTreeSet<String> 
         return [host].into();
     }
     let brokers = image.into_iter().flat_map(|image| image.brokers.values());
-    // One that registered before this was a listener for clients outside says what it is inside.
-    let outside = brokers.filter_map(|broker| broker.endpoint(&listener.name)).filter(|at| at.port != listener.port);
-    outside.map(|endpoint| endpoint.host.to_string()).collect()
+    brokers.filter_map(|broker| outside(broker, listener)).map(|endpoint| endpoint.host.clone()).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::plan::{Action, Observed};
 use crate::{resources::names, valid_cluster::ValidCluster};
-use controller::ClusterImage;
+use controller::{BrokerRegistration, ClusterImage, Endpoint};
 use custom_resources::cluster::{Listener, ListenerType};
 use k8s_openapi::api::core::v1::Service;
 use kube::{ResourceExt as _, api::ApiResource};
@@ -30,9 +30,12 @@ pub fn known(cluster: &ValidCluster, observed: &Observed, image: Option<&Cluster
 }
 
 fn registered(image: Option<&ClusterImage>, broker: BrokerId, listener: &Listener) -> Option<u16> {
-    let endpoint = image?.brokers.get(&broker)?.endpoint(&listener.name)?;
-    // Of before the listener was one for clients outside.
-    Some(endpoint.port).filter(|port| *port != listener.port)
+    outside(image?.brokers.get(&broker)?, listener).map(|endpoint| endpoint.port)
+}
+
+/// Where clients outside reach the broker; nothing where it registered before the listener was one for them.
+pub(super) fn outside<'a>(broker: &'a BrokerRegistration, listener: &Listener) -> Option<&'a Endpoint> {
+    broker.endpoint(&listener.name).filter(|endpoint| endpoint.port != listener.port)
 }
 
 fn port_of(service: &Service) -> Option<u16> {

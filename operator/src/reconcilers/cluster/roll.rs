@@ -49,9 +49,10 @@ impl Roll {
     /// Nobody is restarted before everything else is as wanted.
     #[must_use]
     pub fn put_off(self) -> Self {
-        let reason = || "what a restart needs to be written".to_owned();
         match self {
-            Self::Restart { outdated, .. } => Self::Waiting { outdated, reason: reason(), is_blocked: false },
+            Self::Restart { outdated, .. } => {
+                Self::Waiting { outdated, reason: "what a restart needs to be written".to_owned(), is_blocked: false }
+            }
             other => other,
         }
     }
@@ -96,7 +97,7 @@ pub fn decide(
     if let Some(missing) = (0..replicas).map(BrokerId).find(|id| !image.is_usable(*id)) {
         return waiting(format!("broker {missing} to be let in by the controller"));
     }
-    let behind = led_partitions(image).flat_map(|partition| usable_out_of_sync(image, partition)).count();
+    let behind = behind(image).count();
     if behind > 0 {
         return waiting(format!("{behind} replicas to be in sync"));
     }
@@ -130,6 +131,15 @@ pub(super) fn partitions(image: &ClusterImage) -> impl Iterator<Item = (&TopicIm
 
 pub(super) fn led_partitions(image: &ClusterImage) -> impl Iterator<Item = &PartitionImage> {
     partitions(image).map(|(.., partition)| partition).filter(|partition| !is_offline(partition))
+}
+
+pub(super) fn all_usable(image: &ClusterImage, replicas: i32) -> bool {
+    (0..replicas).all(|id| image.is_usable(BrokerId(id)))
+}
+
+/// Replicas of partitions with a leader that could be in sync.
+pub(super) fn behind(image: &ClusterImage) -> impl Iterator<Item = BrokerId> {
+    led_partitions(image).flat_map(|partition| usable_out_of_sync(image, partition))
 }
 
 /// Brokers that could be in sync with the leader.

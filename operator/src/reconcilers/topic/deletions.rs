@@ -65,7 +65,7 @@ impl Deletions {
                     continue;
                 };
                 let guard = guards.entry(cluster.clone()).or_default();
-                self.went(&cluster, topics, (&image, view.handle), guard).await;
+                self.went(&cluster, topics, &image, view.handle, guard).await;
             }
         }
     }
@@ -74,7 +74,8 @@ impl Deletions {
         &self,
         cluster: &ClusterKey,
         resources: Vec<ValidTopic>,
-        (image, handle): (&ClusterImage, Option<ControllerHandle>),
+        image: &ClusterImage,
+        handle: Option<ControllerHandle>,
         guard: &mut Guard,
     ) {
         let Some(allowed) = self.controllers.allowed(cluster).await else { return };

@@ -39,13 +39,9 @@ async fn two_clusters() -> (SocketAddr, ControllerProcess, ControllerProcess) {
     let image = Arc::new(ClusterImage::empty(ClusterId::from("another")));
     let another = ControllerProcess::start(image, "127.0.0.1:0").await;
     let server = |process: &ControllerProcess, id: &str, admission| ControlPlaneServer {
-        loaded_version: MetadataVersion(0),
         cluster_id: ClusterId::from(id),
-        controller: process.handle.clone(),
-        updates: process.updates.clone(),
-        session_timeout: Duration::from_secs(3),
         admission,
-        owners: None,
+        ..process.door()
     };
     let tokens = BTreeMap::from([
         (
@@ -127,15 +123,8 @@ async fn open_doubtful_door(
     address: &str,
 ) -> (SocketAddr, watch::Receiver<Option<Doubt>>) {
     let (doubts, doubted) = watch::channel(None);
-    let server = ControlPlaneServer {
-        loaded_version,
-        cluster_id: ClusterId::from(CLUSTER),
-        controller: process.handle.clone(),
-        updates: process.updates.clone(),
-        session_timeout: Duration::from_secs(3),
-        admission: Some(Arc::new(OnlyTheFirst(doubts))),
-        owners: None,
-    };
+    let server =
+        ControlPlaneServer { loaded_version, admission: Some(Arc::new(OnlyTheFirst(doubts))), ..process.door() };
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server.serve(listener));

@@ -1,9 +1,13 @@
 use super::*;
+use crate::handle::Call;
 use crate::wire::{
     BrokerMessage, ControllerMessage, DescribeRequest, DescribeResponse, Registered, Snapshot, broker_message,
     control_plane_server, controller_message::Kind,
 };
-use controller::{MetadataChange, MetadataRecord};
+use controller::{
+    Event, MetadataChange, MetadataRecord,
+    requests::{self, Reply},
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -76,4 +80,58 @@ async fn broker_whose_questions_nobody_reads_goes_on_to_read_what_it_is_sent() {
     }
     asking.iter().for_each(tokio::task::JoinHandle::abort);
     server.abort();
+}
+
+/// Decides nothing about topics. Counts its questions and its signs of life.
+async fn undecided(
+    mut calls: mpsc::Receiver<Call>,
+    controller: ControllerHandle,
+    asked: watch::Sender<usize>,
+    heard: watch::Sender<usize>,
+) {
+    let mut waiting = Vec::new();
+    while let Some(call) = calls.recv().await {
+        match call {
+            Call::Ask { request: requests::Request::CreateTopics(_), reply } => {
+                waiting.push(reply);
+                asked.send_replace(waiting.len());
+            }
+            Call::Ask { request, reply } => {
+                let _ = reply.send(controller.ask(request).await.unwrap_or_else(Reply::Refused));
+            }
+            Call::Tell(Event::Heard(heartbeat)) => {
+                heard.send_modify(|heard| *heard += 1);
+                controller.heard(heartbeat).await.unwrap();
+            }
+            Call::Tell(_) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn broker_with_many_questions_is_heard_though_none_is_decided() {
+    let process = ControllerProcess::new().await;
+    let (handle, calls) = ControllerHandle::new();
+    let ((tell_asked, mut asked), (tell_heard, mut heard)) = (watch::channel(0), watch::channel(0));
+    let deciding = tokio::spawn(undecided(calls, process.handle.clone(), tell_asked, tell_heard));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = ControlPlaneServer { controller: handle, ..process.door() };
+    let serving = tokio::spawn(server.serve(listener));
+    let (this, mut seen) = broker(address, 1).await;
+    until(&mut seen, "broker 1 may lead", |image| usable(image, 1)).await;
+    let asking = |number: usize| {
+        let handle = this.handle();
+        tokio::spawn(async move { handle.create_topics(topic(&format!("topic-{number}"))).await })
+    };
+    let asking: Vec<_> = (0..2 * REQUESTS_AT_ONCE).map(asking).collect();
+    let heard_later = async {
+        asked.wait_for(|asked| *asked >= ASKED_AT_ONCE).await.unwrap();
+        let before = *heard.borrow();
+        heard.wait_for(|heard| *heard > before + 3).await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard_later).await.expect("its heartbeats are read");
+    asking.iter().for_each(tokio::task::JoinHandle::abort);
+    deciding.abort();
+    serving.abort();
 }

@@ -25,15 +25,7 @@ impl Owners for OwnerOf {
 #[tokio::test]
 async fn client_of_a_broker_is_refused_and_the_operator_is_not() {
     let process = ControllerProcess::new().await;
-    let server = ControlPlaneServer {
-        loaded_version: MetadataVersion(0),
-        cluster_id: ClusterId::from(CLUSTER),
-        controller: process.handle.clone(),
-        updates: process.updates.clone(),
-        session_timeout: Duration::from_secs(3),
-        admission: None,
-        owners: Some(Arc::new(OwnerOf("orders"))),
-    };
+    let server = ControlPlaneServer { owners: Some(Arc::new(OwnerOf("orders"))), ..process.door() };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server.serve(listener));
