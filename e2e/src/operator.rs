@@ -1,14 +1,17 @@
 //! The operator: who is at work, what it says of itself, how many there are.
 
-use crate::{Place, nodes::signal, until, until_gone, until_so};
-use anyhow::{Context as _, anyhow};
+use crate::{LIMIT, Place, nodes::signal, until, until_gone, until_so};
+use anyhow::{Context as _, anyhow, ensure};
+use futures_util::{StreamExt as _, future};
 use http::Request;
 use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
+    runtime::{WatchStreamExt as _, watcher},
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 /// Name of its deployment and its lease; the only ones of this name are the operator's.
 pub const OPERATOR: &str = "weir-operator";
@@ -19,8 +22,6 @@ const ADMIN_PORT: u16 = 8080;
 pub struct AtWork {
     pub place: Place,
     pub pod: String,
-    /// Of its lease, which it renews every second: a clock that runs only while the operator does.
-    pub revision: String,
 }
 
 impl AtWork {
@@ -30,9 +31,8 @@ impl AtWork {
         let found = leases.list(&named).await.context("find the operator's lease")?.items.pop();
         let lease = found.context("no operator runs")?;
         let namespace = lease.namespace().context("the lease has a namespace")?;
-        let revision = lease.resource_version().unwrap_or_default();
         let pod = lease.spec.and_then(|spec| spec.holder_identity).context("nobody holds the lease")?;
-        Ok(Self { place: Place { client: client.clone(), namespace }, pod, revision })
+        Ok(Self { place: Place { client: client.clone(), namespace }, pod })
     }
 
     pub async fn signal(&self, name: &str) -> anyhow::Result<u64> {
@@ -96,4 +96,24 @@ pub async fn until_another(client: &Client, before: &AtWork) -> anyhow::Result<(
         found.is_ok_and(|found| found.pod != before.pod && !found.pod.is_empty())
     };
     until_so("another operator is at work", is_another).await
+}
+
+/// The lease was renewed so often, once a second.
+pub async fn renewals(client: &Client, times: usize) -> anyhow::Result<()> {
+    let place = AtWork::find(client).await?.place;
+    let only = watcher::Config::default().fields(&format!("metadata.name={OPERATOR}"));
+    let leases = watcher(place.api::<Lease>(), only).default_backoff().applied_objects();
+    // The first is the lease as it was found.
+    let renewed = leases.filter(|lease| future::ready(lease.is_ok())).skip(1).take(times).count();
+    timeout(LIMIT, renewed).await.context("the lease is not renewed").map(drop)
+}
+
+/// The operator at work makes no write to the API server in so many renewals of its lease.
+pub async fn writes_nothing(client: &Client, while_renewed: usize) -> anyhow::Result<()> {
+    let operator = AtWork::find(client).await?;
+    let before = operator.writes().await?;
+    renewals(client, while_renewed).await?;
+    let now = operator.writes().await?;
+    ensure!(now == before, "the operator wrote {} times for a converged cluster", now - before);
+    Ok(())
 }

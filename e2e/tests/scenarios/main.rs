@@ -32,7 +32,10 @@ mod operator_frozen;
 mod operator_killed;
 mod plugin;
 mod pods_deleted;
+mod quiet;
+mod restored;
 mod roll;
+mod samples;
 mod scaling;
 mod small_volume;
 mod smoke;
@@ -106,8 +109,11 @@ fn all() -> Vec<Scenario> {
         nodes roll,
         objects bad_image,
         objects scaling,
+        objects quiet,
+        objects samples,
         objects metadata,
         objects status_lost,
+        objects restored,
         objects hostile_objects,
         objects plugin,
         objects topic_owners,

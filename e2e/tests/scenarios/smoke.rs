@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
 use e2e::{
-    Acknowledged, AtWork, BOOTSTRAP, CLUSTER, LIMIT, Nodes, Place, SESSION_TIMEOUT_MS, Stage, consume, produce, topic,
+    Acknowledged, BOOTSTRAP, CLUSTER, Nodes, Place, SESSION_TIMEOUT_MS, Stage, consume, operator, produce, topic,
     until_gone, until_so, until_topic, until_whole,
 };
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
@@ -51,22 +51,6 @@ async fn scales(stage: &mut Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn is_quiet(place: &Place) -> anyhow::Result<()> {
-    let watching = async {
-        let operator = AtWork::find(&place.client).await?;
-        let (before, mut revision, mut renewals) = (operator.writes().await?, operator.revision, 0);
-        while renewals < QUIET_RENEWALS {
-            let operator = AtWork::find(&place.client).await?;
-            let now = operator.writes().await?;
-            ensure!(now == before, "the operator wrote {} times for a converged cluster", now - before);
-            renewals += usize::from(operator.revision != revision);
-            revision = operator.revision;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(LIMIT, watching).await.context("the lease is not renewed")?
-}
-
 async fn comes_back_with_its_records(place: &Place, records: &[String]) -> anyhow::Result<()> {
     let id = |cluster: &Cluster| cluster.status.as_ref().and_then(|status| status.cluster_id.clone());
     let before = id(&until_whole(place, 3).await?);
@@ -90,7 +74,7 @@ pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> 
     are_there(&place, &records).await?;
     heals(&mut stage).await.context("lose a broker")?;
     scales(&mut stage).await?;
-    is_quiet(&place).await.context("be quiet")?;
+    operator::writes_nothing(&place.client, QUIET_RENEWALS).await.context("be quiet")?;
     let acknowledged = stage.end().await?;
     comes_back_with_its_records(&place, &records).await?;
     Ok(acknowledged)
