@@ -1,6 +1,6 @@
 //! Kafka clients in pods: each runs once, to its end.
 
-use crate::{BROKER_IMAGE, Place, until};
+use crate::{BROKER_IMAGE, Place, until, until_so};
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, LogParams, PostParams};
@@ -17,6 +17,11 @@ pub async fn consume(place: &Place, bootstrap: &str, topic: &str) -> anyhow::Res
     let arguments = ["consume", topic, "--from-beginning", "--until-end", "--bootstrap-server", bootstrap];
     let output = run(place, &arguments).await?;
     Ok(output.lines().map(str::to_owned).collect())
+}
+
+/// Clients inside reach a cluster whose Service was just made: its address and endpoints come to names and nodes a little later.
+pub async fn until_found(place: &Place, bootstrap: &str, topic: &str) -> anyhow::Result<()> {
+    until_so("clients inside find the cluster", || async { consume(place, bootstrap, topic).await.is_ok() }).await
 }
 
 /// Runs `weir` with a command that is to be done; what it prints.

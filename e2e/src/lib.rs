@@ -15,6 +15,7 @@ mod invariants;
 mod load;
 pub mod nodes;
 pub mod operator;
+mod orders;
 pub mod permissions;
 pub mod plugin;
 mod scenario;
@@ -22,13 +23,15 @@ mod volumes;
 mod waiting;
 
 pub use brokers::{BROKERS, Life, is_ready, pod_name, restarts, until_several_are_down};
-pub use clients::{consume, produce, refused, run};
+pub use clients::{consume, produce, refused, run, until_found};
 pub use load::{Acknowledged, Gaps, Load, clients};
 pub use nodes::Nodes;
 pub use operator::AtWork;
+pub use orders::Orders;
 pub use scenario::{
-    BOOTSTRAP, CLUSTER, GIVES_UP_MS, LEASE_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, epoch, is_topic_ready, is_true,
-    lacks_replicas, leader_of_most, topic, topic_with, until_topic, until_topic_says, until_whole,
+    BOOTSTRAP, CLUSTER, GIVES_UP_MS, LEASE_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, cluster_id, epoch,
+    is_topic_ready, is_true, lacks_replicas, leader_of_most, topic, topic_id, topic_with, until_topic,
+    until_topic_says, until_whole,
 };
 pub use volumes::{BrokerVolume, claim_name};
 pub use waiting::{LIMIT, until, until_gone, until_so};

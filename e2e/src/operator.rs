@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 /// Name of its deployment and its lease; the only ones of this name are the operator's.
 pub const OPERATOR: &str = "weir-operator";
+/// As many as the chart has.
+pub const OPERATORS: i32 = 2;
 const ADMIN_PORT: u16 = 8080;
 
 /// The pod that decides.

@@ -90,6 +90,16 @@ pub fn epoch(cluster: &Cluster) -> Option<i64> {
     cluster.status.as_ref()?.controller.as_ref().map(|controller| controller.epoch)
 }
 
+/// The cluster's id, as its status tells.
+pub fn cluster_id(cluster: &Cluster) -> Option<String> {
+    cluster.status.as_ref()?.cluster_id.clone()
+}
+
+/// The id of the topic that a resource has, as its status tells.
+pub fn topic_id(topic: &Topic) -> Option<String> {
+    topic.status.as_ref()?.topic_id.clone()
+}
+
 /// A cluster of three under load.
 #[derive(Debug)]
 pub struct Stage {

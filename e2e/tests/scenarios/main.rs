@@ -53,9 +53,6 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use kube::Client;
 use std::{process::ExitCode, time::Instant};
 
-/// Operators as the chart has them.
-const OPERATORS: i32 = 2;
-
 type Running = BoxFuture<'static, anyhow::Result<Acknowledged>>;
 
 /// What a scenario breaks.
@@ -157,7 +154,7 @@ async fn mend(client: &Client, nodes: Option<&Nodes>) -> anyhow::Result<()> {
         nodes.mend().await?;
     }
     permissions::serve_operator(client).await?;
-    operator::scale(client, OPERATORS).await
+    operator::scale(client, operator::OPERATORS).await
 }
 
 async fn run_all(wanted: &[String]) -> anyhow::Result<bool> {

@@ -2,12 +2,8 @@
 
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, ClusterMetadata, ClusterMetadataShard, ClusterMetadataSpec, Topic};
-use e2e::{Acknowledged, Place, Stage, topic, until_topic};
+use e2e::{Acknowledged, Place, Stage, cluster_id, topic, until_topic};
 use kube::api::{DeleteParams, ListParams, PostParams};
-
-fn id(cluster: &Cluster) -> Option<String> {
-    cluster.status.as_ref()?.cluster_id.clone()
-}
 
 /// A change lets the controller notice. Once it decides again, the change is made too.
 async fn is_rebuilt(stage: &mut Stage, change: &str) -> anyhow::Result<()> {
@@ -15,7 +11,12 @@ async fn is_rebuilt(stage: &mut Stage, change: &str) -> anyhow::Result<()> {
     stage.place.apply::<Topic>(&topic(change, 1)).await?;
     stage.until_taken_over(e2e::epoch(&before)).await?;
     let after = stage.until_whole(3).await?;
-    ensure!(id(&before) == id(&after), "the cluster is another: {:?}, now {:?}", id(&before), id(&after));
+    ensure!(
+        cluster_id(&before) == cluster_id(&after),
+        "the cluster is another: {:?}, now {:?}",
+        cluster_id(&before),
+        cluster_id(&after)
+    );
     until_topic(&stage.place, change, 1).await?;
     stage.load.more(20).await
 }

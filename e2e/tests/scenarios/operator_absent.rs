@@ -14,7 +14,7 @@ pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> 
     ensure!(gap < UNTOUCHED_MS, "without an operator a partition waited for {gap} ms");
     // Nobody elects a leader for what it led.
     stage.kill(2).await?;
-    operator::scale(&client, 2).await?;
+    operator::scale(&client, operator::OPERATORS).await?;
     stage.until_taken_over(epoch).await?;
     stage.load.more(20).await.context("there is an operator again")?;
     stage.end().await

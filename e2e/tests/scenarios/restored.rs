@@ -2,10 +2,11 @@
 //! the same cluster with the same topics and records.
 
 use anyhow::{Context as _, ensure};
-use custom_resources::{Cluster, ClusterMetadata, ClusterMetadataShard, Topic};
+use custom_resources::{Cluster, ClusterMetadata, ClusterMetadataShard, Topic, topic::ADOPT_ANNOTATION};
 use e2e::{
-    Acknowledged, BOOTSTRAP, Place, Stage, consume, epoch, operator, produce, topic, until_gone, until_so, until_topic,
-    until_whole,
+    Acknowledged, Orders, Place, Stage, cluster_id, epoch,
+    operator::{self, OPERATORS},
+    topic_id, until_gone, until_topic, until_whole,
 };
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -19,7 +20,6 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fmt::Debug;
 
-const ADOPT: &str = "weir.dev/adopt";
 /// Prefixes of what Kubernetes writes on a claim that is bound.
 const OF_BINDING: [&str; 3] = ["pv.kubernetes.io/", "volume.kubernetes.io/", "volume.beta.kubernetes.io/"];
 
@@ -82,7 +82,7 @@ async fn change_disks(place: &Place, names: &[String], spec: Value) -> anyhow::R
     Ok(())
 }
 
-async fn is_lost_and_restored(place: &Place) -> anyhow::Result<()> {
+async fn is_lost_and_restored(place: &Place) -> anyhow::Result<Cluster> {
     let (clusters, mut topics) = (back_up::<Cluster>(place).await?, back_up::<Topic>(place).await?);
     let roots = back_up::<ClusterMetadata>(place).await?;
     let shards = back_up::<ClusterMetadataShard>(place).await?;
@@ -104,44 +104,30 @@ async fn is_lost_and_restored(place: &Place) -> anyhow::Result<()> {
     restore(place, &shards).await?;
     restore(place, &clusters).await?;
     for topic in &mut topics {
-        topic.annotations_mut().insert(ADOPT.to_owned(), "true".to_owned());
+        topic.annotations_mut().insert(ADOPT_ANNOTATION.to_owned(), "true".to_owned());
     }
     restore(place, &topics).await?;
-    operator::scale(&place.client, 2).await?;
-    until_whole(place, 3).await?;
+    operator::scale(&place.client, OPERATORS).await?;
+    let restored = until_whole(place, 3).await?;
     // They go with their claims again.
-    change_disks(place, &disks, json!({"persistentVolumeReclaimPolicy": "Delete"})).await
-}
-
-fn id(cluster: &Cluster) -> Option<String> {
-    cluster.status.as_ref()?.cluster_id.clone()
-}
-
-fn topic_id(topic: &Topic) -> Option<String> {
-    topic.status.as_ref()?.topic_id.clone()
+    change_disks(place, &disks, json!({"persistentVolumeReclaimPolicy": "Delete"})).await?;
+    Ok(restored)
 }
 
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let stage = Stage::begin(place.clone()).await?;
-    place.apply::<Topic>(&topic("orders", 3)).await?;
-    let orders = until_topic(&place, "orders", 3).await?;
-    let records: Vec<_> = (100..150).map(|number| format!("order-{number}")).collect();
-    produce(&place, BOOTSTRAP, "orders", &records).await?;
+    let orders = Orders::write(&place).await?;
     let acknowledged = stage.end().await?;
     let before = until_whole(&place, 3).await?;
+    let topic = until_topic(&place, Orders::TOPIC, Orders::PARTITIONS).await?;
 
-    is_lost_and_restored(&place).await?;
+    let after = is_lost_and_restored(&place).await?;
 
-    let after = until_whole(&place, 3).await?;
-    ensure!(id(&before) == id(&after), "the cluster is another: {:?}, now {:?}", id(&before), id(&after));
+    let ids = [&before, &after].map(cluster_id);
+    ensure!(ids[0] == ids[1], "the cluster is another: {ids:?}");
     ensure!(epoch(&before) < epoch(&after), "its epoch is {:?} after {:?}", epoch(&after), epoch(&before));
-    let again = until_topic(&place, "orders", 3).await?;
-    ensure!(topic_id(&orders) == topic_id(&again), "the topic is another: {:?}", topic_id(&again));
-    let is_found = || async { consume(&place, BOOTSTRAP, "orders").await.is_ok() };
-    until_so("clients inside find it again", is_found).await?;
-    let mut read = consume(&place, BOOTSTRAP, "orders").await?;
-    read.retain(|line| line.starts_with("order-"));
-    read.sort();
-    ensure!(read == records, "these were read: {read:?}");
+    let again = until_topic(&place, Orders::TOPIC, Orders::PARTITIONS).await?;
+    ensure!(topic_id(&topic) == topic_id(&again), "the topic is another: {:?}", topic_id(&again));
+    orders.are_found_again(&place).await?;
     Ok(acknowledged)
 }

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
-use e2e::{Acknowledged, BOOTSTRAP, Place, consume, produce, until, until_topic, until_whole};
+use e2e::{Acknowledged, BOOTSTRAP, Place, consume, produce, until, until_found, until_topic, until_whole};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
 
 const MINIMAL: &str = include_str!("../../../crds/samples/minimal.yaml");
@@ -15,6 +15,7 @@ async fn serve(place: &Place) -> anyhow::Result<()> {
     place.apply::<Topic>(TOPIC).await?;
     until_whole(place, 3).await?;
     until_topic(place, "payments", 6).await?;
+    until_found(place, BOOTSTRAP, "payments").await?;
     produce(place, BOOTSTRAP, "payments", &["paid".to_owned()]).await?;
     let read = consume(place, BOOTSTRAP, "payments").await?;
     ensure!(read.iter().any(|line| line == "paid"), "these were read: {read:?}");
@@ -29,8 +30,8 @@ async fn is_as_said(place: &Place) -> anyhow::Result<()> {
     let wanted = pod.node_selector.is_some_and(|labels| labels.get("workload").is_some_and(|has| has == "streaming"));
     ensure!(wanted, "its pods go to any node");
     let has_port = |service: &Service| {
-        let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
-        ports.into_iter().any(|port| port.node_port == Some(32092))
+        let mut ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+        ports.any(|port| port.node_port == Some(32092))
     };
     until(place, "orders-external-bootstrap", "it has the port that was chosen", has_port).await.map(drop)
 }

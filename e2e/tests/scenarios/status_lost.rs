@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
-use e2e::{Acknowledged, Place, Stage, UNTOUCHED_MS, topic, until, until_topic};
+use e2e::{Acknowledged, Place, Stage, UNTOUCHED_MS, cluster_id, topic, topic_id, until, until_topic};
 use kube::{
     ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
@@ -10,13 +10,9 @@ use kube::{
 use serde_json::json;
 use std::collections::BTreeMap;
 
-fn id(topic: &Topic) -> Option<String> {
-    topic.status.as_ref()?.topic_id.clone()
-}
-
 async fn ids(place: &Place) -> anyhow::Result<BTreeMap<String, Option<String>>> {
     let topics = place.api::<Topic>().list(&ListParams::default()).await.context("list topics")?;
-    Ok(topics.iter().map(|topic| (topic.name_any(), id(topic))).collect())
+    Ok(topics.iter().map(|topic| (topic.name_any(), topic_id(topic))).collect())
 }
 
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
@@ -24,7 +20,6 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     place.apply::<Topic>(&topic("orders", 6)).await?;
     until_topic(&place, "orders", 6).await?;
     let clusters = place.api::<Cluster>();
-    let cluster_id = |cluster: &Cluster| cluster.status.as_ref().and_then(|status| status.cluster_id.clone());
     let (before, topics) = (clusters.get("events").await?, ids(&place).await?);
     stage.load.mark().await?;
     let (nothing, parameters) = (Patch::Merge(json!({ "status": null })), PatchParams::default());
@@ -34,7 +29,7 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
         taken.with_context(|| format!("take the status of {name} away"))?;
     }
     for (name, known) in &topics {
-        let is_known = |topic: &Topic| id(topic).is_some() && id(topic) == *known;
+        let is_known = |topic: &Topic| topic_id(topic).is_some() && topic_id(topic) == *known;
         until(&place, name, &format!("it has topic {known:?} again"), is_known).await?;
     }
     let after = stage.until_whole(3).await?;
