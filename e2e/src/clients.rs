@@ -26,20 +26,20 @@ pub async fn until_found(place: &Place, bootstrap: &str, topic: &str) -> anyhow:
 
 /// Runs `weir` with a command that is to be done; what it prints.
 pub async fn run(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
-    let (is_done, output) = outcome(place, arguments).await?;
+    let (is_done, output) = attempted(place, arguments).await?;
     ensure!(is_done, "weir {arguments:?} failed: {output}");
     Ok(output)
 }
 
 /// Runs `weir` with a command that is to be refused; what it prints.
 pub async fn refused(place: &Place, arguments: &[&str]) -> anyhow::Result<String> {
-    let (is_done, output) = outcome(place, arguments).await?;
+    let (is_done, output) = attempted(place, arguments).await?;
     ensure!(!is_done, "weir {arguments:?} was not refused: {output}");
     Ok(output)
 }
 
 /// Whether `weir` succeeded, and what it prints on standard output and on standard error.
-async fn outcome(place: &Place, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
+pub async fn attempted(place: &Place, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
     let pod: Pod = serde_json::from_value(serde_json::json!({
         "metadata": { "generateName": "client-" },
         "spec": {

@@ -1,8 +1,11 @@
-//! What never happens to a cluster, whatever a scenario does: its controller's epoch goes back, or it becomes another cluster.
+//! What never happens to a cluster, whatever a scenario does: its controller's epoch goes back, it becomes another cluster, or its
+//! metadata contradicts what it was before ([`metadata`]).
+
+mod metadata;
 
 use crate::{Place, epoch};
 use anyhow::ensure;
-use custom_resources::Cluster;
+use custom_resources::{Cluster, ClusterMetadataSpec};
 use futures_util::StreamExt as _;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,19 +15,44 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub(crate) struct Invariants {
     watching: JoinHandle<()>,
-    broken: Arc<Mutex<Vec<String>>>,
+    findings: Arc<Findings>,
+}
+
+#[derive(Debug, Default)]
+struct Findings {
+    broken: Mutex<Vec<String>>,
+    /// Metadata that the scenario wrote, in the controller's place.
+    by_hand: Mutex<Option<String>>,
+}
+
+impl Findings {
+    fn note(&self, what: String) {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    fn is_by_hand(&self, root: &str) -> bool {
+        self.by_hand.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(root)
+    }
 }
 
 impl Invariants {
     pub(crate) fn watch(place: &Place) -> Self {
-        let broken = Arc::new(Mutex::new(Vec::new()));
-        let watching = tokio::spawn(watch(place.clone(), Arc::clone(&broken)));
-        Self { watching, broken }
+        let findings = Arc::<Findings>::default();
+        let (place, found) = (place.clone(), Arc::clone(&findings));
+        let watching = tokio::spawn(async move {
+            tokio::join!(watch_status(&place, &found), metadata::watch(&place, &found));
+        });
+        Self { watching, findings }
+    }
+
+    /// The scenario is about to write this into the root.
+    pub(crate) fn excuse(&self, root: &ClusterMetadataSpec) {
+        *self.findings.by_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(root.data.clone());
     }
 
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        ensure!(broken.is_empty(), "the cluster's status told: {broken:?}");
+        let broken = self.findings.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(broken.is_empty(), "what never happens was seen: {broken:?}");
         Ok(())
     }
 }
@@ -35,23 +63,25 @@ impl Drop for Invariants {
     }
 }
 
-async fn watch(place: Place, broken: Arc<Mutex<Vec<String>>>) {
-    // Beside it there may be others, which are not under load.
-    let of_load = watcher::Config::default().fields("metadata.name=events");
-    let clusters = watcher(place.api::<Cluster>(), of_load).default_backoff().applied_objects();
+/// Beside the cluster under load there may be others.
+fn of_load() -> watcher::Config {
+    watcher::Config::default().fields("metadata.name=events")
+}
+
+async fn watch_status(place: &Place, findings: &Findings) {
+    let clusters = watcher(place.api::<Cluster>(), of_load()).default_backoff().applied_objects();
     let mut clusters = std::pin::pin!(clusters);
     let (mut highest, mut known) = (None, None);
-    let note = |what: String| broken.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     while let Some(cluster) = clusters.next().await {
         let Ok(cluster) = cluster else { continue };
         let epoch = epoch(&cluster);
         if epoch.is_some() && epoch < highest {
-            note(format!("epoch {epoch:?} after {highest:?}"));
+            findings.note(format!("the status tells epoch {epoch:?} after {highest:?}"));
         }
         highest = highest.max(epoch);
         let id = cluster.status.and_then(|status| status.cluster_id);
         if id.is_some() && known.is_some() && id != known {
-            note(format!("cluster {id:?} after {known:?}"));
+            findings.note(format!("the status tells cluster {id:?} after {known:?}"));
         }
         known = id.or(known);
     }

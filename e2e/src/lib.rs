@@ -23,7 +23,7 @@ mod volumes;
 mod waiting;
 
 pub use brokers::{BROKERS, Life, is_ready, pod_name, restarts, until_several_are_down};
-pub use clients::{consume, produce, refused, run, until_found};
+pub use clients::{attempted, consume, produce, refused, run, until_found};
 pub use load::{Acknowledged, Gaps, Load, clients};
 pub use nodes::Nodes;
 pub use operator::AtWork;

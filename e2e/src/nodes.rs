@@ -35,6 +35,12 @@ for port in $2; do
   done
 done
 "#;
+/// In a node: drops what a pod's address sends to these ports, and nothing of what it gets.
+const MUTE: &str =
+    r#"for port in $2; do iptables -w -t raw -A PREROUTING -s "$1" -p tcp --dport "$port" -j DROP; done"#;
+/// In a node: drops what a pod's address is answered from these ports, and nothing of what it sends.
+const DEAFEN: &str =
+    r#"for port in $2; do iptables -w -t raw -A PREROUTING -d "$1" -p tcp --sport "$port" -j DROP; done"#;
 /// In a node: signals every process of this name, where there is one.
 const SIGNAL_ALL: &str = r#"
 for comm in $(grep -lxs "$1" /proc/[0-9]*/comm); do
@@ -79,6 +85,11 @@ impl Nodes {
 
     pub async fn start(&self, node: &str) -> anyhow::Result<()> {
         docker(["start", node]).await.map(drop)
+    }
+
+    /// Those that run brokers.
+    pub fn workers(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str).filter(|name| *name != self.control_plane)
     }
 
     /// Takes the manifest away from which the kubelet runs it.
@@ -146,10 +157,24 @@ pub(crate) async fn in_node(node: &str, script: &str, arguments: &[&str]) -> any
 
 /// Nothing passes between a pod and others by these ports: silence, as a network that is cut.
 pub async fn cut(place: &Place, pod: &str, ports: &[u16]) -> anyhow::Result<()> {
+    between(place, pod, CUT, ports).await
+}
+
+/// Nobody hears the pod at these ports of theirs, and it hears them.
+pub async fn mute(place: &Place, pod: &str, ports: &[u16]) -> anyhow::Result<()> {
+    between(place, pod, MUTE, ports).await
+}
+
+/// The pod hears nobody at these ports of theirs, and they hear it.
+pub async fn deafen(place: &Place, pod: &str, ports: &[u16]) -> anyhow::Result<()> {
+    between(place, pod, DEAFEN, ports).await
+}
+
+async fn between(place: &Place, pod: &str, script: &str, ports: &[u16]) -> anyhow::Result<()> {
     let found = place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?;
     let address = found.status.as_ref().and_then(|status| status.pod_ip.clone()).context("the pod has an address")?;
     let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
-    in_node(&node_of(&found)?, CUT, &[&address, &ports.join(" ")]).await.map(drop)
+    in_node(&node_of(&found)?, script, &[&address, &ports.join(" ")]).await.map(drop)
 }
 
 /// Sends a signal to a program in a pod, as the kernel of its node would. Returns when, in milliseconds of the epoch.

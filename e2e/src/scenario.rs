@@ -10,7 +10,7 @@ use crate::{
     volumes::claim_name,
 };
 use anyhow::Context as _;
-use custom_resources::{Cluster, ClusterStatus, Topic};
+use custom_resources::{Cluster, ClusterMetadataSpec, ClusterStatus, Topic};
 use futures_util::future::try_join_all;
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, Pod},
@@ -141,6 +141,11 @@ impl Stage {
         self.load.finish().await
     }
 
+    /// The scenario is about to put this in place of what the controller committed.
+    pub fn excuse(&self, root: &ClusterMetadataSpec) {
+        self.invariants.excuse(root);
+    }
+
     /// As the operator tells, and as brokers do.
     pub async fn until_whole(&mut self, brokers: i32) -> anyhow::Result<Cluster> {
         let cluster = until_whole(&self.place, brokers).await?;
@@ -164,13 +169,13 @@ impl Stage {
 
     /// `kill -9`.
     pub async fn kill(&self, broker: i32) -> anyhow::Result<Life> {
-        let life = Life::of(&self.place, &pod_name(broker)).await?;
+        let life = self.life(broker).await?;
         signal(&self.place, &pod_name(broker), "weir-broker", "KILL").await?;
         Ok(life)
     }
 
     pub async fn delete_pod(&self, broker: i32, parameters: &DeleteParams) -> anyhow::Result<Life> {
-        let life = Life::of(&self.place, &pod_name(broker)).await?;
+        let life = self.life(broker).await?;
         self.place.api::<Pod>().delete(&pod_name(broker), parameters).await.context("delete a broker's pod")?;
         Ok(life)
     }
@@ -197,10 +202,13 @@ impl Stage {
         Ok(life)
     }
 
+    pub async fn life(&self, broker: i32) -> anyhow::Result<Life> {
+        Life::of(&self.place, &pod_name(broker)).await
+    }
+
     /// Of all brokers as they begin.
     pub async fn lives(&self) -> anyhow::Result<Vec<Life>> {
-        let pods = [0, 1, 2].map(pod_name);
-        try_join_all(pods.iter().map(|pod| Life::of(&self.place, pod))).await
+        try_join_all([0, 1, 2].map(|broker| self.life(broker))).await
     }
 
     pub async fn epoch(&self) -> anyhow::Result<Option<i64>> {

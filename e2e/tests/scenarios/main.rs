@@ -8,12 +8,13 @@ mod all_killed;
 mod api_server_down;
 mod api_server_refuses;
 mod api_server_slow;
-mod bad_image;
+mod bad_rollouts;
 mod both_killed;
 mod broker_frozen;
 mod broker_killed;
 mod chaos;
 mod chart;
+mod crds_deleted;
 mod cut_from_operator;
 mod cut_from_peers;
 mod disk_full;
@@ -22,6 +23,7 @@ mod foreign_disk;
 mod hostile_objects;
 mod isolated;
 mod last_replica_lost;
+mod lease_deleted;
 mod log_damaged;
 mod metadata;
 mod node_gone;
@@ -32,6 +34,7 @@ mod operator_frozen;
 mod operator_killed;
 mod plugin;
 mod pods_deleted;
+mod power_lost;
 mod quiet;
 mod restored;
 mod roll;
@@ -91,6 +94,7 @@ fn all() -> Vec<Scenario> {
         nodes operator_killed,
         nodes both_killed,
         nodes operator_frozen,
+        objects lease_deleted,
         nodes operator_absent,
         nodes api_server_down,
         nodes api_server_slow,
@@ -104,7 +108,7 @@ fn all() -> Vec<Scenario> {
         nodes volume_grows,
         objects strangers,
         nodes roll,
-        objects bad_image,
+        objects bad_rollouts,
         objects scaling,
         objects quiet,
         objects samples,
@@ -119,6 +123,8 @@ fn all() -> Vec<Scenario> {
         nodes chaos,
         nodes node_silent,
         nodes node_gone,
+        nodes power_lost,
+        objects crds_deleted,
         objects chart,
     ]
     .into()

@@ -31,6 +31,7 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     shards.delete_collection(&DeleteParams::background(), &ListParams::default()).await.context("delete the shards")?;
     is_rebuilt(&mut stage, "after-deletion").await.context("after the metadata was deleted")?;
 
+    stage.excuse(&old);
     let mut root = roots.get("events").await?;
     root.spec = old;
     roots.replace("events", &PostParams::default(), &root).await.context("replace the root by an older one")?;

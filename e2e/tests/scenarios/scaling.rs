@@ -3,8 +3,10 @@
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, Topic};
 use e2e::{Acknowledged, BROKERS, Place, Stage, topic, until, until_topic};
+use futures_util::future::try_join_all;
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
 use kube::{Api, ResourceExt as _, api::ListParams};
+use serde_json::{Value, json};
 
 fn held(cluster: &Cluster) -> bool {
     let conditions = cluster.status.as_ref().map(|status| &status.conditions);
@@ -25,6 +27,25 @@ async fn have_racks_of_their_nodes(place: &Place, cluster: &Cluster) -> anyhow::
     Ok(())
 }
 
+/// Brokers that were to go stay as they are, once there are to be as many as before: so slowly nothing had moved that clients write to.
+async fn is_called_off(stage: &mut Stage) -> anyhow::Result<()> {
+    let lives = try_join_all([3, 4].map(|broker| stage.life(broker))).await?;
+    stage.change(json!({"rebalance": {"throttleBytesPerSecond": 1}})).await?;
+    stage.scale(3).await?;
+    let drains = |cluster: &Cluster| {
+        let scaling = cluster.status.as_ref().and_then(|status| status.scaling.as_ref());
+        scaling.is_some_and(|scaling| scaling.draining == [3, 4] && scaling.replicas_remaining > 0)
+    };
+    until(&stage.place, "events", "two brokers are drained", drains).await?;
+    stage.load.more(20).await?;
+    stage.scale(5).await?;
+    stage.until_whole(5).await?;
+    for life in lives {
+        ensure!(life.goes_on().await?, "a broker that was to stay was restarted: {life:?}");
+    }
+    stage.change(json!({"rebalance": Value::Null})).await
+}
+
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;
     stage.scale(5).await?;
@@ -33,6 +54,8 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     place.apply::<Topic>(&topic("wide", 12)).await?;
     until_topic(&place, "wide", 12).await?;
     stage.load.more(20).await?;
+
+    is_called_off(&mut stage).await.context("scale down, and back")?;
 
     stage.scale(3).await?;
     stage.until_whole(3).await.context("scale down")?;

@@ -6,6 +6,7 @@
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 /// Root of a cluster's metadata.
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,4 +44,9 @@ pub struct ClusterMetadataShardSpec {
     /// INTERNAL: the topics of this shard, as the controller writes them.
     #[schemars(length(max = 1_048_576))]
     pub data: String,
+}
+
+/// Name of the object that a shard is.
+pub fn shard_object(cluster: &str, shard: impl Display) -> String {
+    format!("{cluster}-{shard}")
 }

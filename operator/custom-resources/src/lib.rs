@@ -27,7 +27,9 @@ pub mod request;
 pub mod topic;
 
 pub use cluster::{Cluster, ClusterSpec};
-pub use cluster_metadata::{ClusterMetadata, ClusterMetadataShard, ClusterMetadataShardSpec, ClusterMetadataSpec};
+pub use cluster_metadata::{
+    ClusterMetadata, ClusterMetadataShard, ClusterMetadataShardSpec, ClusterMetadataSpec, shard_object,
+};
 pub use cluster_status::ClusterStatus;
 pub use config_map::{ConfigMap, ConfigValue};
 pub use topic::{Topic, TopicSpec, TopicStatus};

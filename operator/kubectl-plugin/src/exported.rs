@@ -2,10 +2,10 @@
 //!
 //! A `List`, shards before the root as a controller writes them: `kubectl create -f` takes it too.
 
-use crate::metadata::{StoredMetadata, assemble, shard_object};
+use crate::metadata::{StoredMetadata, assemble};
 use anyhow::{Context as _, bail, ensure};
 use control_plane::store::sharding::Outline;
-use custom_resources::{CLUSTER_LABEL, ClusterMetadata, ClusterMetadataShard};
+use custom_resources::{CLUSTER_LABEL, ClusterMetadata, ClusterMetadataShard, shard_object};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub(crate) fn read(text: &str) -> anyhow::Result<StoredMetadata> {
     ensure!(!cluster.is_empty(), "the ClusterMetadata in the file has no name");
     let outline = Outline::parse(&root.spec.data).context("read the root of the metadata")?;
     let named = outline.shard_names().map(|shard| {
-        let name = shard_object(&cluster, &shard.to_string());
+        let name = shard_object(&cluster, shard);
         shards.remove(&name).with_context(|| format!("the file lacks ClusterMetadataShard {name}"))
     });
     let shards = named.collect::<anyhow::Result<Vec<_>>>()?;

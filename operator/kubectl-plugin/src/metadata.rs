@@ -4,7 +4,7 @@ use crate::access::Access;
 use anyhow::{Context as _, bail};
 use control_plane::store::sharding::Outline;
 use controller::ClusterImage;
-use custom_resources::{ClusterMetadata, ClusterMetadataShard};
+use custom_resources::{ClusterMetadata, ClusterMetadataShard, shard_object};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kube::Api;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) async fn read(access: &Access, cluster: &str) -> anyhow::Result<Store
         let root = roots.get_opt(cluster).await.context("read the ClusterMetadata")?;
         let root = root.with_context(|| format!("ClusterMetadata {cluster} is not there"))?;
         let outline = Outline::parse(&root.spec.data).context("read the root of the metadata")?;
-        let names: Vec<_> = outline.shard_names().map(|shard| shard_object(cluster, &shard.to_string())).collect();
+        let names: Vec<_> = outline.shard_names().map(|shard| shard_object(cluster, shard)).collect();
         let shards = &shards;
         let reads = names.iter().map(|name| async move {
             let shard = shards.get_opt(name).await.with_context(|| format!("read ClusterMetadataShard {name}"))?;
@@ -45,10 +45,6 @@ pub(crate) async fn read(access: &Access, cluster: &str) -> anyhow::Result<Store
         }
     }
     bail!("ClusterMetadataShard {missing} is not there, and the root names it")
-}
-
-pub(crate) fn shard_object(cluster: &str, shard: &str) -> String {
-    format!("{cluster}-{shard}")
 }
 
 /// `shards` are those that the root names, in its order. Every text is checked against its checksum.

@@ -1,9 +1,11 @@
 //! Clusters for the tables of tests.
 
-use crate::metadata::{StoredMetadata, assemble, shard_object};
+use crate::metadata::{StoredMetadata, assemble};
 use control_plane::store::{ShardName, sharding::Layout};
 use controller::{BrokerRegistration, ClusterImage, PartitionImage, TopicImage};
-use custom_resources::{Cluster, ClusterMetadata, ClusterMetadataShard, ClusterMetadataShardSpec, ClusterMetadataSpec};
+use custom_resources::{
+    Cluster, ClusterMetadata, ClusterMetadataShard, ClusterMetadataShardSpec, ClusterMetadataSpec, shard_object,
+};
 use model::{
     BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, LeaderEpoch, MetadataVersion, PartitionEpoch,
     TopicId, TopicName,
@@ -88,10 +90,7 @@ pub(crate) fn healthy_cluster() -> Cluster {
 pub(crate) fn stored(cluster: &str, image: ClusterImage) -> StoredMetadata {
     let plan = Layout::of(Arc::new(image)).unwrap();
     let shard = |(name, data): &(ShardName, String)| {
-        ClusterMetadataShard::new(
-            &shard_object(cluster, &name.to_string()),
-            ClusterMetadataShardSpec { data: data.clone() },
-        )
+        ClusterMetadataShard::new(&shard_object(cluster, name), ClusterMetadataShardSpec { data: data.clone() })
     };
     let by_name: BTreeMap<_, _> = plan.shards.iter().map(|written| (written.0, shard(written))).collect();
     let mut root = ClusterMetadata::new(cluster, ClusterMetadataSpec { data: plan.root });

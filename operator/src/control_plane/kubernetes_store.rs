@@ -10,7 +10,9 @@ use crate::{
     valid_cluster::ClusterKey,
 };
 use control_plane::store::{CommitError, MetadataObjects, ObjectError, ShardName, StoredRoot};
-use custom_resources::{ClusterMetadata, ClusterMetadataShard, ClusterMetadataShardSpec, ClusterMetadataSpec};
+use custom_resources::{
+    ClusterMetadata, ClusterMetadataShard, ClusterMetadataShardSpec, ClusterMetadataSpec, shard_object,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{
     Api, Client,
@@ -67,7 +69,7 @@ impl KubernetesObjects {
     }
 
     fn shard_object(&self, shard: ShardName) -> String {
-        format!("{}-{shard}", self.cluster.name)
+        shard_object(&self.cluster.name, shard)
     }
 
     /// The shard that an object of this name is; another cluster's name may begin as this one's.

@@ -4,8 +4,8 @@
 //! | this operator | sees | does |
 //! |---|---|---|
 //! | waits | no lease, one that was released (its watch tells), or one unchanged for its duration | takes it |
-//! | waits | one that was renewed | waits on |
-//! | holds | its own | renews it |
+//! | waits | one that was renewed, or deleted under its holder, who may live | waits on |
+//! | holds | its own, or none: somebody deleted it | renews it, makes it again |
 //! | holds | another's | ends |
 //! | holds | could not renew for [`Timing::deadline`] | ends |
 //!
@@ -45,7 +45,7 @@ impl Default for Timing {
 pub struct Seen {
     /// Empty where it was released.
     pub holder: String,
-    /// Another one after every renewal.
+    /// Another one after every renewal; empty once it was deleted.
     pub revision: String,
 }
 
@@ -91,10 +91,11 @@ impl Candidate {
 
     /// What to do about the lease as it was read `now`.
     pub fn decide(&mut self, seen: Option<Seen>, now: MonotonicTime) -> Step {
-        let Some(seen) = seen else {
-            self.unchanged = None;
-            // One that was deleted under the holder is made again.
-            return Step::Take { replaces: None };
+        let before = self.unchanged.as_ref().map(|(before, _)| before);
+        let seen = match (seen, before) {
+            (Some(seen), _) => seen,
+            (None, Some(before)) if !self.holds => Seen { revision: String::new(), ..before.clone() },
+            (None, _) => return Step::Take { replaces: None },
         };
         let since = match self.unchanged.take() {
             Some((before, since)) if before == seen => since,
@@ -102,15 +103,13 @@ impl Candidate {
         };
         self.unchanged = Some((seen.clone(), since));
         let is_free = seen.is_free();
-        let replaces = seen.revision;
+        let replaces = (!seen.revision.is_empty()).then_some(seen.revision);
         match (self.holds, seen.holder == self.identity) {
             (true, true) => Step::Renew,
             (true, false) => Step::End,
             // A process of this name was here before: it is this one's to go on with.
-            (false, true) => Step::Take { replaces: Some(replaces) },
-            (false, false) if is_free || now.since(since) >= self.timing.duration => {
-                Step::Take { replaces: Some(replaces) }
-            }
+            (false, true) => Step::Take { replaces },
+            (false, false) if is_free || now.since(since) >= self.timing.duration => Step::Take { replaces },
             (false, false) => Step::Wait,
         }
     }
@@ -160,6 +159,34 @@ mod tests {
         assert_eq!(waiting.decide(lease("b", "2"), at(105_000)), Step::Wait, "renewed");
         assert_eq!(waiting.decide(lease("b", "2"), at(109_999)), Step::Wait);
         assert_eq!(waiting.decide(lease("b", "2"), at(110_000)), take("2"));
+    }
+
+    #[test]
+    fn lease_that_was_deleted_is_its_holders_for_as_long_as_one_that_is_not_renewed() {
+        let mut waiting = candidate();
+        assert_eq!(waiting.decide(lease("b", "1"), at(0)), Step::Wait);
+        assert_eq!(waiting.decide(None, at(900)), Step::Wait, "it may have been renewed just before");
+        assert_eq!(waiting.decide(None, at(5899)), Step::Wait);
+        assert_eq!(waiting.decide(None, at(5900)), Step::Take { replaces: None });
+
+        let mut waiting = candidate();
+        waiting.decide(lease("b", "1"), at(0));
+        waiting.decide(None, at(1000));
+        assert_eq!(waiting.decide(lease("b", "2"), at(2000)), Step::Wait, "its holder made it again");
+        assert_eq!(waiting.decide(lease("b", "2"), at(6999)), Step::Wait);
+        assert_eq!(waiting.decide(lease("b", "2"), at(7000)), take("2"));
+
+        let mut waiting = candidate();
+        waiting.decide(lease("", "1"), at(0));
+        assert_eq!(waiting.decide(None, at(1000)), Step::Take { replaces: None }, "nobody held it");
+    }
+
+    #[test]
+    fn holder_makes_a_lease_again_that_was_deleted() {
+        let mut holding = candidate();
+        holding.decide(lease("", "1"), at(0));
+        holding.written(at(0));
+        assert_eq!(holding.decide(None, at(1000)), Step::Take { replaces: None });
     }
 
     #[test]

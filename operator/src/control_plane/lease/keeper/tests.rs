@@ -35,6 +35,11 @@ impl ApiServer {
         lease
     }
 
+    fn delete(&self) {
+        *self.0.lease.lock().unwrap() = None;
+        self.0.changed.notify_waiters();
+    }
+
     /// Somebody writes it beside the keeper.
     fn change(&self, holder: &str) {
         let mut lease = self.0.lease.lock().unwrap().clone().unwrap();
@@ -69,8 +74,13 @@ impl ApiServer {
         let query = parts.uri.query().unwrap_or_default();
         let (status, answer) = match parts.method {
             Method::GET if query.contains("watch=true") => {
+                let before = self.named();
                 self.0.changed.notified().await;
-                (StatusCode::OK, json!({ "type": "MODIFIED", "object": self.named() }))
+                let event = match self.named() {
+                    Some(lease) => json!({ "type": "MODIFIED", "object": lease }),
+                    None => json!({ "type": "DELETED", "object": before }),
+                };
+                (StatusCode::OK, event)
             }
             Method::GET if query.contains("fieldSelector") => {
                 let items: Vec<_> = self.named().into_iter().collect();
@@ -81,7 +91,8 @@ impl ApiServer {
             Method::GET => self.named().map_or_else(|| failure(StatusCode::NOT_FOUND), |lease| (StatusCode::OK, lease)),
             Method::POST => (StatusCode::CREATED, self.put(sent())),
             Method::PUT => {
-                let (sent, there) = (sent(), self.named().unwrap_or_default());
+                let Some(there) = self.named() else { return answered(failure(StatusCode::NOT_FOUND)) };
+                let sent = sent();
                 if sent["metadata"]["resourceVersion"] == there["metadata"]["resourceVersion"] {
                     (StatusCode::OK, self.put(sent))
                 } else {
@@ -90,9 +101,7 @@ impl ApiServer {
             }
             other => panic!("{other} {}", parts.uri),
         };
-        let mut answer = serde_json::to_vec(&answer).unwrap();
-        answer.push(b'\n');
-        Ok(Response::builder().status(status).body(Body::from(answer)).unwrap())
+        answered((status, answer))
     }
 
     fn named(&self) -> Option<Value> {
@@ -101,6 +110,12 @@ impl ApiServer {
         lease["kind"] = "Lease".into();
         Some(lease)
     }
+}
+
+fn answered((status, answer): (StatusCode, Value)) -> Result<Response<Body>, kube::Error> {
+    let mut answer = serde_json::to_vec(&answer).unwrap();
+    answer.push(b'\n');
+    Ok(Response::builder().status(status).body(Body::from(answer)).unwrap())
 }
 
 fn failure(status: StatusCode) -> (StatusCode, Value) {
@@ -203,4 +218,23 @@ async fn holder_ends_before_another_takes_over_when_nothing_is_answered() {
     *server.0.latency.lock().unwrap() = Duration::from_secs(3600);
     assert_eq!(holding.keep().await, Lost::NotRenewed);
     assert!(began.elapsed() < Timing::default().duration);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_that_is_deleted_is_made_again_by_its_holder() {
+    let server = ApiServer::default();
+    let mut holding = server.keeper("a");
+    holding.acquire().await;
+    let mut waiting = server.keeper("b");
+    let deleting = async {
+        sleep(Duration::from_millis(10_500)).await;
+        server.delete();
+        sleep(Duration::from_secs(60)).await;
+    };
+    tokio::select! {
+        lost = holding.keep() => panic!("{lost}"),
+        () = waiting.acquire() => panic!("another one took it"),
+        () = deleting => {}
+    }
+    assert_eq!(server.holder(), "a");
 }
