@@ -16,6 +16,12 @@ pub const ADOPT_ANNOTATION: &str = "weir.dev/adopt";
 pub mod condition {
     /// The topic is as the spec says, and every partition has a leader.
     pub const READY: &str = "Ready";
+    /// Every replica of every partition is in sync. Reported once it has been so for five seconds.
+    pub const FULLY_REPLICATED: &str = "FullyReplicated";
+    /// The topic has the configuration of the spec.
+    pub const CONFIG_APPLIED: &str = "ConfigApplied";
+    /// Another resource, which is older, names the topic. There only while it is so.
+    pub const CONFLICT: &str = "Conflict";
 }
 
 /// Reasons of conditions.
@@ -33,6 +39,8 @@ pub mod reason {
     pub const PARTITIONS_OFFLINE: &str = "PartitionsOffline";
     pub const REASSIGNING: &str = "Reassigning";
     pub const PAUSED: &str = "Paused";
+    pub const REPLICAS_OUT_OF_SYNC: &str = "ReplicasOutOfSync";
+    pub const CONFIG_DIFFERS: &str = "ConfigDiffers";
 }
 
 /// A topic of a cluster.
@@ -133,7 +141,7 @@ pub struct TopicStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready; True is good.
+    /// Ready, FullyReplicated and ConfigApplied: True is good. Conflict, where there is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -166,4 +174,31 @@ pub struct TopicStatus {
     /// Partitions with a replica that is not in sync, once that has been so for five seconds.
     #[serde(default)]
     pub under_replicated_partitions: i32,
+
+    /// Of those, partitions with fewer replicas in sync than acks=all needs.
+    #[serde(default)]
+    pub under_min_isr_partitions: i32,
+
+    /// The first partitions that have no leader, or fewer replicas in sync than acks=all needs: `kubectl weir partitions` shows all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MOST_UNHEALTHY), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["partition"]))]
+    pub unhealthy_partitions: Vec<UnhealthyPartition>,
+}
+
+/// What a status shows of them at most.
+pub const MOST_UNHEALTHY: usize = 20;
+
+/// A partition that cannot be written to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnhealthyPartition {
+    /// Its number.
+    pub partition: i32,
+    /// The broker that leads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<i32>,
+    /// Replicas that are in sync.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "atomic"))]
+    pub isr: Vec<i32>,
 }

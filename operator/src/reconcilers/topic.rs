@@ -53,7 +53,7 @@ use pace::Pace;
 use plan::{Decision, Step, decide};
 use serde_json::json;
 use settling::Settling;
-use status::Outcome;
+use status::{Did, Outcome, There};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -196,7 +196,7 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
         reconciler.metrics.reconciled("Topic", true);
         return Ok(Requeue::requeue(rest.min(again)));
     }
-    let reported = within(LIMIT, reconciler.report(&topic, status, outcome.is_restored())).await;
+    let reported = within(LIMIT, reconciler.report(&topic, status, outcome.did())).await;
     reconciler.metrics.reconciled("Topic", reported.is_ok());
     reported.map_err(Failed)?;
     Ok(Requeue::requeue(again))
@@ -232,7 +232,7 @@ impl Reconciler {
 
     /// Step by step, each decided on what the one before has led to: an answer comes once it is to be seen.
     async fn bring_about(&self, topic: &ValidTopic) -> Outcome {
-        let mut is_restored = false;
+        let mut did = Did::default();
         for _ in 0..STEPS {
             let view = self.controllers.view(&topic.cluster).await.unwrap_or_default();
             let (Some(image), Some(handle)) = (view.image, view.handle) else {
@@ -241,26 +241,28 @@ impl Reconciler {
             // Its resource was deleted and is there again.
             let is_held = image.topic(&topic.name).is_some_and(|there| self.held.is_held(&topic.cluster, there.id));
             let topic = if is_held { &ValidTopic { adopts: true, ..topic.clone() } } else { topic };
-            let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts).cloned();
+            let there = There::in_image(&image, topic);
             match decide(topic, &image, view.leaving.unwrap_or_default()) {
-                Decision::Good => return Outcome::good(there).restored(is_restored),
+                Decision::Good => return Outcome::good(there).having_done(did),
                 Decision::Not { reason, message } => {
-                    return Outcome::refused(reason, message).with(there).restored(is_restored);
+                    return Outcome::refused(reason, message).with(there).having_done(did);
                 }
                 Decision::Do(step) => {
                     tracing::info!(cluster = %topic.cluster, topic = topic.name, step = step.name(), "topic changes");
-                    is_restored |= matches!(step, Step::Restore(_));
+                    let restores = matches!(step, Step::Restore(_));
+                    let configures = matches!(step, Step::SetConfigs(_));
                     self.pace.keep().await;
                     if let Err((reason, message)) = take(&handle, topic, step).await {
-                        return Outcome::refused(reason, message).with(there);
+                        return Outcome::refused(reason, message).with(there).having_done(did);
                     }
+                    did = Did { restored: did.restored || restores, configured: did.configured || configures };
                 }
             }
         }
         Outcome::refused(reason::REFUSED, "the topic did not become as wanted")
     }
 
-    async fn report(&self, topic: &Topic, status: TopicStatus, is_restored: bool) -> anyhow::Result<()> {
+    async fn report(&self, topic: &Topic, status: TopicStatus, did: Did) -> anyhow::Result<()> {
         if topic.status.as_ref() == Some(&status) {
             return Ok(());
         }
@@ -274,7 +276,7 @@ impl Reconciler {
             other => other.map(drop).context("write the status")?,
         }
         let made = ValidTopic::new(topic).map(|valid| valid.next_id().0.to_string()).unwrap_or_default();
-        let told = notices::notices(topic.status.as_ref(), &status, &made, is_restored);
+        let told = notices::notices(topic.status.as_ref(), &status, &made, did);
         self.events.publish(&topic.object_ref(&()), told).await;
         Ok(())
     }

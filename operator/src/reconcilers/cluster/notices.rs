@@ -40,6 +40,7 @@ pub fn notices(before: Option<&ClusterStatus>, after: &ClusterStatus, did: Did<'
     }));
     notices.extend(after.brokers.iter().filter_map(|broker| of_broker(before, broker, did)));
     notices.extend(of_failover(before, after));
+    notices.extend(of_replicas(before, after));
     notices.extend(of_disks(before, after));
     notices.extend(of_commits(before, after));
     notices.extend(of_scale_up(before, after));
@@ -86,6 +87,9 @@ fn of_spec(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
         reason::AS_EXPECTED if was == reason::PAUSED => Notice::normal("Resumed", "objects are kept as the spec says"),
         reason::AS_EXPECTED if was == reason::SCALE_DOWN_HELD => {
             Notice::normal("ScaleDownEnded", format!("{} brokers", after.replicas))
+        }
+        reason::AS_EXPECTED if was == reason::VOLUMES_GROW => {
+            Notice::normal("VolumesExpanded", "every volume is as large as the spec says")
         }
         reason::AS_EXPECTED if !was.is_empty() => Notice::normal("Reconciled", "objects are as the spec says"),
         _ => return None,
@@ -146,6 +150,19 @@ fn of_failover(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> 
             format!("{moved}, and nobody {offline}: no other replica was in sync"),
         ),
     })
+}
+
+fn of_replicas(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {
+    let (was, now) = turned(before, after, condition::FULLY_REPLICATED)?;
+    match now.reason.as_str() {
+        reason::REPLICAS_OUT_OF_SYNC if was == reason::AS_EXPECTED => {
+            Some(Notice::normal("ISRShrunk", now.message.clone()))
+        }
+        reason::AS_EXPECTED if was == reason::REPLICAS_OUT_OF_SYNC => {
+            Some(Notice::normal("ISRExpanded", "every replica is in sync again"))
+        }
+        _ => None,
+    }
 }
 
 fn of_disks(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> {

@@ -1,6 +1,7 @@
 //! What happened to a topic, for people: the difference of what was reported before and what is now. That a topic was made, or
 //! is as it should be, is no event: a thousand of those would tell nothing.
 
+use super::status::Did;
 use crate::events::Notice;
 use custom_resources::{
     TopicStatus,
@@ -10,12 +11,12 @@ use custom_resources::{
 /// What a topic of a cluster that is just being made waits for.
 const EARLY: [&str; 2] = [reason::CLUSTER_NOT_FOUND, reason::NOT_ENOUGH_BROKERS];
 
-/// `next_id`: what the resource would have called a topic that it made. `restored`: it was deleted, and this brought it back.
-pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id: &str, restored: bool) -> Vec<Notice> {
+/// `next_id`: what the resource would have called a topic that it made.
+pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id: &str, did: Did) -> Vec<Notice> {
     let ready = |status: &TopicStatus| status.conditions.iter().find(|known| known.type_ == condition::READY).cloned();
     let name = after.topic_name.as_deref().unwrap_or_default();
     let mut notices = Vec::new();
-    if restored {
+    if did.restored {
         notices.push(Notice::normal("TopicRestored", format!("topic {name} was deleted and is there again")));
     }
     let had = before.and_then(|status| status.topic_id.as_deref());
@@ -23,6 +24,10 @@ pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id
         && id != next_id
     {
         notices.push(Notice::normal("TopicAdopted", format!("topic {name} was there and is this resource's now")));
+    }
+    notices.extend(before.filter(|_| had.is_some()).into_iter().flat_map(|before| changes(before, after, name)));
+    if did.configured {
+        notices.push(Notice::normal("ConfigChanged", format!("topic {name} has the configuration of the resource")));
     }
     let was = before.and_then(ready).map(|known| known.reason).unwrap_or_default();
     if let Some(now) = ready(after).filter(|now| now.reason != was) {
@@ -40,6 +45,19 @@ pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id
         }
     }
     notices
+}
+
+fn changes(before: &TopicStatus, after: &TopicStatus, name: &str) -> Vec<Notice> {
+    let mut changes = Vec::new();
+    if before.partitions < after.partitions {
+        let note = format!("topic {name} has {} partitions, it had {}", after.partitions, before.partitions);
+        changes.push(Notice::normal("PartitionsAdded", note));
+    }
+    if before.replicas != after.replicas {
+        let note = format!("partitions of topic {name} have {} replicas, they had {}", after.replicas, before.replicas);
+        changes.push(Notice::normal("ReplicasChanged", note));
+    }
+    changes
 }
 
 /// The reason of a condition, where a person has to do something about it.
@@ -74,7 +92,7 @@ mod tests {
     }
 
     fn told(before: Option<&TopicStatus>, after: &TopicStatus) -> Vec<&'static str> {
-        notices(before, after, "own", false).into_iter().map(|notice| notice.reason).collect()
+        notices(before, after, "own", Did::default()).into_iter().map(|notice| notice.reason).collect()
     }
 
     #[test]
@@ -106,6 +124,18 @@ mod tests {
         let good = status(reason::AS_EXPECTED, Some("another"));
         assert_eq!(told(Some(&status(reason::TOPIC_EXISTS, None)), &good), ["TopicAdopted", "TopicReady"]);
         assert!(told(Some(&good), &good).is_empty());
-        assert_eq!(notices(Some(&good), &good, "own", true)[0].reason, "TopicRestored");
+        let restored = Did { restored: true, ..Did::default() };
+        assert_eq!(notices(Some(&good), &good, "own", restored)[0].reason, "TopicRestored");
+    }
+
+    #[test]
+    fn what_changes_about_a_topic_is_told_and_what_it_begins_with_is_not() {
+        let small = TopicStatus { partitions: 3, replicas: 2, ..status(reason::AS_EXPECTED, Some("own")) };
+        assert!(told(None, &small).is_empty());
+        assert!(told(Some(&status(reason::NO_CONTROLLER, None)), &small).is_empty());
+        let larger = TopicStatus { partitions: 6, replicas: 3, ..small.clone() };
+        assert_eq!(told(Some(&small), &larger), ["PartitionsAdded", "ReplicasChanged"]);
+        let configured = Did { configured: true, ..Did::default() };
+        assert_eq!(notices(Some(&small), &small, "own", configured)[0].reason, "ConfigChanged");
     }
 }

@@ -2,7 +2,7 @@
 //! lost changes this number of every topic with a replica on it, mostly until it is back a few seconds later: a thousand statuses,
 //! written just when the API server has a failover to store.
 
-use custom_resources::{Topic, TopicStatus};
+use custom_resources::{Topic, TopicStatus, topic::condition};
 use kube::runtime::reflector::ObjectRef;
 use std::{
     collections::HashMap,
@@ -70,9 +70,19 @@ impl Due {
     }
 }
 
+fn without_replicas(status: &TopicStatus) -> TopicStatus {
+    let mut status = TopicStatus {
+        under_replicated_partitions: 0,
+        under_min_isr_partitions: 0,
+        unhealthy_partitions: Vec::new(),
+        ..status.clone()
+    };
+    status.conditions.retain(|known| known.type_ != condition::FULLY_REPLICATED);
+    status
+}
+
 fn differs_in_replicas_alone(before: &TopicStatus, now: &TopicStatus) -> bool {
-    let under_replicated_partitions = now.under_replicated_partitions;
-    before != now && TopicStatus { under_replicated_partitions, ..before.clone() } == *now
+    before != now && without_replicas(before) == without_replicas(now)
 }
 
 #[cfg(test)]

@@ -45,6 +45,22 @@ fn nothing_is_told_of_what_is_as_before() {
 }
 
 #[test]
+fn replicas_that_fall_behind_and_volumes_that_grow_are_told_with_their_end() {
+    let replicas = |reason| with(condition::FULLY_REPLICATED, reason);
+    let volumes = |reason| with(condition::RECONCILED, reason);
+    let table = [
+        (replicas(reason::AS_EXPECTED), replicas(reason::REPLICAS_OUT_OF_SYNC), "ISRShrunk"),
+        (replicas(reason::REPLICAS_OUT_OF_SYNC), replicas(reason::AS_EXPECTED), "ISRExpanded"),
+        (volumes(reason::AS_EXPECTED), volumes(reason::VOLUMES_GROW), "VolumesGrow"),
+        (volumes(reason::VOLUMES_GROW), volumes(reason::AS_EXPECTED), "VolumesExpanded"),
+    ];
+    for (before, after, reason) in table {
+        assert_eq!(told(&before, &after), [reason]);
+    }
+    assert!(told(&ClusterStatus::default(), &replicas(reason::REPLICAS_OUT_OF_SYNC)).is_empty(), "it is just made");
+}
+
+#[test]
 fn rolls_are_told_from_their_start_to_their_end() {
     let at = |reason| with(condition::UP_TO_DATE, reason);
     let table = [
