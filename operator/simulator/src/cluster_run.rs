@@ -9,13 +9,15 @@
 //!    that arrives late.
 //! 4. The volume of a broker goes only while it has no pod, and no replica is there.
 //! 5. When nothing fails and nothing changes any more, all is as wanted after a while: every pod is new and ready, every
-//!    partition is led and in sync, and from then on the operator writes nothing.
+//!    partition is led and in sync, topics are as their resources say, and from then on the operator writes nothing.
+//! 6. The topic of a resource stays that topic, never has fewer partitions, and what clients configure on it stays.
 
 mod brokers;
 mod kubernetes;
 mod people;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use brokers::Brokers;
 use controller::requests::{ReassignPartitions, Reply, Request};
@@ -37,6 +39,7 @@ use operator::{
 use serde_json::json;
 use simulator::random::Random;
 use std::collections::{BTreeMap, VecDeque};
+use topics::Topics;
 
 /// Steps in which things fail and change.
 const TROUBLED_STEPS: u64 = 600;
@@ -60,9 +63,9 @@ pub struct Outcome {
     pub story: Vec<String>,
 }
 
-/// The same seed is the same run.
-pub fn run(seed: u64) -> Outcome {
-    let mut world = World::new(seed);
+/// The same seed is the same run. `with_topics`: beside topics of clients there are some of resources.
+pub fn run(seed: u64, with_topics: bool) -> Outcome {
+    let mut world = World::new(seed, with_topics.then(|| Topics::new(seed)));
     let broken = world.run().err();
     let World { restarts, writes, faults, volumes, story, .. } = world;
     Outcome { restarts, writes, faults, volumes, broken, story }
@@ -75,6 +78,7 @@ struct World {
     cluster: Cluster,
     kubernetes: Kubernetes,
     brokers: Brokers,
+    topics: Option<Topics>,
     /// What the operator has yet to do of its plan.
     pending: VecDeque<Action>,
     /// What operators before sent about the set, and has not arrived.
@@ -95,7 +99,7 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, topics: Option<Topics>) -> Self {
         let cluster = json!({
             "apiVersion": "weir.dev/v1alpha1", "kind": "Cluster",
             "metadata": { "name": CLUSTER, "namespace": "shop", "generation": 1, "uid": "6f0d0a1e-52d5-4c7e-9a51-7d7c7c2b3a10" },
@@ -109,6 +113,7 @@ impl World {
             cluster,
             kubernetes: Kubernetes::default(),
             brokers: Brokers::new(settings),
+            topics,
             pending: VecDeque::new(),
             late: VecDeque::new(),
             rolled: BTreeMap::new(),
@@ -153,6 +158,7 @@ impl World {
         }
         let ms = 100 + self.random.below(400);
         self.pass(ms);
+        self.see_to_topics(is_troubled)?;
         match self.random.below(if is_troubled { 16 } else { 12 }) {
             0 | 1 => self.sync_set(),
             2..=5 => {
@@ -391,7 +397,11 @@ impl World {
         }
         self.kubernetes.list();
         let plan = self.plan();
-        plan.actions.is_empty() && !plan.unused.is_pending
+        plan.actions.is_empty() && !plan.unused.is_pending && self.unlike_its_resource().is_none()
+    }
+
+    fn unlike_its_resource(&self) -> Option<String> {
+        self.topics.as_ref().and_then(|topics| topics.unlike(&self.brokers))
     }
 
     /// The first partition that is not as it should be.
@@ -410,11 +420,12 @@ impl World {
         self.kubernetes.list();
         let plan = self.plan();
         format!(
-            "{:?}, {:?}, {} actions, partition {:?}",
+            "{:?}, {:?}, {} actions, partition {:?}, {:?}",
             plan.roll,
             plan.scale.held,
             plan.actions.len(),
-            self.unhealthy()
+            self.unhealthy(),
+            self.unlike_its_resource()
         )
     }
 
@@ -425,11 +436,12 @@ impl World {
             self.pass(500);
             self.kubernetes.deliver(&mut self.random);
             self.operate(false)?;
+            self.see_to_topics(false)?;
         }
-        if self.writes == before {
-            Ok(())
-        } else {
-            Err(format!("{} writes for a cluster that is as wanted", self.writes - before))
+        match self.unlike_its_resource() {
+            Some(unlike) => Err(format!("all was as wanted, and then {unlike}")),
+            None if self.writes == before => Ok(()),
+            None => Err(format!("{} writes for a cluster that is as wanted", self.writes - before)),
         }
     }
 }

@@ -9,7 +9,7 @@ pub mod ownership;
 mod pace;
 pub mod plan;
 mod settling;
-mod status;
+pub mod status;
 pub mod valid_topic;
 
 use crate::{

@@ -69,6 +69,10 @@ impl Brokers {
         }
     }
 
+    pub(super) fn leaving(&self) -> Leaving {
+        self.leaving
+    }
+
     /// The controller is told who is about to go.
     pub(super) fn set_leaving(&mut self, leaving: Leaving) {
         self.leaving = leaving;

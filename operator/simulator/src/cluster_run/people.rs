@@ -62,6 +62,9 @@ impl World {
                 self.kubernetes.list();
                 self.set_size = self.kubernetes.take_set();
                 self.brokers.take_over();
+                if let Some(topics) = &mut self.topics {
+                    topics.forget_plans();
+                }
             }
             3 => {
                 self.tell(format!("somebody evicts pod {id}"));

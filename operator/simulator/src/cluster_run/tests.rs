@@ -6,7 +6,7 @@ const SEEDS: u64 = 120;
 fn promises_are_kept_whatever_fails() {
     let mut total = (0, 0, 0);
     for seed in 0..SEEDS {
-        let Outcome { restarts, faults, volumes, broken, story, .. } = run(seed);
+        let Outcome { restarts, faults, volumes, broken, story, .. } = run(seed, seed % 2 == 0);
         if let Some(broken) = broken {
             panic!("{}\nseed {seed}: {broken}", story.join("\n"));
         }
@@ -18,13 +18,13 @@ fn promises_are_kept_whatever_fails() {
 #[test]
 fn same_seed_is_the_same_run() {
     for seed in [3, 77] {
-        assert_eq!(run(seed), run(seed));
+        assert_eq!(run(seed, true), run(seed, true));
     }
 }
 
 /// Seeds that once broke a promise.
 fn keeps_its_promises(seed: u64) {
-    let Outcome { broken, story, .. } = run(seed);
+    let Outcome { broken, story, .. } = run(seed, false);
     assert_eq!(broken, None, "{}\nseed {seed}", story.join("\n"));
 }
 

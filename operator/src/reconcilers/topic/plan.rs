@@ -95,12 +95,12 @@ pub fn decide(topic: &ValidTopic, image: &ClusterImage, leaving: Leaving) -> Dec
     Decision::Good
 }
 
-/// Keys that the resource never named are not its own.
 /// Whether the topic has what the resource says, and nothing that it said before.
 pub(super) fn has_configs(topic: &ValidTopic, there: &TopicImage) -> bool {
     config_changes(topic, there).is_empty()
 }
 
+/// Keys that the resource never named are not its own.
 fn config_changes(topic: &ValidTopic, there: &TopicImage) -> Vec<(String, Option<String>)> {
     let differs = |(key, value): &(&String, &String)| there.configs.get(*key) != Some(*value);
     let set = topic.configs.iter().filter(differs).map(|(key, value)| (key.clone(), Some(value.clone())));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// What came of a reconciliation.
 #[derive(Debug, Clone)]
-pub(super) struct Outcome {
+pub struct Outcome {
     is_ready: bool,
     reason: &'static str,
     message: String,
@@ -23,7 +23,7 @@ pub(super) struct Outcome {
 
 /// The topic, where it is the resource's.
 #[derive(Debug, Clone)]
-pub(super) struct There {
+pub struct There {
     topic: Arc<TopicImage>,
     /// Replicas in sync that acks=all needs, of as many as a partition has.
     min_insync_replicas: usize,
@@ -31,15 +31,15 @@ pub(super) struct There {
 
 /// What a reconciliation did that no later one can see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Did {
+pub struct Did {
     /// The topic was deleted, and was brought back.
-    pub(super) restored: bool,
+    pub restored: bool,
     /// Its configuration was changed.
-    pub(super) configured: bool,
+    pub configured: bool,
 }
 
 impl There {
-    pub(super) fn in_image(image: &ClusterImage, topic: &ValidTopic) -> Option<Self> {
+    pub fn in_image(image: &ClusterImage, topic: &ValidTopic) -> Option<Self> {
         let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts)?;
         Some(Self { topic: Arc::clone(there), min_insync_replicas: image.min_insync_replicas(there) })
     }
@@ -65,34 +65,34 @@ impl There {
 }
 
 impl Outcome {
-    pub(super) fn good(there: Option<There>) -> Self {
+    pub fn good(there: Option<There>) -> Self {
         Self { is_ready: true, reason: reason::AS_EXPECTED, message: String::new(), there, did: Did::default() }
     }
 
-    pub(super) fn refused(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn refused(reason: &'static str, message: impl Into<String>) -> Self {
         Self { is_ready: false, reason, message: message.into(), there: None, did: Did::default() }
     }
 
-    pub(super) fn with(self, there: Option<There>) -> Self {
+    pub fn with(self, there: Option<There>) -> Self {
         Self { there, ..self }
     }
 
-    pub(super) fn having_done(self, did: Did) -> Self {
+    pub fn having_done(self, did: Did) -> Self {
         Self { did, ..self }
     }
 
-    pub(super) fn did(&self) -> Did {
+    pub fn did(&self) -> Did {
         self.did
     }
 
     /// What it waits for says nothing when it comes.
-    pub(super) fn is_to_be_retried(&self) -> bool {
+    pub fn is_to_be_retried(&self) -> bool {
         [reason::NO_CONTROLLER, reason::CLUSTER_NOT_FOUND, reason::NAMESPACE_NOT_ALLOWED, reason::TOPIC_NAME_CONFLICT]
             .contains(&self.reason)
     }
 
     /// What was known of the topic stays where it is not seen now.
-    pub(super) fn status(&self, resource: &Topic, now: Timestamp) -> TopicStatus {
+    pub fn status(&self, resource: &Topic, now: Timestamp) -> TopicStatus {
         let before = resource.status.clone().unwrap_or_default();
         let before_keys = before.config_keys.clone();
         let generation = resource.metadata.generation;
