@@ -50,6 +50,8 @@ pub struct ValidCluster {
     pub known_id: Option<String>,
     /// Brokers that were added and take over their share, as was reported last.
     pub known_filling: Vec<i32>,
+    /// Brokers that were to go and still held replicas, as was reported last.
+    pub known_draining: Vec<i32>,
     /// Ports of nodes for bootstrap, by listener, as was reported last.
     pub known_node_ports: BTreeMap<String, u16>,
     pub owner: OwnerReference,
@@ -168,6 +170,7 @@ impl ValidCluster {
             generation: meta.generation,
             known_id: cluster.status.as_ref().and_then(|status| status.cluster_id.clone()),
             known_filling: scaling.map(|scaling| scaling.onto.clone()).unwrap_or_default(),
+            known_draining: scaling.map(|scaling| scaling.draining.clone()).unwrap_or_default(),
             known_node_ports: known_node_ports(cluster),
             owner,
             image: spec.image.clone().unwrap_or_else(|| defaults.broker_image.clone()),

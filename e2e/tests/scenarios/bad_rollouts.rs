@@ -1,5 +1,5 @@
-//! A roll to what cannot run stops at the first broker, and goes on from there once the spec is mended: an image that is nowhere, more
-//! cores than any node has, less memory than a start takes.
+//! A roll to what cannot run stops at the first broker, and goes on from there once the spec is mended: an image that is nowhere, one of
+//! another program, more cores than any node has.
 
 use anyhow::{Context as _, ensure};
 use custom_resources::Cluster;
@@ -39,9 +39,8 @@ async fn stops_at_the_first(stage: &mut Stage, field: &str, bad: Value) -> anyho
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;
     stops_at_the_first(&mut stage, "image", json!("weir-broker:nowhere")).await.context("an image that is nowhere")?;
+    stops_at_the_first(&mut stage, "image", json!("weir-operator:dev")).await.context("another program")?;
     let cores = json!({"requests": {"cpu": "1000"}});
     stops_at_the_first(&mut stage, "resources", cores).await.context("more cores than any node has")?;
-    let memory = json!({"requests": {"memory": "6Mi"}, "limits": {"memory": "6Mi"}});
-    stops_at_the_first(&mut stage, "resources", memory).await.context("less memory than a start takes")?;
     stage.end().await
 }

@@ -1,5 +1,6 @@
 //! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
 
+mod absences;
 mod changes;
 mod deletions;
 pub mod held;
@@ -20,6 +21,7 @@ use crate::{
     resources::FIELD_MANAGER,
     valid_cluster::ClusterKey,
 };
+use absences::Absences;
 use anyhow::Context as _;
 use changes::Seen;
 use control_plane::{ControllerHandle, handle::Results};
@@ -85,6 +87,7 @@ struct Reconciler {
     events: Events,
     pace: Pace,
     settling: Settling,
+    absences: Absences,
 }
 
 /// What the reconciler of a scope works with.
@@ -127,8 +130,9 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
         let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
         Deletions { client, controllers, held, events, resources: resources.clone() }.run(to_delete)
     };
-    let (pace, settling) = (Pace::default(), Settling::default());
-    let reconciler = Reconciler { client, controllers, resources, metrics, held, events: told, pace, settling };
+    let (pace, settling, absences) = (Pace::default(), Settling::default(), Absences::default());
+    let reconciler =
+        Reconciler { client, controllers, resources, metrics, held, events: told, pace, settling, absences };
     let reconciler = Arc::new(reconciler);
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
@@ -191,6 +195,10 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
     let outcome = within(LIMIT, async { Ok(reconciler.outcome(&topic).await) }).await;
     let outcome = outcome.unwrap_or_else(|error| Outcome::refused(reason::NO_CONTROLLER, error.to_string()));
     let again = if outcome.is_to_be_retried() { RETRY } else { LOOK_AGAIN };
+    if let Some(rest) = reconciler.rest_while_absent(&topic, &outcome) {
+        reconciler.metrics.reconciled("Topic", true);
+        return Ok(Requeue::requeue(rest.min(again)));
+    }
     let status = outcome.status(&topic, Timestamp::now());
     if let Some(rest) = reconciler.settling.rest(&ObjectRef::from_obj(&*topic), topic.status.as_ref(), &status) {
         reconciler.metrics.reconciled("Topic", true);
@@ -203,6 +211,12 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
 }
 
 impl Reconciler {
+    fn rest_while_absent(&self, resource: &Topic, outcome: &Outcome) -> Option<Duration> {
+        let cluster = ValidTopic::new(resource).ok()?.cluster;
+        let was_there = resource.status.as_ref().is_some_and(|status| status.topic_id.is_some());
+        self.absences.rest(&cluster, outcome.is_absence()).filter(|_| was_there)
+    }
+
     async fn outcome(&self, resource: &Topic) -> Outcome {
         let topic = match ValidTopic::new(resource) {
             Ok(topic) => topic,

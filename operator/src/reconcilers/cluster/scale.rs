@@ -1,7 +1,7 @@
 //! How many pods there are to be, and what moves because there are more or fewer.
 //!
 //! A pod goes only when no replica is on its broker: until then the StatefulSet stays as large as it is. Scaling back up
-//! cancels: what moved stays where it is. A broker that is added takes over its share of what there is. Which brokers were
+//! cancels: what moved stays where it is, and what is on its way is called back. A broker that is added takes over its share of what there is. Which brokers were
 //! added is reported before there are any, so that an operator that takes over goes on. Scaling back down cancels: what is on
 //! its way to a broker that is to go is called back.
 
@@ -24,7 +24,7 @@ pub struct Scale {
     pub held: Option<String>,
     /// Replicas to move off brokers that are to go, or onto those that were added.
     pub moves: Vec<(TopicPartition, Vec<BrokerId>)>,
-    /// Moves to call back: they lead to brokers that are to go.
+    /// Moves to call back: they lead to brokers that are to go, or away from brokers that stay after all.
     pub cancels: Vec<TopicPartition>,
     /// Brokers that are gone for good.
     pub forgotten: Vec<BrokerId>,
@@ -43,6 +43,8 @@ pub struct Wanted {
     pub moves_at_once: usize,
     /// Brokers that were added and do not have their share yet.
     pub filling: Vec<i32>,
+    /// Brokers that were to go.
+    pub draining: Vec<i32>,
 }
 
 impl Wanted {
@@ -54,6 +56,7 @@ impl Wanted {
             on_scale_up: rebalance.on_scale_up,
             moves_at_once: usize::try_from(rebalance.max_concurrent_moves).unwrap_or(usize::MAX),
             filling: cluster.known_filling.clone(),
+            draining: cluster.known_draining.clone(),
         }
     }
 }
@@ -88,12 +91,23 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
         let replicas = current.max(wanted).max(there(image, i32::MAX));
         return Scale { forgotten, ..drain(image, spec, replicas, remaining) };
     }
-    let Some(filling) = filling else { return Scale { replicas: wanted, forgotten, ..Scale::default() } };
+    let staying = Staying::after_all(image, spec);
+    let Some(filling) = filling else {
+        return Scale {
+            replicas: wanted,
+            forgotten,
+            progress: staying.progress(),
+            cancels: staying.cancels,
+            ..Scale::default()
+        };
+    };
     let new: Vec<_> = onto.iter().copied().map(BrokerId).collect();
     let filling::Filling { moves, remaining } =
         filling::decide(image, spec, &new, spec.moves_at_once.saturating_sub(moving(image)));
-    let progress = (remaining > 0).then(|| ScalingStatus { replicas_remaining: count(remaining), ..filling });
-    Scale { replicas: wanted, moves, forgotten, progress, ..Scale::default() }
+    let filling = (remaining > 0).then(|| ScalingStatus { replicas_remaining: count(remaining), ..filling });
+    let progress = filling.map(|filling| ScalingStatus { draining: staying.draining(), ..filling });
+    let progress = progress.or_else(|| staying.progress());
+    Scale { replicas: wanted, moves, forgotten, progress, cancels: staying.cancels, ..Scale::default() }
 }
 
 fn drain(image: &ClusterImage, spec: &Wanted, replicas: i32, remaining: usize) -> Scale {
@@ -104,14 +118,17 @@ fn drain(image: &ClusterImage, spec: &Wanted, replicas: i32, remaining: usize) -
         let most = topic.partitions.iter().map(settled).max().filter(|most| *most > staying)?;
         Some((&topic.name, most))
     });
-    let cancels = cancels(image, wanted);
+    let staying_after_all = Staying::after_all(image, spec);
+    let mut cancels = cancels(image, wanted);
+    cancels.extend(staying_after_all.cancels.iter().cloned());
     if let Some((name, most)) = too_many {
         let held = format!("topic {name} has {most} replicas, more than the {wanted} brokers that would be left");
         return Scale { replicas, held: Some(held), cancels, ..Scale::default() };
     }
     let mut held = format!("{remaining} replicas to move off the brokers that are to go");
     held.extend(in_the_way(image, |id| id.0 >= wanted));
-    let draining = image.brokers.keys().map(|id| id.0).filter(|id| *id >= wanted).collect();
+    let going = image.brokers.keys().map(|id| id.0).filter(|id| *id >= wanted);
+    let draining = staying_after_all.draining().into_iter().chain(going).collect();
     let progress = ScalingStatus { draining, replicas_remaining: count(remaining), ..ScalingStatus::default() };
     let moves = moves(image, spec);
     Scale { replicas, held: Some(held), moves, cancels, progress: Some(progress), ..Scale::default() }
@@ -134,14 +151,44 @@ pub(super) fn moving(image: &ClusterImage) -> usize {
     image.topics.iter().flat_map(|topic| &topic.partitions).filter(moves).count()
 }
 
+/// Brokers that were to go and are not to any more, while replicas are still on their way from them.
+#[derive(Debug, Default)]
+struct Staying {
+    brokers: Vec<i32>,
+    cancels: Vec<TopicPartition>,
+}
+
+impl Staying {
+    fn after_all(image: &ClusterImage, spec: &Wanted) -> Self {
+        let brokers: Vec<_> = spec.draining.iter().copied().filter(|id| *id < spec.replicas).collect();
+        let leaves = |partition: &PartitionImage| partition.removing_replicas.iter().any(|id| brokers.contains(&id.0));
+        let cancels = partitions_where(image, leaves);
+        Self { brokers, cancels }
+    }
+
+    /// They are remembered until nothing is to be called back any more.
+    fn draining(&self) -> Vec<i32> {
+        if self.cancels.is_empty() { Vec::new() } else { self.brokers.clone() }
+    }
+
+    fn progress(&self) -> Option<ScalingStatus> {
+        let (draining, replicas_remaining) = (self.draining(), count(self.cancels.len()));
+        (!draining.is_empty()).then(|| ScalingStatus { draining, replicas_remaining, ..ScalingStatus::default() })
+    }
+}
+
+fn partitions_where(image: &ClusterImage, holds: impl Fn(&PartitionImage) -> bool) -> Vec<TopicPartition> {
+    let mut found = Vec::new();
+    for topic in image.topics.iter() {
+        let of_topic = topic.indexed_partitions().filter(|(_, partition)| holds(partition));
+        found.extend(of_topic.map(|(partition, _)| TopicPartition { topic: topic.name.clone(), partition }));
+    }
+    found
+}
+
 /// Where only what was added is in sync the controller refuses, and the move ends before it begins the other way.
 fn cancels(image: &ClusterImage, wanted: i32) -> Vec<TopicPartition> {
-    let mut cancels = Vec::new();
-    for topic in image.topics.iter() {
-        let led_there = topic.indexed_partitions().filter(|(_, p)| p.adding_replicas.iter().any(|id| id.0 >= wanted));
-        cancels.extend(led_there.map(|(partition, _)| TopicPartition { topic: topic.name.clone(), partition }));
-    }
-    cancels
+    partitions_where(image, |partition| partition.adding_replicas.iter().any(|id| id.0 >= wanted))
 }
 
 /// Registered, gone, and without replicas.

@@ -91,6 +91,11 @@ impl Outcome {
             .contains(&self.reason)
     }
 
+    /// Nobody here knows of the topic.
+    pub fn is_absence(&self) -> bool {
+        [reason::NO_CONTROLLER, reason::CLUSTER_NOT_FOUND].contains(&self.reason)
+    }
+
     /// What was known of the topic stays where it is not seen now.
     pub fn status(&self, resource: &Topic, now: Timestamp) -> TopicStatus {
         let before = resource.status.clone().unwrap_or_default();

@@ -15,6 +15,7 @@ async fn reconciliation_ends_though_nothing_is_answered() {
         events: Events::new(client.clone(), "a", Arc::clone(&metrics)),
         pace: Pace::default(),
         settling: Settling::default(),
+        absences: Absences::default(),
         metrics,
         client,
     };

@@ -13,6 +13,7 @@ pub(super) fn spec(replicas: i32) -> Wanted {
         on_scale_up: OnScaleUp::Move,
         moves_at_once: MOVES_AT_ONCE,
         filling: Vec::new(),
+        draining: Vec::new(),
     }
 }
 
@@ -78,6 +79,32 @@ fn scaling_back_calls_back_what_is_on_its_way() {
     assert_eq!((back.replicas, onto(&back), back.moves.len()), (4, &[][..], 0));
     let on = super::decide(&Wanted { filling: vec![3], ..spec(4) }, Some(4), Some(&image));
     assert!(on.cancels.is_empty());
+}
+
+#[test]
+fn drain_that_is_called_off_calls_back_what_is_on_its_way() {
+    let ended = image(5, &[], &[&[(&[3, 1], &[3, 1]), (&[4, 1], &[4, 1])]]);
+    let mut image = image(5, &[], &[&[(&[3, 1], &[3, 1]), (&[4, 1], &[4, 1]), (&[0, 1], &[0, 1])]]);
+    let mut topic = controller::TopicImage::clone(image.topic("topic-0").unwrap());
+    for (index, leaving) in [(0, 3), (1, 4)] {
+        topic.partitions[index].replicas.push(BrokerId(2));
+        topic.partitions[index].adding_replicas = vec![BrokerId(2)];
+        topic.partitions[index].removing_replicas = vec![BrokerId(leaving)];
+    }
+    image.topics = Arc::new(vec![Arc::new(topic)].into());
+    let was_to_go = |replicas| Wanted { draining: vec![3, 4], ..spec(replicas) };
+
+    let back = super::decide(&was_to_go(5), Some(5), Some(&image));
+    assert_eq!(back.cancels, [TopicPartition::new("topic-0", 0), TopicPartition::new("topic-0", 1)]);
+    let told = ScalingStatus { draining: vec![3, 4], replicas_remaining: 2, ..ScalingStatus::default() };
+    assert_eq!((back.replicas, back.progress), (5, Some(told)));
+    assert!(decide(5, Some(5), Some(&image)).cancels.is_empty(), "people move replicas, too");
+
+    let one = super::decide(&was_to_go(4), Some(5), Some(&image));
+    assert_eq!(one.cancels, [TopicPartition::new("topic-0", 0)], "broker 4 is still to go");
+    assert_eq!(one.progress.map(|progress| progress.draining), Some(vec![3, 4]));
+
+    assert_eq!(super::decide(&was_to_go(5), Some(5), Some(&ended)), Scale { replicas: 5, ..Scale::default() });
 }
 
 #[test]
