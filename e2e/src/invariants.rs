@@ -8,7 +8,10 @@ use anyhow::ensure;
 use custom_resources::{Cluster, ClusterMetadataSpec};
 use futures_util::StreamExt as _;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::task::JoinHandle;
 
 /// Watches until it is dropped.
@@ -23,6 +26,9 @@ struct Findings {
     broken: Mutex<Vec<String>>,
     /// Metadata that the scenario wrote, in the controller's place.
     by_hand: Mutex<Option<String>>,
+    /// Statuses and versions of the metadata that were looked at.
+    statuses: AtomicU64,
+    versions: AtomicU64,
 }
 
 impl Findings {
@@ -51,6 +57,9 @@ impl Invariants {
     }
 
     pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.watching.is_finished(), "the watches of what never happens ended");
+        let looked_at = [&self.findings.statuses, &self.findings.versions].map(|count| count.load(Ordering::Relaxed));
+        ensure!(!looked_at.contains(&0), "so many statuses and versions of the metadata were looked at: {looked_at:?}");
         let broken = self.findings.broken.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(broken.is_empty(), "what never happens was seen: {broken:?}");
         Ok(())
@@ -74,6 +83,7 @@ async fn watch_status(place: &Place, findings: &Findings) {
     let (mut highest, mut known) = (None, None);
     while let Some(cluster) = clusters.next().await {
         let Ok(cluster) = cluster else { continue };
+        findings.statuses.fetch_add(1, Ordering::Relaxed);
         let epoch = epoch(&cluster);
         if epoch.is_some() && epoch < highest {
             findings.note(format!("the status tells epoch {epoch:?} after {highest:?}"));

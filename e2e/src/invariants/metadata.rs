@@ -3,6 +3,7 @@
 //! | of | never |
 //! |---|---|
 //! | the cluster | another id; an earlier version or controller epoch after a later one |
+//! | a topic, later | fewer partitions |
 //! | a partition | an ISR with others than its replicas; a leader outside of the ISR |
 //! | a partition, later | an earlier leader epoch or partition epoch; another leader in the same leader epoch; another ISR in the same partition epoch |
 
@@ -13,7 +14,7 @@ use controller::{ClusterImage, PartitionImage};
 use custom_resources::{ClusterMetadata, ClusterMetadataShard, shard_object};
 use futures_util::StreamExt as _;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 pub(super) async fn watch(place: &Place, findings: &Findings) {
     let roots = watcher(place.api::<ClusterMetadata>(), of_load()).default_backoff().applied_objects();
@@ -27,6 +28,7 @@ pub(super) async fn watch(place: &Place, findings: &Findings) {
         }
         match read(place, &text, known.as_ref()).await {
             Ok(Some(layout)) => {
+                findings.versions.fetch_add(1, Ordering::Relaxed);
                 for what in broken(known.as_ref().map(Layout::image), layout.image()) {
                     findings.note(format!("metadata of version {:?}: {what}", layout.image().metadata_version));
                 }
@@ -71,6 +73,10 @@ fn broken(before: Option<&Arc<ClusterImage>>, after: &ClusterImage) -> Vec<Strin
         let was = before.and_then(|before| before.topics.get_by_id(topic.id));
         if was.is_some_and(|was| Arc::ptr_eq(was, topic)) {
             continue;
+        }
+        let (had, has) = (was.map_or(0, |was| was.partitions.len()), topic.partitions.len());
+        if has < had {
+            broken.push(format!("{}: {has} partitions after {had}", topic.name));
         }
         for (index, partition) in topic.partitions.iter().enumerate() {
             let was = was.and_then(|was| was.partitions.get(index));

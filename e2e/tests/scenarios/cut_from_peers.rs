@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 const ASKED: &str = "asked";
 const PARTITIONS: i32 = 3;
 /// Kafka's word for what is refused below `min.insync.replicas`.
-const REFUSAL: &str = "fewer in-sync replicas than required";
+const REFUSAL: &str = "rejected since there are fewer in-sync replicas than required";
 
 async fn cut(stage: &mut Stage) -> anyhow::Result<i32> {
     let broker = leader_of_most(stage, |_| true).await?;

@@ -19,6 +19,7 @@ async fn is_made_again(at_work: &AtWork) -> anyhow::Result<()> {
 pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place).await?;
     let client = stage.place.client.clone();
+    operator::until_ready(&client, operator::OPERATORS).await.context("another one stands by")?;
     let (at_work, epoch) = (AtWork::find(&client).await?, stage.epoch().await?);
     stage.load.mark().await?;
     is_made_again(&at_work).await?;

@@ -28,13 +28,13 @@ mod log_damaged;
 mod metadata;
 mod node_gone;
 mod node_silent;
+mod nodes_killed;
 mod objects_deleted;
 mod operator_absent;
 mod operator_frozen;
 mod operator_killed;
 mod plugin;
 mod pods_deleted;
-mod power_lost;
 mod quiet;
 mod restored;
 mod roll;
@@ -123,7 +123,7 @@ fn all() -> Vec<Scenario> {
         nodes chaos,
         nodes node_silent,
         nodes node_gone,
-        nodes power_lost,
+        nodes nodes_killed,
         objects crds_deleted,
         objects chart,
     ]

@@ -4,9 +4,9 @@
 use anyhow::{Context as _, ensure};
 use custom_resources::{Cluster, ClusterMetadata, ClusterMetadataShard, Topic, topic::ADOPT_ANNOTATION};
 use e2e::{
-    Acknowledged, Orders, Place, Stage, cluster_id, epoch,
+    Acknowledged, Orders, Place, Stage, epoch,
     operator::{self, OPERATORS},
-    topic_id, until_gone, until_topic, until_whole,
+    until_gone, until_whole,
 };
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -119,15 +119,10 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<Acknowledged> {
     let orders = Orders::write(&place).await?;
     let acknowledged = stage.end().await?;
     let before = until_whole(&place, 3).await?;
-    let topic = until_topic(&place, Orders::TOPIC, Orders::PARTITIONS).await?;
 
     let after = is_lost_and_restored(&place).await?;
 
-    let ids = [&before, &after].map(cluster_id);
-    ensure!(ids[0] == ids[1], "the cluster is another: {ids:?}");
     ensure!(epoch(&before) < epoch(&after), "its epoch is {:?} after {:?}", epoch(&after), epoch(&before));
-    let again = until_topic(&place, Orders::TOPIC, Orders::PARTITIONS).await?;
-    ensure!(topic_id(&topic) == topic_id(&again), "the topic is another: {:?}", topic_id(&again));
-    orders.are_found_again(&place).await?;
+    orders.are_of_the_same_cluster(&place).await?;
     Ok(acknowledged)
 }

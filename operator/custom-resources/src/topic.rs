@@ -175,11 +175,12 @@ pub struct TopicStatus {
     #[serde(default)]
     pub under_replicated_partitions: i32,
 
-    /// Of those, partitions with fewer replicas in sync than acks=all needs.
+    /// Partitions with fewer replicas in sync than acks=all needs, once that has been so for five seconds.
     #[serde(default)]
     pub under_min_isr_partitions: i32,
 
-    /// The first partitions that have no leader, or fewer replicas in sync than acks=all needs: `kubectl weir partitions` shows all.
+    /// The first partitions that have no leader, at once, or fewer replicas in sync than acks=all needs, after five seconds:
+    /// `kubectl weir partitions` shows all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MOST_UNHEALTHY), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["partition"]))]
     pub unhealthy_partitions: Vec<UnhealthyPartition>,
@@ -188,7 +189,7 @@ pub struct TopicStatus {
 /// What a status shows of them at most.
 pub const MOST_UNHEALTHY: usize = 20;
 
-/// A partition that cannot be written to.
+/// A partition to which acks=all cannot write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UnhealthyPartition {

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let mut out = io::stdout();
     let (mut restarts, mut writes, mut faults, mut volumes) = (0, 0, 0, 0);
     for seed in first..first + seeds {
-        // Every second one with resources of topics: with a seed that once failed without them it is the same run.
+        // Every second one with resources of topics.
         let one = run(seed, seed % 2 == 0);
         (restarts, writes) = (restarts + one.restarts, writes + one.writes);
         (faults, volumes) = (faults + one.faults, volumes + one.volumes);

@@ -184,9 +184,11 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let mut observed = context.caches.observe(&valid.key);
     observed.set_size = set_size(&valid.key, context).await?;
     let leaving = observed.leaving(&valid);
-    observed.classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await?;
+    // A controller decides, whether they can be read or not.
+    let classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await;
     // From here to the plan nothing is waited for: who may restart is decided on what is committed now.
     let view = context.controllers.ensure(&valid, &token, leaving, observed.set_size).await;
+    observed.classes = classes?;
     // On an image to which a replica may be added where one is to go nothing is planned.
     let planned_on = view.image.as_deref().filter(|_| view.leaving.is_some());
     let mut plan = plan(&valid, &observed, planned_on, view.is_recovering);

@@ -200,7 +200,9 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
         return Ok(Requeue::requeue(rest.min(again)));
     }
     let status = outcome.status(&topic, Timestamp::now());
-    if let Some(rest) = reconciler.settling.rest(&ObjectRef::from_obj(&*topic), topic.status.as_ref(), &status) {
+    if outcome.did() == Did::default()
+        && let Some(rest) = reconciler.settling.rest(&ObjectRef::from_obj(&*topic), topic.status.as_ref(), &status)
+    {
         reconciler.metrics.reconciled("Topic", true);
         return Ok(Requeue::requeue(rest.min(again)));
     }
@@ -273,26 +275,34 @@ impl Reconciler {
                 }
             }
         }
-        Outcome::refused(reason::REFUSED, "the topic did not become as wanted")
+        let image = self.controllers.view(&topic.cluster).await.and_then(|view| view.image);
+        let there = image.and_then(|image| There::in_image(&image, topic));
+        Outcome::refused(reason::REFUSED, "the topic did not become as wanted").with(there).having_done(did)
     }
 
     async fn report(&self, topic: &Topic, status: TopicStatus, did: Did) -> anyhow::Result<()> {
-        if topic.status.as_ref() == Some(&status) {
+        if topic.status.as_ref() == Some(&status) && did == Did::default() {
             return Ok(());
         }
-        let topics: Api<Topic> = Api::namespaced(self.client.clone(), &topic.namespace().unwrap_or_default());
-        let body = json!({ "apiVersion": "weir.dev/v1alpha1", "kind": "Topic", "status": status });
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        self.metrics.wrote("status");
-        match topics.patch_status(&topic.name_any(), &parameters, &Patch::Apply(body)).await {
-            // It was deleted meanwhile.
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
-            other => other.map(drop).context("write the status")?,
+        if topic.status.as_ref() != Some(&status) && !self.write(topic, &status).await? {
+            return Ok(());
         }
         let made = ValidTopic::new(topic).map(|valid| valid.next_id().0.to_string()).unwrap_or_default();
         let told = notices::notices(topic.status.as_ref(), &status, &made, did);
         self.events.publish(&topic.object_ref(&()), told).await;
         Ok(())
+    }
+
+    /// `false`: it was deleted meanwhile.
+    async fn write(&self, topic: &Topic, status: &TopicStatus) -> anyhow::Result<bool> {
+        let topics: Api<Topic> = Api::namespaced(self.client.clone(), &topic.namespace().unwrap_or_default());
+        let body = json!({ "apiVersion": "weir.dev/v1alpha1", "kind": "Topic", "status": status });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        self.metrics.wrote("status");
+        match topics.patch_status(&topic.name_any(), &parameters, &Patch::Apply(body)).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            other => other.map(|_| true).context("write the status"),
+        }
     }
 }
 

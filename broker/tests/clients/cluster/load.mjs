@@ -23,12 +23,17 @@ const produced = new Promise((resolve) => {
 })
 
 const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, metadataMaxAge: Number(process.env.METADATA_MAX_AGE_MS ?? 1000), retry })
+const again = (attempt, passes) => attempt().catch(async error => {
+  if (!passes(error)) throw error
+  await pause(COMMIT_MS)
+  return again(attempt, passes)
+})
 // kafkajs closes connections to brokers that metadata names no more, also one that it is about to write to. What it throws then is none
 // of its own errors, so it does not try again. Of what was not sent nothing is told.
-const send = messages => producer.send({ topic, acks: -1, messages }).catch(error => {
-  if (error.message !== 'Broker not connected') throw error
-  return send(messages)
-})
+const isNotConnected = error => error.message === 'Broker not connected'
+const send = messages => again(() => producer.send({ topic, acks: -1, messages }), isNotConnected)
+// Where no broker lets it in, it gives up at once however often it is to try.
+const letIn = attempt => again(attempt, error => error.retriable || isNotConnected(error))
 async function produce(key) {
   let count = 0
   while (!ending) {
@@ -53,16 +58,21 @@ async function join(member, assigned, saw, isReplaced) {
     assigned()
     say('assigned', member, ...mine)
   })
-  await consumer.connect()
-  await consumer.subscribe({ topics: [topic], fromBeginning: true })
-  await consumer.run({
-    autoCommit: false,
-    eachMessage: async ({ partition, message }) => {
-      if (isReplaced()) return
-      say('saw', member, partition, message.offset, message.value)
-      saw(partition, String(Number(message.offset) + 1))
-    },
-  })
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topics: [topic], fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ partition, message }) => {
+        if (isReplaced()) return
+        say('saw', member, partition, message.offset, message.value)
+        saw(partition, String(Number(message.offset) + 1))
+      },
+    })
+  } catch (error) {
+    await within(consumer.disconnect()).catch(() => {})
+    throw error
+  }
   return consumer
 }
 
@@ -70,10 +80,10 @@ async function read(member) {
   let positions = new Map()
   const kept = new Map()
   let lives = 0
-  const start = () => {
+  const start = () => letIn(() => {
     const life = ++lives
     return join(member, () => { positions = new Map() }, (partition, next) => positions.set(partition, next), () => life !== lives)
-  }
+  })
   let consumer = await start()
   let stopped = false
   const committing = (async () => {
@@ -107,7 +117,7 @@ async function read(member) {
   return async () => { stopped = true; await committing; await within(consumer.disconnect()).catch(() => {}) }
 }
 
-await producer.connect()
+await letIn(() => producer.connect())
 const members = await Promise.all([read('a'), read('b')])
 const counts = await Promise.all(Array.from({ length: keys }, (_, key) => produce(key)))
 counts.forEach((count, key) => say('sent', key, count))

@@ -62,6 +62,10 @@ fn metadata_that_goes_back_is_found() {
     let before = image(7, 2, same());
     assert!(!broken(Some(&before), &image(6, 2, same())).is_empty(), "an earlier version");
     assert!(!broken(Some(&before), &image(8, 1, same())).is_empty(), "an earlier controller");
+    let mut fewer = ClusterImage::clone(&image(8, 2, same()));
+    let topic = TopicImage { partitions: Vec::new(), ..TopicImage::clone(fewer.topics.get("orders").unwrap()) };
+    fewer.topics = Arc::new(vec![Arc::new(topic)].into());
+    assert!(!broken(Some(&before), &fewer).is_empty(), "fewer partitions");
     let mut another = ClusterImage::clone(&image(8, 2, same()));
     another.cluster_id = ClusterId::from_random_bytes([2; 16]);
     assert!(!broken(Some(&before), &another).is_empty(), "another cluster");

@@ -15,6 +15,8 @@ use operator::reconcilers::topic::{
 use serde_json::json;
 use simulator::random::Random;
 
+/// What is drawn here is not what the rest of the run draws.
+const OTHER_DRAWS: u64 = 0x746f_7069_6373;
 /// Resources of a run at most.
 const RESOURCES: usize = 5;
 /// Of a topic at most.
@@ -28,6 +30,8 @@ pub(super) struct Topics {
     resources: Vec<Resource>,
     /// About which of them the operator is about to do what.
     planned: Option<(usize, Step)>,
+    /// Steps that were asked for, and statuses that said something new.
+    writes: u64,
 }
 
 struct Resource {
@@ -43,18 +47,22 @@ impl World {
     pub(super) fn see_to_topics(&mut self, is_troubled: bool) -> Kept {
         let Some(topics) = &mut self.topics else { return Ok(()) };
         let told = if is_troubled { topics.change(&mut self.brokers) } else { None };
-        topics.operate(&mut self.brokers, is_troubled)?;
-        topics.keep(&self.brokers)?;
+        let operated = topics.operate(&mut self.brokers, is_troubled);
+        let kept = topics.keep(&self.brokers);
         if let Some(told) = told {
             self.tell(told);
         }
-        Ok(())
+        operated.and(kept)
     }
 }
 
 impl Topics {
     pub(super) fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), resources: Vec::new(), planned: None }
+        Self { random: Random::new(seed ^ OTHER_DRAWS), resources: Vec::new(), planned: None, writes: 0 }
+    }
+
+    pub(super) fn writes(&self) -> u64 {
+        self.writes
     }
 
     /// The operator ends.
@@ -121,6 +129,7 @@ impl Topics {
         let fails = |random: &mut Random| is_troubled && random.once_in(8);
         if let Some((at, step)) = self.planned.take() {
             if !fails(&mut self.random) {
+                self.writes += 1;
                 brokers.ask(self.resources[at].request(step)?);
             }
             return Ok(());
@@ -139,7 +148,9 @@ impl Topics {
             Decision::Not { reason, message } => Outcome::refused(reason, message).with(there),
         };
         if !is_unreported {
-            one.topic.status = Some(outcome.status(&one.topic, Timestamp::UNIX_EPOCH));
+            let status = Some(outcome.status(&one.topic, Timestamp::UNIX_EPOCH));
+            self.writes += u64::from(one.topic.status != status);
+            one.topic.status = status;
         }
         Ok(())
     }

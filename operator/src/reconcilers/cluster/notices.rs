@@ -156,10 +156,10 @@ fn of_replicas(before: &ClusterStatus, after: &ClusterStatus) -> Option<Notice> 
     let (was, now) = turned(before, after, condition::FULLY_REPLICATED)?;
     match now.reason.as_str() {
         reason::REPLICAS_OUT_OF_SYNC if was == reason::AS_EXPECTED => {
-            Some(Notice::normal("ISRShrunk", now.message.clone()))
+            Some(Notice::normal("ReplicasOutOfSync", now.message.clone()))
         }
         reason::AS_EXPECTED if was == reason::REPLICAS_OUT_OF_SYNC => {
-            Some(Notice::normal("ISRExpanded", "every replica is in sync again"))
+            Some(Notice::normal("ReplicasInSync", "every replica is in sync again"))
         }
         _ => None,
     }

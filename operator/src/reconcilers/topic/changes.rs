@@ -33,7 +33,10 @@ pub(super) fn changed(before: &Seen, now: &Seen) -> Changed {
     // Brokers decide how many replicas there can be; a deletion may be one that is undone.
     let is_more_than_topics =
         !Arc::ptr_eq(&old.brokers, &new.brokers) || !Arc::ptr_eq(&old.tombstones, &new.tombstones);
-    if before.decides != now.decides || is_more_than_topics {
+    // They decide how many replicas have to be in sync.
+    let are_configs_others = !Arc::ptr_eq(&old.broker_configs, &new.broker_configs)
+        || old.default_min_insync_replicas != new.default_min_insync_replicas;
+    if are_configs_others || before.decides != now.decides || is_more_than_topics {
         return Changed::Everything;
     }
     if Arc::ptr_eq(&old.topics, &new.topics) {
@@ -77,12 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn brokers_deletions_and_controllers_matter_to_all_topics() {
+    fn brokers_their_configs_deletions_and_controllers_matter_to_all_topics() {
         let before = image(3, &[], &[&[(&[0], &[0])]]);
         let other_brokers = ClusterImage { brokers: Arc::clone(&image(3, &[1], &[]).brokers), ..before.clone() };
         let other_tombstones = ClusterImage { tombstones: Arc::default(), ..before.clone() };
+        let other_configs = ClusterImage { broker_configs: Arc::default(), ..before.clone() };
+        let another_minimum = ClusterImage { default_min_insync_replicas: 3, ..before.clone() };
         let stopped = Seen { decides: false, ..seen(&before) };
-        for now in [seen(&other_brokers), seen(&other_tombstones), stopped, Seen::default()] {
+        let others = [other_brokers, other_tombstones, other_configs, another_minimum];
+        for now in others.iter().map(seen).chain([stopped, Seen::default()]) {
             assert_eq!(changed(&seen(&before), &now), Changed::Everything, "{now:?}");
         }
         assert_eq!(changed(&Seen::default(), &seen(&before)), Changed::Everything);

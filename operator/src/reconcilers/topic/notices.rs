@@ -25,7 +25,8 @@ pub(super) fn notices(before: Option<&TopicStatus>, after: &TopicStatus, next_id
     {
         notices.push(Notice::normal("TopicAdopted", format!("topic {name} was there and is this resource's now")));
     }
-    notices.extend(before.filter(|_| had.is_some()).into_iter().flat_map(|before| changes(before, after, name)));
+    let same = before.filter(|before| had.is_some() && before.topic_id == after.topic_id);
+    notices.extend(same.into_iter().flat_map(|before| changes(before, after, name)));
     if did.configured {
         notices.push(Notice::normal("ConfigChanged", format!("topic {name} has the configuration of the resource")));
     }
@@ -54,7 +55,8 @@ fn changes(before: &TopicStatus, after: &TopicStatus, name: &str) -> Vec<Notice>
         changes.push(Notice::normal("PartitionsAdded", note));
     }
     if before.replicas != after.replicas {
-        let note = format!("partitions of topic {name} have {} replicas, they had {}", after.replicas, before.replicas);
+        let note =
+            format!("partitions of topic {name} are to have {} replicas, they had {}", after.replicas, before.replicas);
         changes.push(Notice::normal("ReplicasChanged", note));
     }
     changes

@@ -87,7 +87,17 @@ fn differs_in_replicas_alone(before: &TopicStatus, now: &TopicStatus) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            status::{Outcome, There},
+            valid_topic::{ValidTopic, tests::resource},
+        },
+        *,
+    };
+    use crate::reconcilers::cluster::testing::image;
+    use custom_resources::topic::ADOPT_ANNOTATION;
+    use k8s_openapi::jiff::Timestamp;
+    use std::sync::Arc;
     use tokio::time::advance;
 
     fn status(under_replicated_partitions: i32) -> TopicStatus {
@@ -128,6 +138,22 @@ mod tests {
         let orders = named("orders");
         assert_eq!(settling.rest(&orders, Some(&status(0)), &offline), None);
         assert_eq!(settling.rest(&orders, None, &status(1)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lost_broker_settles_with_all_that_is_told_of_it() {
+        let told = |image: controller::ClusterImage| {
+            let mut resource = resource("{topicName: topic-0}");
+            resource.metadata.annotations = Some([(ADOPT_ANNOTATION.to_owned(), "true".to_owned())].into());
+            let there = There::in_image(&Arc::new(image), &ValidTopic::new(&resource).unwrap());
+            Outcome::good(there).status(&resource, Timestamp::UNIX_EPOCH)
+        };
+        let all = [(&[0, 1][..], &[0, 1][..])];
+        let mut lost = image(2, &[1], &[&[(&[0, 1], &[0])]]);
+        lost.default_min_insync_replicas = 2;
+        let (before, now) = (told(image(2, &[], &[&all])), told(lost));
+        assert_eq!((now.under_replicated_partitions, now.unhealthy_partitions.len()), (1, 1));
+        assert_eq!(Settling::default().rest(&named("orders"), Some(&before), &now), Some(SETTLED));
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,9 +24,8 @@ pub struct Outcome {
 /// The topic, where it is the resource's.
 #[derive(Debug, Clone)]
 pub struct There {
+    image: Arc<ClusterImage>,
     topic: Arc<TopicImage>,
-    /// Replicas in sync that acks=all needs, of as many as a partition has.
-    min_insync_replicas: usize,
 }
 
 /// What a reconciliation did that no later one can see.
@@ -39,9 +38,9 @@ pub struct Did {
 }
 
 impl There {
-    pub fn in_image(image: &ClusterImage, topic: &ValidTopic) -> Option<Self> {
+    pub fn in_image(image: &Arc<ClusterImage>, topic: &ValidTopic) -> Option<Self> {
         let there = image.topic(&topic.name).filter(|there| topic.owns(there.id) || topic.adopts)?;
-        Some(Self { topic: Arc::clone(there), min_insync_replicas: image.min_insync_replicas(there) })
+        Some(Self { image: Arc::clone(image), topic: Arc::clone(there) })
     }
 
     fn count(&self, matches: impl Fn(&&PartitionImage) -> bool) -> i32 {
@@ -49,7 +48,8 @@ impl There {
     }
 
     fn is_below_minimum(&self, partition: &PartitionImage) -> bool {
-        partition.isr.len() < self.min_insync_replicas.min(partition.replicas.len())
+        let least = self.image.effective_min_insync_replicas(&self.topic, partition);
+        self.image.live_in_sync_replicas(partition) < least
     }
 
     fn unhealthy(&self) -> Vec<UnhealthyPartition> {
@@ -101,7 +101,11 @@ impl Outcome {
         let before = resource.status.clone().unwrap_or_default();
         let before_keys = before.config_keys.clone();
         let generation = resource.metadata.generation;
-        let conditions = conditions(&before.conditions, self.findings(resource), generation, now);
+        let mut conditions = conditions(&before.conditions, self.findings(resource), generation, now);
+        if self.there.is_none() {
+            let of_topic = [condition::FULLY_REPLICATED, condition::CONFIG_APPLIED];
+            conditions.extend(before.conditions.iter().filter(|known| of_topic.contains(&&*known.type_)).cloned());
+        }
         let name = resource.spec.topic_name.clone().unwrap_or_else(|| resource.name_any());
         let status = TopicStatus { observed_generation: generation, conditions, topic_name: Some(name), ..before };
         let Some(there) = &self.there else { return status };
@@ -159,8 +163,7 @@ mod tests {
     use crate::reconcilers::{cluster::testing::image, topic::valid_topic::tests::resource};
 
     fn there(image: &ClusterImage) -> Option<There> {
-        let topic = Arc::clone(image.topic("topic-0").unwrap());
-        Some(There { min_insync_replicas: image.min_insync_replicas(&topic), topic })
+        Some(There { image: Arc::new(image.clone()), topic: Arc::clone(image.topic("topic-0").unwrap()) })
     }
 
     fn truth(status: &TopicStatus, type_: &str) -> Option<(String, String)> {
@@ -183,6 +186,20 @@ mod tests {
         let shown = |partition, leader, isr: &[i32]| UnhealthyPartition { partition, leader, isr: isr.to_vec() };
         assert_eq!(status.unhealthy_partitions, [shown(2, Some(2), &[2]), shown(3, None, &[])]);
         assert_eq!(truth(&status, condition::FULLY_REPLICATED), said("False", reason::REPLICAS_OUT_OF_SYNC));
+    }
+
+    #[test]
+    fn what_was_known_stays_while_the_topic_is_not_seen() {
+        let image = image(1, &[], &[&[(&[0], &[0])]]);
+        let seen = Outcome::good(there(&image)).status(&resource("{}"), Timestamp::UNIX_EPOCH);
+        let before = Topic { status: Some(seen.clone()), ..resource("{}") };
+        let unseen = Outcome::refused(reason::NO_CONTROLLER, "").status(&before, Timestamp::now());
+        assert_eq!(truth(&unseen, condition::READY), said("False", reason::NO_CONTROLLER));
+        for type_ in [condition::FULLY_REPLICATED, condition::CONFIG_APPLIED] {
+            let of = |status: &TopicStatus| status.conditions.iter().find(|known| known.type_ == type_).cloned();
+            assert_eq!(of(&unseen), of(&seen));
+        }
+        assert_eq!(unseen.partitions, 1);
     }
 
     #[test]

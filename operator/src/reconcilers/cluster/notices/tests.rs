@@ -49,8 +49,8 @@ fn replicas_that_fall_behind_and_volumes_that_grow_are_told_with_their_end() {
     let replicas = |reason| with(condition::FULLY_REPLICATED, reason);
     let volumes = |reason| with(condition::RECONCILED, reason);
     let table = [
-        (replicas(reason::AS_EXPECTED), replicas(reason::REPLICAS_OUT_OF_SYNC), "ISRShrunk"),
-        (replicas(reason::REPLICAS_OUT_OF_SYNC), replicas(reason::AS_EXPECTED), "ISRExpanded"),
+        (replicas(reason::AS_EXPECTED), replicas(reason::REPLICAS_OUT_OF_SYNC), "ReplicasOutOfSync"),
+        (replicas(reason::REPLICAS_OUT_OF_SYNC), replicas(reason::AS_EXPECTED), "ReplicasInSync"),
         (volumes(reason::AS_EXPECTED), volumes(reason::VOLUMES_GROW), "VolumesGrow"),
         (volumes(reason::VOLUMES_GROW), volumes(reason::AS_EXPECTED), "VolumesExpanded"),
     ];

@@ -1,4 +1,5 @@
-//! All nodes that run brokers lose power at once and come back: everything acknowledged that their kernels had written is there.
+//! All nodes that run brokers are killed at once, kubelets and all, and come back: everything acknowledged is there. Their kernel goes on, so
+//! this says nothing of what was not synced.
 
 use anyhow::Context as _;
 use e2e::{Acknowledged, Nodes, Place, Stage};
