@@ -90,6 +90,9 @@ class Librdkafka:
             self.seen.commit(partition, offset)
         return done
 
+    def is_producing(self):
+        return self.producer.is_alive()
+
     def end_producing(self):
         self.produced.set()
         self.producer.join(ENDS_WITHIN)
@@ -144,6 +147,9 @@ class Program:
                     self.seen.saw(rest[0], *map(int, rest[1:]))
                 case "committed":
                     self.seen.commit(*map(int, rest))
+
+    def is_producing(self):
+        return self.process.poll() is None
 
     def end_producing(self):
         self.process.stdin.write("produced\n")

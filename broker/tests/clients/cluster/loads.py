@@ -58,6 +58,7 @@ class Loads:
         for load in self.all:
             for partition in range(KEYS):
                 while concerns(load.topic, partition) and not holds(load.told, partition):
+                    assert load.runs.is_producing(), f"{what}: {load.client} ended by itself"
                     assert not load.told.refused, f"{load.client} was refused {load.told.refused[:3]}"
                     assert time.monotonic() < end, f"{what}: {load.client} has {load.told.count[partition]} of partition {partition} after {LIMIT} s; as brokers tell: {self.cluster.partitions(load.topic)}"
                     time.sleep(0.005)
