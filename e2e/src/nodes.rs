@@ -4,10 +4,12 @@ use crate::{Place, until_so};
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
-use std::process::Command;
+use std::{net::IpAddr, process::Command};
 
 const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
 const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+/// What Docker prints of a container.
+const ADDRESS: &str = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
 const API_SERVER_ASIDE: &str = "/etc/kubernetes/kube-apiserver.yaml";
 
 /// In a node: sets `process` to the folder in /proc of the program of this name whose pod has this UID. Control groups are named
@@ -87,9 +89,19 @@ impl Nodes {
         docker(["start", node]).await.map(drop)
     }
 
-    /// Those that run brokers.
-    pub fn workers(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str).filter(|name| *name != self.control_plane)
+    /// All that run brokers, at once; in the order in which they are to be started. A container that starts has the lowest address that is free,
+    /// and Kubernetes knows each node by the one it had.
+    pub async fn kill_workers(&self) -> anyhow::Result<Vec<String>> {
+        let mut workers = Vec::new();
+        for name in self.names.iter().filter(|name| **name != self.control_plane) {
+            let told = docker(["container", "inspect", "--format", ADDRESS, name]).await?;
+            let address: IpAddr = told.trim().parse().with_context(|| format!("{name} has the address {told:?}"))?;
+            workers.push((address, name.clone()));
+        }
+        workers.sort();
+        let names: Vec<_> = workers.into_iter().map(|(_, name)| name).collect();
+        docker(["kill"].into_iter().chain(names.iter().map(String::as_str))).await?;
+        Ok(names)
     }
 
     /// Takes the manifest away from which the kubelet runs it.

@@ -3,14 +3,13 @@
 
 use anyhow::Context as _;
 use e2e::{Acknowledged, Nodes, Place, Stage};
-use futures_util::future::try_join_all;
 
 pub(crate) async fn run(place: Place, nodes: Nodes) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place).await?;
     let lives = stage.lives().await?;
-    let workers: Vec<_> = nodes.workers().collect();
-    try_join_all(workers.iter().map(|node| nodes.kill(node))).await?;
-    try_join_all(workers.iter().map(|node| nodes.start(node))).await?;
+    for node in nodes.kill_workers().await? {
+        nodes.start(&node).await?;
+    }
     for life in lives {
         life.is_over().await.context("its node is back")?;
     }
