@@ -59,6 +59,12 @@ impl Wanted {
             draining: cluster.known_draining.clone(),
         }
     }
+
+    /// What is to be reported while nothing can be decided: who was to go is known from there alone.
+    fn still(&self, onto: &[i32]) -> Option<ScalingStatus> {
+        let progress = ScalingStatus { onto: onto.to_vec(), draining: self.draining.clone(), replicas_remaining: 0 };
+        (progress != ScalingStatus::default()).then_some(progress)
+    }
 }
 
 /// `current`: pods that the StatefulSet is to have now; `None` where there is none yet.
@@ -73,7 +79,7 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
         onto.extend((current..wanted).filter(|id| !spec.filling.contains(id)));
         if (current..wanted).any(|id| !spec.filling.contains(&id)) {
             // First it is reported that they are new. What was seen of the set may be old: pods that serve, or hold replicas, stay.
-            let progress = Some(ScalingStatus { onto, ..ScalingStatus::default() });
+            let progress = spec.still(&onto);
             let replicas = image.map_or(current, |image| current.max(there(image, wanted)));
             return Scale { replicas, progress, ..Scale::default() };
         }
@@ -81,7 +87,7 @@ pub fn decide(spec: &Wanted, current: Option<i32>, image: Option<&ClusterImage>)
     let filling = (!onto.is_empty()).then(|| ScalingStatus { onto: onto.clone(), ..ScalingStatus::default() });
     let Some(image) = image else {
         let held = shrinks.then(|| "the controller of the cluster does not decide".to_owned());
-        return Scale { replicas: current.max(wanted), held, progress: filling, ..Scale::default() };
+        return Scale { replicas: current.max(wanted), held, progress: spec.still(&onto), ..Scale::default() };
     };
     let forgotten = forgotten(image, current.min(wanted));
     let all = || image.topics.iter().flat_map(|topic| &topic.partitions);

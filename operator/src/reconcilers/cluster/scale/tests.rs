@@ -100,6 +100,10 @@ fn drain_that_is_called_off_calls_back_what_is_on_its_way() {
     assert_eq!((back.replicas, back.progress), (5, Some(told)));
     assert!(decide(5, Some(5), Some(&image)).cancels.is_empty(), "people move replicas, too");
 
+    let blind = super::decide(&was_to_go(5), Some(5), None);
+    let kept = ScalingStatus { draining: vec![3, 4], ..ScalingStatus::default() };
+    assert_eq!((blind.cancels.len(), blind.progress), (0, Some(kept)), "it is to be known when the controller decides");
+
     let one = super::decide(&was_to_go(4), Some(5), Some(&image));
     assert_eq!(one.cancels, [TopicPartition::new("topic-0", 0)], "broker 4 is still to go");
     assert_eq!(one.progress.map(|progress| progress.draining), Some(vec![3, 4]));
