@@ -3,7 +3,8 @@
 
 use control_plane::{Commit, store::sharding::Layout};
 use controller::{
-    BrokerCondition, ClusterImage, Controller, Effect, Event, Heartbeat, RequestId, SessionSettings, Settings,
+    BrokerCondition, ClusterImage, Controller, Effect, Event, Heartbeat, PartitionImage, RequestId, SessionSettings,
+    Settings,
     requests::{AlterPartitions, BrokerSession, CreateTopics, IsrProposal, NewTopic, RegisterBroker, Reply, Request},
 };
 use model::{BrokerEpoch, BrokerId, ClusterId, Incarnation, LogLife, MonotonicTime, TopicId, TopicName};
@@ -134,8 +135,11 @@ impl Stored {
     }
 
     fn in_sync(&self, id: BrokerId) -> usize {
-        let image = self.image();
-        image.topics.iter().flat_map(|topic| &topic.partitions).filter(|partition| partition.isr.contains(&id)).count()
+        self.partitions(|partition| partition.isr.contains(&id))
+    }
+
+    fn partitions(&self, are: impl Fn(&PartitionImage) -> bool) -> usize {
+        self.image().topics.iter().flat_map(|topic| &topic.partitions).filter(|partition| are(partition)).count()
     }
 }
 
@@ -149,8 +153,7 @@ fn ten_thousand_topics_lie_in_small_objects() {
 
     let lost = BrokerId(1);
     stored.lose(BrokerSession { id: lost, epoch: epochs[1] });
-    let led =
-        stored.image().topics.iter().flat_map(|topic| topic.partitions.clone()).filter(|p| p.leader.is_some()).count();
+    let led = stored.partitions(|partition| partition.leader.is_some());
     assert_eq!((led, stored.in_sync(lost)), (all, 0), "others lead, and it is in sync nowhere");
     stored.start(lost);
     stored.catch_up(lost);

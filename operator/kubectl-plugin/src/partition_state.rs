@@ -37,10 +37,9 @@ impl PartitionState {
 /// The worst first.
 pub(crate) fn states(image: &ClusterImage, topic: &TopicImage, partition: &PartitionImage) -> Vec<PartitionState> {
     let out_of_sync = |id: &&model::BrokerId| !partition.isr.contains(id) && !partition.adding_replicas.contains(id);
-    let min = image.effective_min_insync_replicas(topic, partition);
     [
         (partition.leader.is_none(), PartitionState::Offline),
-        (image.live_in_sync_replicas(partition) < min, PartitionState::UnderMinISR),
+        (image.is_under_min_isr(topic, partition), PartitionState::UnderMinISR),
         (partition.replicas.iter().any(|id| out_of_sync(&id)), PartitionState::UnderReplicated),
         (partition.is_being_reassigned(), PartitionState::Reassigning),
         (partition.recovering, PartitionState::Recovering),

@@ -195,14 +195,8 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
     let outcome = within(LIMIT, async { Ok(reconciler.outcome(&topic).await) }).await;
     let outcome = outcome.unwrap_or_else(|error| Outcome::refused(reason::NO_CONTROLLER, error.to_string()));
     let again = if outcome.is_to_be_retried() { RETRY } else { LOOK_AGAIN };
-    if let Some(rest) = reconciler.rest_while_absent(&topic, &outcome) {
-        reconciler.metrics.reconciled("Topic", true);
-        return Ok(Requeue::requeue(rest.min(again)));
-    }
     let status = outcome.status(&topic, Timestamp::now());
-    if outcome.did() == Did::default()
-        && let Some(rest) = reconciler.settling.rest(&ObjectRef::from_obj(&*topic), topic.status.as_ref(), &status)
-    {
+    if let Some(rest) = reconciler.rest(&topic, &outcome, &status) {
         reconciler.metrics.reconciled("Topic", true);
         return Ok(Requeue::requeue(rest.min(again)));
     }
@@ -213,10 +207,18 @@ async fn reconcile(topic: Arc<Topic>, reconciler: Arc<Reconciler>) -> Result<Req
 }
 
 impl Reconciler {
-    fn rest_while_absent(&self, resource: &Topic, outcome: &Outcome) -> Option<Duration> {
-        let cluster = ValidTopic::new(resource).ok()?.cluster;
-        let was_there = resource.status.as_ref().is_some_and(|status| status.topic_id.is_some());
-        self.absences.rest(&cluster, outcome.is_absence()).filter(|_| was_there)
+    /// How long to wait before this status is reported; `None`: it is reported now.
+    fn rest(&self, resource: &Topic, outcome: &Outcome, now: &TopicStatus) -> Option<Duration> {
+        let before = resource.status.as_ref();
+        let was_there = before.is_some_and(|status| status.topic_id.is_some());
+        let while_absent = ValidTopic::new(resource)
+            .ok()
+            .and_then(|valid| self.absences.rest(&valid.cluster, outcome.is_absence()))
+            .filter(|_| was_there);
+        while_absent.or_else(|| {
+            let did_nothing = outcome.did() == Did::default();
+            did_nothing.then(|| self.settling.rest(&ObjectRef::from_obj(resource), before, now)).flatten()
+        })
     }
 
     async fn outcome(&self, resource: &Topic) -> Outcome {

@@ -209,6 +209,11 @@ impl ClusterImage {
     pub fn effective_min_insync_replicas(&self, topic: &TopicImage, partition: &PartitionImage) -> usize {
         self.min_insync_replicas(topic).min(partition.replicas.len())
     }
+
+    /// Fewer of its replicas live and are in sync than acks=all needs.
+    pub fn is_under_min_isr(&self, topic: &TopicImage, partition: &PartitionImage) -> bool {
+        self.live_in_sync_replicas(partition) < self.effective_min_insync_replicas(topic, partition)
+    }
 }
 
 impl TopicsImage {

@@ -199,10 +199,9 @@ fn count(image: &ClusterImage) -> PartitionCounts {
     let mut counts = PartitionCounts { topics: clamp(image.topics.len()), ..PartitionCounts::default() };
     for topic in image.topics.iter() {
         for partition in &topic.partitions {
-            let min = image.effective_min_insync_replicas(topic, partition);
             counts.total += 1;
             counts.offline += u32::from(partition.leader.is_none());
-            counts.under_min_isr += u32::from(image.live_in_sync_replicas(partition) < min);
+            counts.under_min_isr += u32::from(image.is_under_min_isr(topic, partition));
             counts.under_replicated += u32::from(partition.isr.len() < partition.replicas.len());
         }
     }

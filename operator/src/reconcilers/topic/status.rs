@@ -48,8 +48,7 @@ impl There {
     }
 
     fn is_below_minimum(&self, partition: &PartitionImage) -> bool {
-        let least = self.image.effective_min_insync_replicas(&self.topic, partition);
-        self.image.live_in_sync_replicas(partition) < least
+        self.image.is_under_min_isr(&self.topic, partition)
     }
 
     fn unhealthy(&self) -> Vec<UnhealthyPartition> {
@@ -87,8 +86,7 @@ impl Outcome {
 
     /// What it waits for says nothing when it comes.
     pub fn is_to_be_retried(&self) -> bool {
-        [reason::NO_CONTROLLER, reason::CLUSTER_NOT_FOUND, reason::NAMESPACE_NOT_ALLOWED, reason::TOPIC_NAME_CONFLICT]
-            .contains(&self.reason)
+        self.is_absence() || [reason::NAMESPACE_NOT_ALLOWED, reason::TOPIC_NAME_CONFLICT].contains(&self.reason)
     }
 
     /// Nobody here knows of the topic.

@@ -31,6 +31,13 @@ fn told(before: &ClusterStatus, after: &ClusterStatus) -> Vec<&'static str> {
     notices(Some(before), after, did).into_iter().map(|notice| notice.reason).collect()
 }
 
+#[track_caller]
+fn each_is_told<const N: usize>(table: [(ClusterStatus, ClusterStatus, &str); N]) {
+    for (before, after, reason) in table {
+        assert_eq!(told(&before, &after), [reason]);
+    }
+}
+
 #[test]
 fn nothing_is_told_of_what_is_as_before() {
     let mut status = broker(1, BrokerState::Fenced);
@@ -54,9 +61,7 @@ fn replicas_that_fall_behind_and_volumes_that_grow_are_told_with_their_end() {
         (volumes(reason::AS_EXPECTED), volumes(reason::VOLUMES_GROW), "VolumesGrow"),
         (volumes(reason::VOLUMES_GROW), volumes(reason::AS_EXPECTED), "VolumesExpanded"),
     ];
-    for (before, after, reason) in table {
-        assert_eq!(told(&before, &after), [reason]);
-    }
+    each_is_told(table);
     assert!(told(&ClusterStatus::default(), &replicas(reason::REPLICAS_OUT_OF_SYNC)).is_empty(), "it is just made");
 }
 
@@ -69,9 +74,7 @@ fn rolls_are_told_from_their_start_to_their_end() {
         (at(reason::ROLL_BLOCKED), at(reason::ROLLING), "RollResumed"),
         (at(reason::ROLLING), at(reason::AS_EXPECTED), "RollCompleted"),
     ];
-    for (before, after, reason) in table {
-        assert_eq!(told(&before, &after), [reason]);
-    }
+    each_is_told(table);
     assert!(told(&ClusterStatus::default(), &at(reason::AS_EXPECTED)).is_empty(), "a new cluster has rolled nothing");
 }
 
