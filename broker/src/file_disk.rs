@@ -40,7 +40,9 @@ pub(crate) struct FileDisk {
     #[cfg(test)]
     pub(crate) full: Arc<AtomicBool>,
     #[cfg(test)]
-    pub(crate) syncs: Arc<tests::Syncs>,
+    pub(crate) writes: Arc<tests::Calls>,
+    #[cfg(test)]
+    pub(crate) syncs: Arc<tests::Calls>,
 }
 
 /// An open file. Clones are one descriptor.
@@ -50,7 +52,9 @@ pub(crate) struct OpenFile {
     #[cfg(test)]
     full: Arc<AtomicBool>,
     #[cfg(test)]
-    syncs: Arc<tests::Syncs>,
+    writes: Arc<tests::Calls>,
+    #[cfg(test)]
+    syncs: Arc<tests::Calls>,
 }
 
 impl FileDisk {
@@ -61,6 +65,8 @@ impl FileDisk {
             #[cfg(test)]
             full: Arc::default(),
             #[cfg(test)]
+            writes: Arc::default(),
+            #[cfg(test)]
             syncs: Arc::default(),
         }
     }
@@ -70,6 +76,8 @@ impl FileDisk {
             file,
             #[cfg(test)]
             full: Arc::clone(&self.full),
+            #[cfg(test)]
+            writes: Arc::clone(&self.writes),
             #[cfg(test)]
             syncs: Arc::clone(&self.syncs),
         }
@@ -270,6 +278,8 @@ impl DiskFile for OpenFile {
         if self.full.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        #[cfg(test)]
+        self.writes.begin()?;
         for chunk in pieces.chunks(MAX_PIECES) {
             let length: usize = chunk.iter().map(|piece| piece.len()).sum();
             let written = write_once(&self.file, chunk, position)?;

@@ -9,6 +9,7 @@ mod apply;
 mod buried;
 mod closed;
 mod disk_pool;
+mod disk_work;
 mod flush;
 mod followers;
 mod following;
@@ -54,6 +55,7 @@ use controller::{
     image::{BrokerConfigs, BrokerRegistration, ConfigMap, Tombstone},
     topic_config::{Defaults, TopicConfig},
 };
+use disk_work::DiskWork;
 use gathered::Gathered;
 use manifest_file::{Known, ManifestFile};
 use model::{BrokerId, MonotonicTime, PartitionIndex, TopicId, TopicName};
@@ -120,6 +122,7 @@ struct Host {
     heard: Mutex<MonotonicTime>,
     /// Leaders that stepped aside.
     aside: Mutex<Vec<Arc<Partition>>>,
+    disk_work: DiskWork,
     /// A replicated partition that is led here could not be written to.
     cannot_lead: Notify,
     /// On their way to the controller: at most one of each partition.
@@ -181,6 +184,7 @@ impl Partitions {
             broker_configs: ArcSwap::default(),
             heard: Mutex::new(clock.now()),
             aside: Mutex::default(),
+            disk_work: DiskWork::default(),
             cannot_lead: Notify::new(),
             proposals: Gathered::default(),
             tasks: Mutex::default(),
@@ -282,6 +286,11 @@ impl Partitions {
             tracing::warn!(%error, "cannot note that all logs are recovered, the next crash takes longer to recover from");
         }
         self.host.settle_resting(|log| log.unflushed().is_some()).await;
+    }
+
+    /// Something has waited for the disk for so long that others had better lead.
+    pub(crate) fn disk_stands_still(&self) -> bool {
+        self.host.disk_work.stands_still(self.host.clock.now(), self.host.lag_max)
     }
 
     /// Resolves when the disk refused what a leader with followers had to write: others can lead, with good disks.

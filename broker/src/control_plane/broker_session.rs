@@ -22,7 +22,14 @@ use controller::{
     requests::{BrokerSession as Life, RegisterBroker},
 };
 use model::{BrokerId, ClusterId, Incarnation};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How long a request waits for a controller to come back, or for another to take over.
@@ -37,20 +44,43 @@ const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
 struct Own {
     data_dir: PathBuf,
     partitions: Partitions,
+    disk_stood_still: AtomicBool,
+}
+
+impl Own {
+    fn new(data_dir: PathBuf, partitions: Partitions) -> Self {
+        Self { data_dir, partitions, disk_stood_still: AtomicBool::new(false) }
+    }
+
+    fn disk_stands_still(&self) -> bool {
+        let stands_still = self.partitions.disk_stands_still();
+        match (self.disk_stood_still.swap(stands_still, Ordering::Relaxed), stands_still) {
+            (false, true) => tracing::error!(
+                data_dir = %self.data_dir.display(),
+                "the disk takes no writes: the controller is to hear nothing from this broker until it does, so that others lead"
+            ),
+            (true, false) => tracing::info!("the disk takes writes again"),
+            (true, true) | (false, false) => {}
+        }
+        stands_still
+    }
 }
 
 impl Condition for Own {
-    fn now(&self) -> BrokerCondition {
+    fn now(&self) -> Option<BrokerCondition> {
+        if self.disk_stands_still() {
+            return None;
+        }
         let volume = rustix::fs::statvfs(&self.data_dir).ok();
         let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
         let (logs, logs_to_recover) = self.partitions.recovery();
-        BrokerCondition {
+        Some(BrokerCondition {
             free_bytes: volume.as_ref().map(|volume| bytes(volume.f_bavail, volume.f_frsize)),
             total_bytes: volume.map(|volume| bytes(volume.f_blocks, volume.f_frsize)),
             logs: u32::try_from(logs).unwrap_or(u32::MAX),
             logs_to_recover: u32::try_from(logs_to_recover).unwrap_or(u32::MAX),
             ..BrokerCondition::default()
-        }
+        })
     }
 }
 
@@ -112,7 +142,7 @@ impl BrokerSession {
             kept_version: known.kept_version(),
             known: Arc::new(known),
             heartbeat_interval: config.cluster.heartbeat_interval,
-            condition: Arc::new(Own { data_dir: config.data_dir.clone(), partitions: broker.partitions.clone() }),
+            condition: Arc::new(Own::new(config.data_dir.clone(), broker.partitions.clone())),
             call_patience: CALL_PATIENCE,
         };
         let keeps = matches!(config.role, Role::Broker { .. });
@@ -190,7 +220,7 @@ mod tests {
         broker.append("orders", 0, &["a"]).await;
         let condition = |broker: &Fixture| {
             let partitions = broker.broker().partitions.clone();
-            Own { data_dir: broker.folder.path().to_owned(), partitions }.now()
+            Own::new(broker.folder.path().to_owned(), partitions).now().unwrap()
         };
         let now = condition(&broker);
         assert_eq!((now.logs, now.logs_to_recover), (3, 0));

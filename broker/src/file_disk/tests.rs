@@ -1,21 +1,21 @@
 use super::*;
 use parking_lot::{Condvar, Mutex};
 
-/// What becomes of syncs of files.
+/// What becomes of calls of one kind: writes, or syncs.
 #[derive(Debug, Default)]
-pub(crate) struct Syncs {
-    state: Mutex<SyncState>,
+pub(crate) struct Calls {
+    state: Mutex<CallState>,
     goes_on: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct SyncState {
+struct CallState {
     hangs_next: bool,
     hangs: bool,
     fails: bool,
 }
 
-impl Syncs {
+impl Calls {
     pub(crate) fn hang_next(&self) {
         self.state.lock().hangs_next = true;
     }

@@ -6,6 +6,7 @@
 //! background flush of much-written logs hold nothing back.
 
 use super::{
+    disk_work::KeptPiece,
     partition::{Partition, State},
     queue::Need,
     writer::{LogState, Writer},
@@ -32,6 +33,8 @@ pub(super) struct FlushState {
     /// A follower that does not ask its leader before that.
     pub(super) keeps_quiet: bool,
     progress: Progress,
+    /// Others wait for the flush that runs.
+    wait: Option<KeptPiece>,
     /// What runs, or waits for a thread.
     plan: Option<Arc<FlushPlan<FileDisk>>>,
     /// Dropped when nothing is left to flush, or the log is not to be believed.
@@ -61,8 +64,8 @@ impl FlushState {
 
     /// Knows nothing of the log any more. A flush that runs goes on.
     pub(super) fn forget(&mut self) {
-        let plan = self.plan.take();
-        *self = Self { progress: self.progress, plan, keeps_quiet: self.keeps_quiet, ..Self::default() };
+        let (plan, wait) = (self.plan.take(), self.wait.take());
+        *self = Self { progress: self.progress, plan, wait, keeps_quiet: self.keeps_quiet, ..Self::default() };
     }
 
     pub(super) fn runs(&self) -> bool {
@@ -81,7 +84,17 @@ impl Partition {
     pub(super) fn request_flush(self: &Arc<Self>, writer: &mut Writer) {
         match writer.flush.progress {
             Progress::Idle => self.begin_flush(writer),
-            Progress::Runs | Progress::RunsAndIsAskedAgain => writer.flush.progress = Progress::RunsAndIsAskedAgain,
+            Progress::Runs | Progress::RunsAndIsAskedAgain => {
+                writer.flush.progress = Progress::RunsAndIsAskedAgain;
+                self.count_wait(writer);
+            }
+        }
+    }
+
+    /// From when records are held back until the flush that runs then, or begins, has ended.
+    fn count_wait(&self, writer: &mut Writer) {
+        if writer.flush.holds_back && writer.replica.is_replicated() {
+            writer.flush.wait.get_or_insert_with(|| self.host.disk_work.syncs.begin_kept());
         }
     }
 
@@ -128,6 +141,7 @@ impl Partition {
         writer.flush.progress = Progress::Runs;
         writer.flush.plan = Some(Arc::clone(&plan));
         let (partition, started) = (Arc::clone(self), Instant::now());
+        self.count_wait(writer);
         self.host.syncs.spawn(move || {
             let synced = plan.run();
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -138,7 +152,7 @@ impl Partition {
 
     fn flushed(self: &Arc<Self>, writer: &mut Writer, plan: &FlushPlan<FileDisk>, synced: io::Result<()>) {
         let progress = mem::take(&mut writer.flush.progress);
-        writer.flush.plan = None;
+        (writer.flush.plan, writer.flush.wait) = (None, None);
         if let Err(error) = synced {
             return self.flush_failed(writer, &error);
         }

@@ -141,7 +141,10 @@ impl Partition {
     ) -> Result<(), StorageError> {
         let Some(log) = writer.log() else { return Ok(()) };
         let before = log.log_end();
+        // Cuts wait for the device, on threads of their own.
+        let append = matches!(step, FollowerStep::Append).then(|| self.host.disk_work.appends.begin());
         let taken = step.take(log, records, self.host.clock.wall());
+        drop(append);
         // A step that failed half-way moved the log, too.
         let log_end = log.log_end();
         writer.flush.durable_end = log.recovery_point();

@@ -11,6 +11,7 @@ mod overtaken;
 mod recovery;
 mod roles;
 mod shown;
+mod standstill;
 mod undone;
 mod unmoved;
 mod upkeep;

@@ -123,10 +123,12 @@ impl Partition {
             }
         }
         while !group.is_empty() {
-            let epoch = writer.replica.leader_epoch();
+            let (epoch, is_replicated) = (writer.replica.leader_epoch(), writer.replica.is_replicated());
             let Some(log) = writer.log() else { return refuse(group, AppendError::Storage) };
-            let appended =
-                log.append_as_leader(group.iter().map(|request| &request.batch), epoch, self.host.clock.wall());
+            let appended = {
+                let _append = is_replicated.then(|| self.host.disk_work.appends.begin());
+                log.append_as_leader(group.iter().map(|request| &request.batch), epoch, self.host.clock.wall())
+            };
             let (log_start, log_end) = (log.log_start(), log.log_end());
             let outcomes = match appended {
                 Ok(outcomes) => outcomes,

@@ -68,7 +68,8 @@ pub struct Registrar {
 
 /// How the broker is doing, asked for each heartbeat. The controller epoch is the session's own matter.
 pub trait Condition: fmt::Debug + Send + Sync {
-    fn now(&self) -> BrokerCondition;
+    /// `None` while others had better lead: the broker is silent then, and fenced once it has been so for the session timeout.
+    fn now(&self) -> Option<BrokerCondition>;
 }
 
 /// For a controller that lost its own.
@@ -284,7 +285,9 @@ impl Client {
             };
             // Without room the controller reads nothing now, perhaps because what it sends is not read: that goes on, and the
             // next heartbeat says as much.
-            if let Err(TrySendError::Closed(_)) = outgoing.try_send(message) {
+            if let Some(message) = message
+                && let Err(TrySendError::Closed(_)) = outgoing.try_send(message)
+            {
                 return Err(SessionError::Ended);
             }
         }
@@ -338,7 +341,7 @@ impl Client {
         Ok(())
     }
 
-    fn heartbeat(&mut self) -> BrokerMessage {
+    fn heartbeat(&mut self) -> Option<BrokerMessage> {
         let applied_version = *self.applied.borrow_and_update();
         if applied_version > 0
             && let Some(ready) = self.ready.take()
@@ -346,8 +349,8 @@ impl Client {
             let _ = ready.send(Ok(()));
         }
         let controller_epoch = self.registrar.highest_epoch;
-        let condition = BrokerCondition { controller_epoch, ..self.registrar.condition.now() };
-        BrokerMessage { kind: Some(Sent::Heartbeat(Heartbeat::of(applied_version, condition))) }
+        let condition = BrokerCondition { controller_epoch, ..self.registrar.condition.now()? };
+        Some(BrokerMessage { kind: Some(Sent::Heartbeat(Heartbeat::of(applied_version, condition))) })
     }
 
     fn ask(&mut self, call: Call) -> Option<BrokerMessage> {

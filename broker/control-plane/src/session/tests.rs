@@ -19,7 +19,14 @@ use controller::{
     requests::{CreateTopics, NO_REGISTRATION, NewTopic, RegisterBroker},
 };
 use model::{BrokerEpoch, BrokerId, ClusterId, ControllerEpoch, Incarnation, MetadataVersion, TopicId, TopicName};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -125,18 +132,30 @@ impl ControllerProcess {
     }
 }
 
+const WELL: BrokerCondition = BrokerCondition {
+    controller_epoch: ControllerEpoch(0),
+    free_bytes: Some(7 << 40),
+    total_bytes: Some(8 << 40),
+    logs: 1000,
+    logs_to_recover: 3,
+};
+
 #[derive(Debug)]
 struct Well;
 
 impl Condition for Well {
-    fn now(&self) -> BrokerCondition {
-        BrokerCondition {
-            controller_epoch: ControllerEpoch(0),
-            free_bytes: Some(7 << 40),
-            total_bytes: Some(8 << 40),
-            logs: 1000,
-            logs_to_recover: 3,
-        }
+    fn now(&self) -> Option<BrokerCondition> {
+        Some(WELL)
+    }
+}
+
+/// While it is true.
+#[derive(Debug, Default)]
+struct Ill(AtomicBool);
+
+impl Condition for Ill {
+    fn now(&self) -> Option<BrokerCondition> {
+        (!self.0.load(Ordering::Relaxed)).then_some(WELL)
     }
 }
 
@@ -268,6 +287,24 @@ async fn broker_that_vanishes_is_fenced_and_one_that_departs_at_once() {
 }
 
 #[tokio::test]
+async fn broker_that_had_better_not_lead_is_fenced_until_it_is_well_again() {
+    let controller = ControllerProcess::new().await;
+    let (_others, mut seen) = broker(controller.address, 1).await;
+    let (_third, _) = broker(controller.address, 3).await;
+    let condition = Arc::new(Ill::default());
+    let (sender, mut seen_by_it) = watch::channel(None);
+    let registrar = Registrar { condition: condition.clone(), ..registrar(controller.address, 2) };
+    let session = RemoteController::start(registrar, ActsBy(sender)).await.unwrap();
+    until(&mut seen, "all may lead", |image| (1..=3).all(|id| usable(image, id))).await;
+    condition.0.store(true, Ordering::Relaxed);
+    until(&mut seen, "broker 2 is fenced", |image| !usable(image, 2)).await;
+    until(&mut seen_by_it, "it is told", |image| !usable(image, 2)).await;
+    assert!(session.state().borrow().lost_at.is_none(), "its session stays open");
+    condition.0.store(false, Ordering::Relaxed);
+    until(&mut seen, "broker 2 may lead again", |image| usable(image, 2)).await;
+}
+
+#[tokio::test]
 async fn brokers_come_back_to_a_controller_that_took_over() {
     let controller = ControllerProcess::new().await;
     let (first, mut seen) = broker(controller.address, 1).await;
@@ -365,7 +402,7 @@ async fn controller_knows_how_its_brokers_are_doing() {
     assert!(described.is_live && described.id == BrokerId(1));
     let (applied, condition) = described.said.unwrap();
     assert!(applied.0 > 0);
-    assert_eq!(condition, BrokerCondition { controller_epoch: epoch, ..Well.now() });
+    assert_eq!(condition, BrokerCondition { controller_epoch: epoch, ..WELL });
     first.stop().await;
     let gone = controller.handle.describe_brokers().await.unwrap().remove(0);
     assert!(!gone.is_live);

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import NewTopic
 
-from disks import SmallDisk
+from disks import Device, SmallDisk
 from harness import check, fresh
 from history import KEYS
 from loads import Loads, prepared
@@ -19,6 +19,8 @@ from replicas import agree
 WORK, PORT, ROUNDS = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 # Part of the names of the checks to be run, and the clients under load.
 ONLY = os.environ.get("ONLY", "")
+# Of brokers, that there can be: small, devices.
+DISKS = os.environ.get("DISKS", "").split()
 CLIENTS = os.environ.get("LOADS", "").split() or prepared()
 # To see a check fail: other settings of the controller and the brokers, KEY=VALUE...
 SETTINGS = dict(one.split("=", 1) for one in os.environ.get("SETTINGS", "").split())
@@ -31,8 +33,8 @@ BROKEN = 2
 SILENT = 8
 
 
-def survives(name, small_disk=None, metadata_age_ms=1000, **keys):
-    """Runs a body of faults under load on a fresh cluster, then compares. Broker `small_disk` has little room. kafkajs asks for
+def survives(name, disk=None, metadata_age_ms=1000, **keys):
+    """Runs a body of faults under load on a fresh cluster, then compares. Broker 1 has a disk of the class `disk`. kafkajs asks for
     metadata that is older; why that differs: README.md."""
     def run(body):
         if ONLY not in name:
@@ -41,7 +43,7 @@ def survives(name, small_disk=None, metadata_age_ms=1000, **keys):
         @check(name)
         def _():
             cluster, loads = Cluster(WORK / fresh("cluster"), PORT, **SETTINGS, **keys), None
-            cluster.disk = SmallDisk(cluster.brokers[small_disk].data) if small_disk else None
+            cluster.disk = disk(cluster.brokers[1].data) if disk else None
             try:
                 cluster.start()
                 cluster.topics = [f"survivor-{client}" for client in CLIENTS]
@@ -252,8 +254,8 @@ def _(cluster, loads):
     comes_back(cluster, victim)
 
 
-if os.environ.get("DISKS"):
-    @survives("the disk of one broker is full, of a leader and of a follower", small_disk=1)
+if "small" in DISKS:
+    @survives("the disk of one broker is full, of a leader and of a follower", disk=SmallDisk)
     def _(cluster, loads):
         victim = cluster.brokers[1]
         assert cluster.led_by(1)
@@ -273,3 +275,22 @@ if os.environ.get("DISKS"):
         cluster.disk.empty()
         cluster.in_sync()
         assert victim.alive()
+
+
+if "devices" in DISKS:
+    @survives("the disk of a leader takes no writes, past its session, and goes on", disk=Device)
+    def _(cluster, loads):
+        for _ in range(2):
+            await_(lambda: cluster.led_by(1), 30, lambda: "broker 1 leads nothing")
+            loads.mark()
+            cluster.disk.freeze()
+            try:
+                cluster.others_lead(1)
+                cluster.fenced(1)
+                loads.more()
+            finally:
+                cluster.disk.thaw()
+            # A write that waits is found within two seconds.
+            loads.waited_less(SILENT + 2, a_broker_is_silent=True)
+            cluster.fenced(0)
+            cluster.in_sync()

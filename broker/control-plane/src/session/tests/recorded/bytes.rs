@@ -60,7 +60,7 @@ fn messages_of_an_older_controller_are_understood() {
 
 #[test]
 fn fields_and_kinds_of_a_later_version_are_passed_over() {
-    let heartbeat = wire::Heartbeat::of(57, Well.now());
+    let heartbeat = wire::Heartbeat::of(57, WELL);
     let message = wire::BrokerMessage { kind: Some(wire::broker_message::Kind::Heartbeat(heartbeat)) };
     let old = first::BrokerMessage::decode(&message.encode_to_vec()[..]).unwrap();
     let known = first::Heartbeat { applied_version: 57 };
@@ -69,9 +69,9 @@ fn fields_and_kinds_of_a_later_version_are_passed_over() {
     let unknown = [0x9a, 0x06, 0x02, 0x08, 0x01];
     assert_eq!(wire::BrokerMessage::decode(&unknown[..]).unwrap().kind, None);
     assert_eq!(wire::ControllerMessage::decode(&unknown[..]).unwrap().kind, None);
-    let mut longer = wire::Heartbeat::of(57, Well.now()).encode_to_vec();
+    let mut longer = wire::Heartbeat::of(57, WELL).encode_to_vec();
     longer.extend(unknown);
-    assert_eq!(wire::Heartbeat::decode(&longer[..]).unwrap(), wire::Heartbeat::of(57, Well.now()));
+    assert_eq!(wire::Heartbeat::decode(&longer[..]).unwrap(), wire::Heartbeat::of(57, WELL));
 }
 
 /// What is recorded is what the first version wrote, and this one writes the same where it says the same.
