@@ -65,7 +65,8 @@ class Seen:
                 self.wrong.append(f"partition {partition}: member {member} saw offset {offset}, not {expected}")
             elif offset > self.ends[partition]:
                 self.wrong.append(f"partition {partition}: offset {offset} after {self.ends[partition]} were seen by the group")
-            self.positions[member, partition] = offset + 1
+            # What it sees again does not set it back.
+            self.positions[member, partition] = max(offset + 1, expected or 0)
             self.ends[partition] = max(self.ends[partition], offset + 1)
             before = self.records.setdefault((partition, offset), number)
             if before != number:
