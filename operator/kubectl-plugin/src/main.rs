@@ -14,6 +14,7 @@ mod access;
 mod arguments;
 mod commands;
 mod exported;
+mod lag;
 mod metadata;
 mod output;
 mod overview;

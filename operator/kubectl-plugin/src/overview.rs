@@ -4,7 +4,10 @@
 mod tests;
 mod text;
 
-use crate::partition_state::{PartitionState, states};
+use crate::{
+    lag::Lags,
+    partition_state::{PartitionState, states},
+};
 use controller::ClusterImage;
 use custom_resources::{
     Cluster, ClusterStatus,
@@ -72,6 +75,8 @@ pub(crate) struct BrokerLine {
     pub(crate) preferred: usize,
     pub(crate) replicas: usize,
     pub(crate) out_of_sync: usize,
+    /// Records by which the one that is furthest behind is; only where some are out of sync.
+    pub(crate) lag: Option<u64>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -140,6 +145,25 @@ impl Overview {
                 message: roll.map(|roll| roll.message.clone()).unwrap_or_default(),
             },
         }
+    }
+}
+
+impl Overview {
+    /// Those with replicas out of sync, and their pods.
+    pub(crate) fn behind(&self) -> Vec<(i32, String)> {
+        let behind = self.brokers.iter().filter(|broker| broker.out_of_sync > 0);
+        behind.filter_map(|broker| Some((broker.id, broker.pod.clone()?))).collect()
+    }
+
+    pub(crate) fn with_lags(mut self, mut lags: Lags) -> Self {
+        for broker in &mut self.brokers {
+            match lags.remove(&broker.id) {
+                Some(Ok(lag)) => broker.lag = Some(lag),
+                Some(Err(why)) => self.notes.push(format!("the lag of broker {} is not known: {why}", broker.id)),
+                None => {}
+            }
+        }
+        self
     }
 }
 

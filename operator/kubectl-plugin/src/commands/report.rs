@@ -4,7 +4,7 @@ use super::{operator_pods, status};
 use crate::{
     access::Access,
     arguments::Report,
-    metadata, output,
+    lag, metadata, output,
     overview::Overview,
     partition_list::{Filter, PartitionList},
     redacted::redacted,
@@ -112,6 +112,8 @@ async fn summaries(folder: &mut Folder, access: &Access, cluster: &Cluster) -> a
     let operator = status::operator_seen(access, cluster).await;
     let image = metadata.as_ref().map(|metadata| &*metadata.image).map_err(|error| format!("{error:#}"));
     let overview = Overview::new(cluster, image.as_deref().map_err(String::as_str), operator);
+    let lags = lag::ask(access, overview.behind()).await;
+    let overview = overview.with_lags(lags);
     folder.write("status.txt", overview.text().as_bytes())?;
     folder.write_json("status.json", &overview)?;
     match image {

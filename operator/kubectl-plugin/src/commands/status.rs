@@ -4,7 +4,7 @@ use super::{code, operator_pods};
 use crate::{
     access::Access,
     arguments::{Format, Named},
-    metadata, output,
+    lag, metadata, output,
     overview::{OperatorSeen, Overview},
 };
 use custom_resources::Cluster;
@@ -18,6 +18,8 @@ pub(super) async fn run(access: &Access, format: Format, named: Named) -> anyhow
     let (metadata, operator) = tokio::join!(metadata::read(access, &name), operator_seen(access, &cluster));
     let image = metadata.map(|metadata| metadata.image).map_err(|error| format!("{error:#}"));
     let overview = Overview::new(&cluster, image.as_deref().map_err(String::as_str), operator);
+    let lags = lag::ask(access, overview.behind()).await;
+    let overview = overview.with_lags(lags);
     output::show(format, &overview, Overview::text)?;
     Ok(code(overview.healthy))
 }

@@ -122,6 +122,16 @@ fn worst_partitions_are_named_first_and_not_all_of_them() {
 }
 
 #[test]
+fn lag_is_asked_of_brokers_that_are_behind_and_told_where_it_is_known() {
+    let image = image(3, &[], &[&[(&[0, 1, 2], &[0])]]);
+    let overview = Overview::new(&healthy_cluster(), Ok(&image), OperatorSeen::Ready);
+    assert_eq!(overview.behind(), [(1, "events-1".to_owned()), (2, "events-2".to_owned())]);
+    let told = overview.with_lags(Lags::from([(1, Ok(500)), (2, Err("it does not answer".to_owned()))]));
+    assert_eq!(told.brokers.iter().map(|broker| broker.lag).collect::<Vec<_>>(), [None, Some(500), None]);
+    assert_eq!(told.notes, ["the lag of broker 2 is not known: it does not answer"]);
+}
+
+#[test]
 fn page_says_first_what_is_wrong() {
     let image = image(3, &[2], &[&[(&[2], &[2]), (&[0, 1], &[0, 1])]]);
     let overview = Overview::new(&healthy_cluster(), Ok(&image), OperatorSeen::Ready);
@@ -137,10 +147,10 @@ Metadata version  77
 Up to date        3 of 3 brokers
 Partitions        2 of 1 topics; 1 offline, 1 under min ISR, 0 under-replicated, 0 reassigning
 
-BROKER   STATE    LEADS   PREFERRED   REPLICAS   OUT-OF-SYNC   EPOCH   RACK     POD        NODE
-0        Ready    1       1           1          0             1       zone-0   events-0   node-a
-1        Ready    0       0           1          0             2       zone-1   events-1   node-a
-2        Fenced   0       1           1          0             3       zone-2   events-2   node-a
+BROKER   STATE    LEADS   PREFERRED   REPLICAS   OUT-OF-SYNC   LAG   EPOCH   RACK     POD        NODE
+0        Ready    1       1           1          0             -     1       zone-0   events-0   node-a
+1        Ready    0       0           1          0             -     2       zone-1   events-1   node-a
+2        Fenced   0       1           1          0             -     3       zone-2   events-2   node-a
 
 TOPIC     PARTITION   STATE
 topic-0   0           Offline,UnderMinISR

@@ -70,12 +70,14 @@ fn brokers(brokers: &[BrokerLine]) -> String {
             broker.preferred.to_string(),
             broker.replicas.to_string(),
             broker.out_of_sync.to_string(),
+            number(broker.lag),
             number(broker.epoch),
             or_none(broker.rack.as_deref()),
             or_none(broker.pod.as_deref()),
             or_none(broker.node.as_deref()),
         ]
     };
-    let heading = ["BROKER", "STATE", "LEADS", "PREFERRED", "REPLICAS", "OUT-OF-SYNC", "EPOCH", "RACK", "POD", "NODE"];
+    let heading =
+        ["BROKER", "STATE", "LEADS", "PREFERRED", "REPLICAS", "OUT-OF-SYNC", "LAG", "EPOCH", "RACK", "POD", "NODE"];
     render(heading, &brokers.iter().map(row).collect::<Vec<_>>())
 }
