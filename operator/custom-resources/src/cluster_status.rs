@@ -54,7 +54,7 @@ pub mod reason {
     pub const UNKNOWN: &str = "Unknown";
 }
 
-/// Topics that a status names as held; of more only the number is said.
+/// Topics that a status names as held, as far as they have room in 64 KiB; of more only the number is said.
 pub const MOST_HELD_TOPICS: usize = 500;
 
 /// What is reported about a cluster.

@@ -19,6 +19,11 @@ use std::{
 };
 use uuid::Uuid;
 
+/// Names may be of 249 bytes, and a status is to be small.
+const LIST_BYTES: usize = 64 << 10;
+/// Its id, and what JSON has around it.
+const AROUND_NAME: usize = 64;
+
 /// Short enough to be written by hand. Nobody gains by two sets of topics with one digest.
 const DIGEST_BYTES: usize = 8;
 
@@ -149,7 +154,12 @@ impl OfCluster {
     pub fn report(&self) -> Option<HeldDeletions> {
         let topic = |(id, name): (&TopicId, &String)| HeldTopic { id: id.0.to_string(), name: name.clone() };
         let topics = i32::try_from(self.topics.len()).unwrap_or(i32::MAX);
-        let list = self.topics.iter().take(MOST_HELD_TOPICS).map(topic).collect();
+        let mut room = LIST_BYTES;
+        let has_room = |(_, name): &(&TopicId, &String)| {
+            room = room.saturating_sub(name.len() + AROUND_NAME);
+            room > 0
+        };
+        let list = self.topics.iter().take(MOST_HELD_TOPICS).take_while(has_room).map(topic).collect();
         (topics > 0).then(|| HeldDeletions { reason: self.reason.clone(), topics, digest: self.digest(), list })
     }
 }

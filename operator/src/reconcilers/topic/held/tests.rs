@@ -68,6 +68,10 @@ fn status_names_as_many_as_it_has_room_for() {
     let topics = (0..MOST_HELD_TOPICS + 7).map(|number| (id(number), "t".to_owned())).collect();
     let report = OfCluster { topics, ..OfCluster::default() }.report().unwrap();
     assert_eq!((report.topics, report.list.len()), (i32::try_from(MOST_HELD_TOPICS).unwrap() + 7, MOST_HELD_TOPICS));
+    let longest = (0..MOST_HELD_TOPICS).map(|number| (id(number), "t".repeat(249))).collect();
+    let report = OfCluster { topics: longest, ..OfCluster::default() }.report().unwrap();
+    let bytes = serde_json::to_vec(&report).unwrap().len();
+    assert!(report.list.len() > 200 && bytes < 66 << 10, "{} names in {bytes} bytes", report.list.len());
 }
 
 #[test]
