@@ -1,6 +1,7 @@
 //! `Topic`: a topic is as its resource says. One direction only: what clients do to other topics is theirs.
 
 mod absences;
+mod away;
 mod changes;
 mod deletions;
 pub mod held;
@@ -23,6 +24,7 @@ use crate::{
 };
 use absences::Absences;
 use anyhow::Context as _;
+use away::Away;
 use changes::Seen;
 use control_plane::{ControllerHandle, handle::Results};
 use controller::{
@@ -88,6 +90,7 @@ struct Reconciler {
     pace: Pace,
     settling: Settling,
     absences: Absences,
+    away: Away,
 }
 
 /// What the reconciler of a scope works with.
@@ -130,10 +133,18 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
         let (client, controllers, held, events) = (client.clone(), controllers.clone(), held.clone(), told.clone());
         Deletions { client, controllers, held, events, resources: resources.clone() }.run(to_delete)
     };
-    let (pace, settling, absences) = (Pace::default(), Settling::default(), Absences::default());
-    let reconciler =
-        Reconciler { client, controllers, resources, metrics, held, events: told, pace, settling, absences };
-    let reconciler = Arc::new(reconciler);
+    let reconciler = Arc::new(Reconciler {
+        client,
+        controllers,
+        resources,
+        metrics,
+        held,
+        events: told,
+        pace: Pace::default(),
+        settling: Settling::default(),
+        absences: Absences::default(),
+        away: Away::default(),
+    });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
             tracing::debug!(%error, "a reconciliation ended with an error");
@@ -215,7 +226,7 @@ impl Reconciler {
             .ok()
             .and_then(|valid| self.absences.rest(&valid.cluster, outcome.is_absence()))
             .filter(|_| was_there);
-        while_absent.or_else(|| {
+        while_absent.or(outcome.wait()).or_else(|| {
             let did_nothing = outcome.did() == Did::default();
             did_nothing.then(|| self.settling.rest(&ObjectRef::from_obj(resource), before, now)).flatten()
         })
@@ -260,10 +271,14 @@ impl Reconciler {
             let is_held = image.topic(&topic.name).is_some_and(|there| self.held.is_held(&topic.cluster, there.id));
             let topic = if is_held { &ValidTopic { adopts: true, ..topic.clone() } } else { topic };
             let there = There::in_image(&image, topic);
-            match decide(topic, &image, view.leaving.unwrap_or_default()) {
+            let leaving = view.leaving.unwrap_or_default();
+            match decide(topic, &image, leaving) {
                 Decision::Good => return Outcome::good(there).having_done(did),
                 Decision::Not { reason, message } => {
                     return Outcome::refused(reason, message).with(there).having_done(did);
+                }
+                Decision::Do(Step::Create(_)) if let Some(wait) = self.away.wait(&topic.cluster, &image, leaving) => {
+                    return Outcome::awaiting_brokers(wait);
                 }
                 Decision::Do(step) => {
                     tracing::info!(cluster = %topic.cluster, topic = topic.name, step = step.name(), "topic changes");

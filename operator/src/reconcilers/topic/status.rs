@@ -9,7 +9,7 @@ use custom_resources::{
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What came of a reconciliation.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Outcome {
     message: String,
     there: Option<There>,
     did: Did,
+    /// Until the topic is made all the same.
+    wait: Option<Duration>,
 }
 
 /// The topic, where it is the resource's.
@@ -65,15 +67,32 @@ impl There {
 
 impl Outcome {
     pub fn good(there: Option<There>) -> Self {
-        Self { is_ready: true, reason: reason::AS_EXPECTED, message: String::new(), there, did: Did::default() }
+        Self {
+            is_ready: true,
+            reason: reason::AS_EXPECTED,
+            message: String::new(),
+            there,
+            did: Did::default(),
+            wait: None,
+        }
     }
 
     pub fn refused(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { is_ready: false, reason, message: message.into(), there: None, did: Did::default() }
+        Self { is_ready: false, reason, message: message.into(), there: None, did: Did::default(), wait: None }
     }
 
     pub fn with(self, there: Option<There>) -> Self {
         Self { there, ..self }
+    }
+
+    /// Brokers that are about to serve are to have their share of a topic that is made. Reported nowhere: the wait is short.
+    pub fn awaiting_brokers(wait: Duration) -> Self {
+        let refused = Self::refused(reason::NOT_ENOUGH_BROKERS, "brokers that are about to serve are waited for");
+        Self { wait: Some(wait), ..refused }
+    }
+
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait
     }
 
     pub fn having_done(self, did: Did) -> Self {
