@@ -10,7 +10,7 @@ use crate::{
     events::Events,
     metrics::Metrics,
     reconcilers::{
-        cluster::{self, CHANGED_LIMIT, hand_back::Rolled, observe::Caches},
+        cluster::{self, CHANGED_LIMIT, hand_back::Rolled, observe::Caches, settling::Settling},
         topic::{self, held::Held, index::Resources},
     },
     valid_cluster::ClusterKey,
@@ -155,6 +155,7 @@ impl Work {
                 held: self.held.clone(),
                 events: events.clone(),
                 rolled: Rolled::default(),
+                settling: Settling::default(),
             };
             let of_topics = topic::Context {
                 client: self.client.clone(),

@@ -343,13 +343,30 @@ pub struct DisruptionBudget {
 }
 
 /// Whether changed pods are replaced.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateStrategy {
     /// `RollingUpdate`: the operator restarts brokers one at a time, each only when no partition falls below its in-sync
     /// minimum. `OnDelete`: whoever deletes a pod decides.
     #[serde(rename = "type", default)]
     pub type_: UpdateType,
+
+    /// A broker that restarted is ready for so many seconds before the next one restarts or may be evicted, and before a roll that is over
+    /// hands leaders back. Until then clients may not reach it: proxies of nodes (`kube-proxy`) learn of its new address within a second or two, and
+    /// clients in the cluster may have the old one from a resolver for up to 30 s.
+    #[serde(default = "min_ready_seconds")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub min_ready_seconds: u16,
+}
+
+impl Default for UpdateStrategy {
+    fn default() -> Self {
+        Self { type_: UpdateType::default(), min_ready_seconds: min_ready_seconds() }
+    }
+}
+
+fn min_ready_seconds() -> u16 {
+    5
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

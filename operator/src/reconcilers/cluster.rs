@@ -22,6 +22,7 @@ pub mod roll;
 pub mod scale;
 mod session_secret;
 pub mod set_size;
+pub mod settling;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -58,8 +59,13 @@ use plan::plan;
 use request::Answering;
 use serde_json::json;
 use set_size::SetSize;
+use settling::Settling;
 use status::Report;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use volumes::classes_to_ask;
@@ -90,6 +96,7 @@ pub struct Context {
     pub held: Held,
     pub events: Events,
     pub rolled: Rolled,
+    pub settling: Settling,
 }
 
 impl fmt::Debug for Context {
@@ -137,6 +144,7 @@ async fn sweep(scope: Scope, store: Store<Cluster>, context: Arc<Context>) -> st
         let is_known = |key: &ClusterKey| !scope.covers(key) || is_here(key);
         context.controllers.keep_only(is_known).await;
         context.metrics.clusters.keep_only(is_known);
+        context.settling.keep_only(is_known);
     }
 }
 
@@ -183,6 +191,9 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let token = session_secret::ensure(&context.client, &valid, known, &context.metrics).await?;
     let mut observed = context.caches.observe(&valid.key);
     observed.set_size = set_size(&valid.key, context).await?;
+    let pods = brokers::pods_of(&valid.key.name, observed.pods.iter());
+    let min_ready = Duration::from_secs(valid.spec.update_strategy.min_ready_seconds.into());
+    observed.unsettled = context.settling.look(&valid.key, &pods, min_ready, (Instant::now(), observed.now));
     let leaving = observed.leaving(&valid);
     // A controller decides, whether they can be read or not.
     let classes = classes(&context.client, classes_to_ask(&valid, &observed.claims)).await;
@@ -200,7 +211,7 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     let is_superseded = done.as_ref().is_err_and(anyhow::Error::is::<Superseded>);
     let done = if is_superseded { Ok(()) } else { done };
     if !is_left_alone {
-        context.rolled.hand_back(&valid, &plan.roll, view.image.as_deref(), view.handle.as_ref()).await;
+        context.rolled.hand_back(&valid, &plan, view.image.as_deref(), view.handle.as_ref()).await;
     }
     let failure = done.as_ref().err().map(|error| format!("{error:#}"));
     // A controller that is about to end answers nobody, and is Unknown.
@@ -242,7 +253,8 @@ async fn reconcile_cluster(cluster: &Cluster, context: &Context) -> anyhow::Resu
     }
     // That a file system has not grown, or that nobody has used a volume for a while, says nothing by itself.
     let is_growing = matches!(plan.volumes.state, volumes::State::Growing(_));
-    Ok(Requeue::requeue(if is_growing || plan.unused.is_pending { LOOK_AT_VOLUMES } else { LOOK_AGAIN }))
+    let again = if is_growing || plan.unused.is_pending { LOOK_AT_VOLUMES } else { LOOK_AGAIN };
+    Ok(Requeue::requeue(observed.unsettled.wait.map_or(again, |wait| wait.min(again))))
 }
 
 /// The first time by the API server itself: the watch may be behind what another operator wrote. It is read by a write, so that

@@ -3,6 +3,7 @@
 use crate::resources::names;
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use model::BrokerId;
+use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerPod {
@@ -15,6 +16,10 @@ pub struct BrokerPod {
     pub revision: Option<String>,
     pub node: Option<String>,
     pub is_ready: bool,
+    /// As Kubernetes says.
+    pub ready_since: Option<Timestamp>,
+    /// Ready only since a moment ago.
+    pub is_settling: bool,
     /// Why there is no node for it.
     pub unschedulable: Option<String>,
     pub is_going: bool,
@@ -22,7 +27,7 @@ pub struct BrokerPod {
 }
 
 /// By broker.
-pub fn pods_of<'a>(cluster: &str, pods: impl Iterator<Item = &'a Pod>) -> Vec<BrokerPod> {
+pub fn pods_of<'a>(cluster: &str, pods: impl Iterator<Item = &'a Arc<Pod>>) -> Vec<BrokerPod> {
     let mut brokers: Vec<_> = pods.filter_map(|pod| of(cluster, pod)).collect();
     brokers.sort_by_key(|pod| pod.broker);
     brokers
@@ -36,13 +41,16 @@ fn of(cluster: &str, pod: &Pod) -> Option<BrokerPod> {
     let condition = |type_: &str| conditions?.iter().find(|condition| condition.type_ == type_);
     let refused = condition("PodScheduled")
         .filter(|condition| condition.status == "False" && condition.reason.as_deref() == Some("Unschedulable"));
+    let ready = condition("Ready").filter(|condition| condition.status == "True");
     Some(BrokerPod {
         broker: BrokerId(names::broker_of_pod(cluster, &name)?),
         uid: meta.uid.clone()?,
         version: meta.resource_version.clone(),
         revision: label("controller-revision-hash"),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-        is_ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+        is_ready: ready.is_some(),
+        ready_since: ready.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0),
+        is_settling: false,
         unschedulable: refused.map(|condition| condition.message.clone().unwrap_or_default()),
         is_going: meta.deletion_timestamp.is_some(),
         created: meta.creation_timestamp.as_ref().map(|time| time.0),
@@ -56,9 +64,9 @@ mod tests {
 
     #[test]
     fn pod_without_a_node_says_why() {
-        let pod = |conditions: &str| -> Pod {
+        let pod = |conditions: &str| {
             let yaml = format!("{{metadata: {{name: events-1, uid: u}}, status: {{conditions: [{conditions}]}}}}");
-            serde_yaml::from_str(&yaml).unwrap()
+            Arc::new(serde_yaml::from_str::<Pod>(&yaml).unwrap())
         };
         let pending = pod("{type: PodScheduled, status: 'False', reason: Unschedulable, message: no room}");
         let gated = pod("{type: PodScheduled, status: 'False', reason: SchedulingGated}");

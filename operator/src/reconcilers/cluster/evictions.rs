@@ -4,20 +4,24 @@
 //! would go then, and leave partitions with a single replica in sync. So one may go if
 //!
 //! ```text
-//! every broker serves, and no roll restarts one
+//! every broker serves, clients reach it ([`super::settling`]), and no roll restarts one
 //! for every partition p with a leader:     every usable replica of p that is not just being added is in ISR(p)
 //! ```
 //!
 //! A pod that is not ready may always go (`unhealthyPodEvictionPolicy`), so a broker that is lost for good does not hold its node.
 //! Replicas that a move adds are beside as many as there are to be, and moves take long.
 
-use super::roll::{Roll, all_usable, led_partitions, usable_out_of_sync};
+use super::{
+    brokers::BrokerPod,
+    roll::{Roll, all_usable, led_partitions, usable_out_of_sync},
+};
 use controller::{ClusterImage, PartitionImage};
 use k8s_openapi::{api::policy::v1::PodDisruptionBudget, apimachinery::pkg::util::intstr::IntOrString};
 
 /// `replicas`: brokers that there are to be. `before`: what holds now, and goes on to where the controller does not decide.
 pub(super) fn most(
     roll: &Roll,
+    pods: &[BrokerPod],
     replicas: i32,
     before: Option<&PodDisruptionBudget>,
     image: Option<&ClusterImage>,
@@ -30,7 +34,8 @@ pub(super) fn most(
         usable_out_of_sync(image, partition).any(|id| !partition.adding_replicas.contains(&id))
     };
     let is_in_sync = led_partitions(image).all(|partition| !is_copied(partition));
-    i32::from(all_usable(image, replicas) && is_in_sync && !matches!(roll, Roll::Restart { .. }))
+    let are_reached = !pods.iter().any(|pod| pod.is_settling);
+    i32::from(all_usable(image, replicas) && is_in_sync && are_reached && !matches!(roll, Roll::Restart { .. }))
 }
 
 #[cfg(test)]
@@ -47,7 +52,7 @@ mod tests {
     }
 
     fn most(image: &ClusterImage) -> i32 {
-        super::most(&Roll::Done, 3, None, Some(image))
+        super::most(&Roll::Done, &[], 3, None, Some(image))
     }
 
     #[test]
@@ -56,6 +61,14 @@ mod tests {
         assert_eq!(most(&image(3, &[0], &[&[(ALL, &[1, 2])]])), 0, "broker 0 is away");
         assert_eq!(most(&image(3, &[], &[&[(ALL, &[1, 2])]])), 0, "it is back, and copies");
         assert_eq!(most(&image(2, &[], &[&[(&[0, 1], &[0, 1])]])), 0, "broker 2 was never here");
+    }
+
+    #[test]
+    fn nobody_may_go_before_clients_reach_the_one_before() {
+        let (good, settling) =
+            (image(3, &[], &[&[(ALL, ALL)]]), BrokerPod { is_settling: true, ..pod(0, "new", true) });
+        assert_eq!(super::most(&Roll::Done, &[settling, pod(1, "new", true)], 3, None, Some(&good)), 0);
+        assert_eq!(super::most(&Roll::Done, &[pod(0, "new", true)], 3, None, Some(&good)), 1);
     }
 
     #[test]
@@ -73,8 +86,8 @@ mod tests {
     fn nobody_may_go_beside_a_restart_and_without_a_controller_all_is_as_before() {
         let good = image(3, &[], &[&[(ALL, ALL)]]);
         let restart = Roll::Restart { pod: pod(0, "old", true), outdated: 1 };
-        assert_eq!(super::most(&restart, 3, Some(&budget(1)), Some(&good)), 0);
-        let unknown = |before: Option<PodDisruptionBudget>| super::most(&Roll::Done, 3, before.as_ref(), None);
+        assert_eq!(super::most(&restart, &[], 3, Some(&budget(1)), Some(&good)), 0);
+        let unknown = |before: Option<PodDisruptionBudget>| super::most(&Roll::Done, &[], 3, before.as_ref(), None);
         assert_eq!((unknown(None), unknown(Some(budget(1))), unknown(Some(budget(0)))), (1, 1, 0));
     }
 }

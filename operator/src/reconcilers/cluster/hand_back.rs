@@ -1,8 +1,12 @@
-//! Each broker that a roll restarts hands over what it leads first. Once all have been, and every replica is in sync again, the
-//! preferred leaders lead again at once, unless `auto.leader.rebalance.enable` is off. An operator that takes over in between knows of no
+//! Each broker that a roll restarts hands over what it leads first. Once all have been, every replica is in sync again and clients reach
+//! the last of them ([`super::settling`]), the preferred leaders lead again, unless `auto.leader.rebalance.enable` is off. An operator that takes over in between knows of no
 //! roll that is over; then it is as after any other restart: the controller looks every five minutes.
 
-use super::roll::{Roll, all_usable, behind};
+use super::{
+    brokers::BrokerPod,
+    plan::Plan,
+    roll::{Roll, all_usable, behind},
+};
 use crate::{
     control_plane::settings,
     valid_cluster::{ClusterKey, ValidCluster},
@@ -24,13 +28,13 @@ impl Rolled {
     }
 
     /// Whether leaders are to be handed back now. Says so once for a roll.
-    fn is_over(&self, cluster: &ValidCluster, roll: &Roll, image: &ClusterImage) -> bool {
+    fn is_over(&self, cluster: &ValidCluster, roll: &Roll, pods: &[BrokerPod], image: &ClusterImage) -> bool {
         match roll {
             Roll::Restart { .. } => {
                 self.lock().insert(cluster.key.clone());
                 false
             }
-            Roll::Done if is_in_sync(cluster, image) => {
+            Roll::Done if is_in_sync(cluster, image) && pods.iter().all(|pod| pod.is_ready && !pod.is_settling) => {
                 self.lock().remove(&cluster.key) && settings::of(cluster).hand_back.is_some()
             }
             _ => false,
@@ -40,12 +44,12 @@ impl Rolled {
     pub(super) async fn hand_back(
         &self,
         cluster: &ValidCluster,
-        roll: &Roll,
+        plan: &Plan,
         image: Option<&ClusterImage>,
         controller: Option<&ControllerHandle>,
     ) {
         let (Some(image), Some(controller)) = (image, controller) else { return };
-        if !self.is_over(cluster, roll, image) {
+        if !self.is_over(cluster, &plan.roll, &plan.pods, image) {
             return;
         }
         match controller.elect_leaders(ElectLeaders { partitions: None, unclean: false }).await {
@@ -87,21 +91,25 @@ mod tests {
             image(3, &[], &[&[(ALL, &[0, 1])]]),
             image(3, &[2], &[&[(ALL, &[0, 1])]]),
         );
-        assert!(!rolled.is_over(&cluster, &Roll::Done, &whole), "there was no roll");
-        assert!(!rolled.is_over(&cluster, &restart(), &whole));
+        assert!(!rolled.is_over(&cluster, &Roll::Done, &[], &whole), "there was no roll");
+        assert!(!rolled.is_over(&cluster, &restart(), &[], &whole));
         for not_yet in [&behind, &away] {
-            assert!(!rolled.is_over(&cluster, &Roll::Done, not_yet), "{not_yet:?}");
+            assert!(!rolled.is_over(&cluster, &Roll::Done, &[], not_yet), "{not_yet:?}");
         }
-        assert!(!rolled.is_over(&cluster, &Roll::NotKnown, &whole));
-        assert!(rolled.is_over(&cluster, &Roll::Done, &whole));
-        assert!(!rolled.is_over(&cluster, &Roll::Done, &whole), "once");
+        assert!(!rolled.is_over(&cluster, &Roll::NotKnown, &[], &whole));
+        let settling = BrokerPod { is_settling: true, ..pod(2, "new", true) };
+        for not_yet in [pod(2, "new", false), settling] {
+            assert!(!rolled.is_over(&cluster, &Roll::Done, &[not_yet], &whole), "clients may not reach it");
+        }
+        assert!(rolled.is_over(&cluster, &Roll::Done, &[], &whole));
+        assert!(!rolled.is_over(&cluster, &Roll::Done, &[], &whole), "once");
     }
 
     #[test]
     fn leaders_stay_where_they_are_if_that_is_what_the_spec_says() {
         let cluster = valid("{storage: {size: 1Gi}, config: {auto.leader.rebalance.enable: 'false'}}");
         let (rolled, whole) = (Rolled::default(), image(3, &[], &[&[(ALL, ALL)]]));
-        rolled.is_over(&cluster, &restart(), &whole);
-        assert!(!rolled.is_over(&cluster, &Roll::Done, &whole));
+        rolled.is_over(&cluster, &restart(), &[], &whole);
+        assert!(!rolled.is_over(&cluster, &Roll::Done, &[], &whole));
     }
 }

@@ -1,6 +1,6 @@
 //! Caches of the objects of all clusters, and what of them belongs to one.
 
-use super::{plan::Observed, set_size::SetSize};
+use super::{plan::Observed, set_size::SetSize, settling::Unsettled};
 use crate::{resources::CLUSTER_LABEL, valid_cluster::ClusterKey};
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -111,6 +111,7 @@ impl Caches {
             claims: of(&self.claims, cluster),
             classes: BTreeMap::new(),
             set_size: SetSize::default(),
+            unsettled: Unsettled::default(),
             now: Timestamp::now(),
         }
     }

@@ -9,6 +9,7 @@ use super::{
     roll::{self, Roll},
     scale::{self, Scale, Wanted},
     set_size::SetSize,
+    settling::Unsettled,
     unused_volumes::{self, Claim, Unused},
     volume_ids,
     volumes::{self, Seen, Volumes},
@@ -53,6 +54,8 @@ pub struct Observed {
     pub classes: BTreeMap<String, bool>,
     /// What is known of the set besides what was seen of it.
     pub set_size: SetSize,
+    /// Pods that are ready only since a moment ago.
+    pub unsettled: Unsettled,
     /// When this was seen.
     pub now: Timestamp,
 }
@@ -147,7 +150,10 @@ pub struct Plan {
 
 /// `needs_brokers`: there is no metadata, and brokers are to bring it.
 pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterImage>, needs_brokers: bool) -> Plan {
-    let pods = brokers::pods_of(&cluster.key.name, observed.pods.iter().map(|pod| &**pod));
+    let mut pods = brokers::pods_of(&cluster.key.name, observed.pods.iter());
+    for pod in &mut pods {
+        pod.is_settling = observed.unsettled.uids.contains(&pod.uid);
+    }
     let set = observed.set_of(cluster);
     let current = set.and_then(|set| set.spec.as_ref()?.replicas).or_else(|| {
         // A set that is being made again has as many as it had.
@@ -209,7 +215,7 @@ pub fn plan(cluster: &ValidCluster, observed: &Observed, image: Option<&ClusterI
         None => Roll::Done,
     };
     let before = observed.budgets.first().map(|budget| &**budget);
-    let budget = pod_disruption_budget::build(cluster, evictions::most(&roll, scale.replicas, before, image));
+    let budget = pod_disruption_budget::build(cluster, evictions::most(&roll, &pods, scale.replicas, before, image));
     compare(&mut actions, &observed.budgets, budget.as_slice(), true);
     let size = &cluster.spec.storage.size;
     actions.extend(volumes.grow.iter().map(|claim| Action::Grow { claim: claim.clone(), size: size.clone() }));

@@ -91,6 +91,9 @@ pub fn decide(
     if let Some(pod) = pods.iter().find(|pod| !pod.is_ready) {
         return waiting(format!("broker {} to be ready", pod.broker));
     }
+    if let Some(pod) = pods.iter().find(|pod| pod.is_settling) {
+        return waiting(format!("broker {} to have been ready for minReadySeconds", pod.broker));
+    }
     if let Some(held) = (0..replicas).map(BrokerId).find(|id| image.hold(*id).fenced) {
         return waiting(format!("broker {held}, which is fenced by hand (kubectl weir unfence {held})"));
     }

@@ -65,6 +65,8 @@ pub(in crate::reconcilers) fn pod(id: i32, revision: &str, is_ready: bool) -> Br
         revision: Some(revision.to_owned()),
         node: Some(format!("node-{id}")),
         is_ready,
+        ready_since: None,
+        is_settling: false,
         unschedulable: None,
         is_going: false,
         created: None,

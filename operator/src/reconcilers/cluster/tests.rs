@@ -24,6 +24,7 @@ fn context(client: Client) -> (Context, mpsc::Receiver<ClusterKey>) {
         held: Held::new(Vec::new()),
         client,
         rolled: Rolled::default(),
+        settling: Settling::default(),
     };
     (context, told)
 }

@@ -47,6 +47,16 @@ fn next_broker_waits_until_the_one_before_is_back_in_every_isr() {
 }
 
 #[test]
+fn next_broker_waits_until_clients_reach_the_one_before() {
+    let image = image(3, &[], &[&[(ALL, ALL)]]);
+    let mut pods = [pod(0, "new", true), pod(1, "old", true), pod(2, "old", true)];
+    pods[0].is_settling = true;
+    assert_eq!(reason(decide_on(&pods, &image)), "broker 0 to have been ready for minReadySeconds");
+    pods[0].is_settling = false;
+    assert_eq!(restarted(&decide_on(&pods, &image)), Some(1));
+}
+
+#[test]
 fn pod_that_somebody_removed_at_once_is_waited_for_though_its_broker_seems_alive() {
     let image = image(3, &[], &[&[(ALL, ALL)]]);
     let pods = [pod(1, "old", true), pod(2, "old", true)];
