@@ -29,11 +29,11 @@ pub use nodes::Nodes;
 pub use operator::AtWork;
 pub use orders::Orders;
 pub use scenario::{
-    BOOTSTRAP, CLUSTER, GIVES_UP_MS, LEASE_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, cluster_id, epoch,
+    BOOTSTRAP, CLUSTER, GIVES_UP_MS, LEASE_MS, SESSION_TIMEOUT_MS, Stage, UNTOUCHED_MS, cluster_id, epoch, is_fenced,
     is_topic_ready, is_true, lacks_replicas, leader_of_most, topic, topic_id, topic_with, until_topic,
     until_topic_says, until_whole,
 };
-pub use volumes::{BrokerVolume, claim_name};
+pub use volumes::{BrokerVolume, Medium, claim_name};
 pub use waiting::{LIMIT, until, until_gone, until_so};
 
 use anyhow::Context as _;
@@ -50,7 +50,10 @@ use tokio::time::timeout;
 /// Image with brokers and the command line `weir`, in the nodes.
 pub const BROKER_IMAGE: &str = "weir-broker:dev";
 
-/// The same by another name: a cluster that is told to run it rolls.
+/// Image with the operator, in the nodes.
+pub const OPERATOR_IMAGE: &str = "weir-operator:dev";
+
+/// The same as the brokers' by another name: a cluster that is told to run it rolls.
 pub const NEXT_BROKER_IMAGE: &str = "weir-broker:next";
 
 /// Nothing that Weir makes keeps a namespace for longer.

@@ -51,7 +51,14 @@ for comm in $(grep -lxs "$1" /proc/[0-9]*/comm); do
 done
 "#;
 /// In a node: takes away file systems that a scenario put over volumes.
-const UNMOUNT: &str = r#"grep '^weir-e2e ' /proc/mounts | while read -r _ at _; do umount -l "$at"; done"#;
+const UNCOVER: &str = r#"
+while read -r from at _; do
+  [ "$from" = weir-e2e ] || [ -e "$at.weir-e2e" ] || continue
+  fsfreeze --unfreeze "$at" 2> /dev/null || true
+  umount -l "$at"
+  rm -f "$at.weir-e2e"
+done < /proc/mounts
+"#;
 /// Nothing else has rules there.
 const MEND: &str = "iptables -w -t raw -F PREROUTING";
 
@@ -145,7 +152,7 @@ impl Nodes {
         }
         for node in &self.names {
             self.start_kubelet(node).await?;
-            in_node(node, UNMOUNT, &[]).await?;
+            in_node(node, UNCOVER, &[]).await?;
         }
         self.unpause_api_server().await?;
         let back = format!("[ ! -e {API_SERVER_ASIDE} ] || mv {API_SERVER_ASIDE} {API_SERVER}");

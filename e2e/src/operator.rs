@@ -78,6 +78,22 @@ pub async fn scale(client: &Client, operators: i32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// All of them run this image, by the same deployment.
+pub async fn run(client: &Client, image: &str) -> anyhow::Result<()> {
+    let place = installed(client).await?;
+    let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "operator", "image": image}]}}}});
+    let deployments = place.api::<Deployment>();
+    let patched = deployments.patch(OPERATOR, &PatchParams::default(), &Patch::Strategic(patch)).await;
+    patched.context("give the operator another image")?;
+    let is_rolled = |deployment: &Deployment| {
+        let status = deployment.status.clone().unwrap_or_default();
+        let all = Some(OPERATORS);
+        status.observed_generation == deployment.metadata.generation
+            && (status.replicas, status.updated_replicas, status.ready_replicas) == (all, all, all)
+    };
+    until(&place, OPERATOR, &format!("all operators run {image}"), is_rolled).await.map(drop)
+}
+
 /// So many operators are ready.
 pub async fn until_ready(client: &Client, operators: i32) -> anyhow::Result<()> {
     let place = installed(client).await?;

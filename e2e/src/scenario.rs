@@ -10,7 +10,7 @@ use crate::{
     volumes::claim_name,
 };
 use anyhow::Context as _;
-use custom_resources::{Cluster, ClusterMetadataSpec, ClusterStatus, Topic};
+use custom_resources::{Cluster, ClusterMetadataSpec, ClusterStatus, Topic, cluster_status::BrokerState};
 use futures_util::future::try_join_all;
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, Pod},
@@ -66,6 +66,12 @@ fn is_whole(status: &ClusterStatus, brokers: i32) -> bool {
 /// Something is out of sync.
 pub fn lacks_replicas(cluster: &Cluster) -> bool {
     cluster.status.as_ref().is_some_and(|status| !is_true(&status.conditions, "FullyReplicated"))
+}
+
+/// The controller does not let it lead.
+pub fn is_fenced(cluster: &Cluster, id: i32) -> bool {
+    let brokers = cluster.status.as_ref().map(|status| &status.brokers);
+    brokers.into_iter().flatten().any(|broker| broker.id == id && broker.state == BrokerState::Fenced)
 }
 
 /// Every broker serves, and nothing is wanting.

@@ -27,16 +27,34 @@ done
 [ "$turn" -ge 3 ]
 "#;
 
-/// In a node: a file system of its own where the volume is, for the next pod to find.
-const SHRINK: &str = r#"mount -t tmpfs -o size="$2",mode=0777 weir-e2e "$1""#;
+/// In a node: a file system of its own where the volume is, for the next pod to find: in memory, or on a device, which is a file beside it.
+const COVER_WITH_MEMORY: &str = r#"mount -t tmpfs -o size="$2",mode=0777 weir-e2e "$1""#;
+const COVER_WITH_DEVICE: &str = r#"
+set -e
+device=$1.weir-e2e
+truncate -s "$2" "$device"
+mkfs.ext4 -q -m 0 "$device"
+mount -o loop "$device" "$1"
+chmod 0777 "$1"
+"#;
+const UNCOVER: &str = r#"umount -l "$1" && rm -f "$1.weir-e2e""#;
+/// Whatever writes there waits, in the kernel. Never the file system of the node: it would stand still as a whole.
+const FREEZE: &str = r#"[ -e "$1.weir-e2e" ] && mountpoint -q "$1" && fsfreeze --freeze "$1""#;
+const THAW: &str = r#"fsfreeze --unfreeze "$1""#;
 const ENLARGE: &str = r#"mount -o remount,size="$2" "$1""#;
 const FILL: &str = r#"dd if=/dev/zero of="$1"/filler bs=64k status=none; [ -s "$1"/filler ]"#;
 const MAKE_ROOM: &str = r#"rm -f "$1"/filler"#;
-const UNSHRINK: &str = r#"umount -l "$1""#;
 const RENUMBER: &str = r#"sed -i -E 's/("broker_id": *)[0-9]+/\1'"$2"'/' "$1"/data/weir.json"#;
 
 pub fn claim_name(broker: i32) -> String {
     format!("data-{}", pod_name(broker))
+}
+
+/// What a volume is made of, and its size as `mount` or `truncate` takes it.
+#[derive(Debug, Clone, Copy)]
+pub enum Medium {
+    Memory(&'static str),
+    Device(&'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -63,9 +81,13 @@ impl BrokerVolume {
         self.run(DAMAGE, &[]).await.context("damage the logs")
     }
 
-    /// The broker's next pod finds an empty volume with so much room, as `mount` takes it.
-    pub async fn shrink_to(&self, size: &str) -> anyhow::Result<()> {
-        self.run(SHRINK, &[size]).await.context("make the volume small")
+    /// The broker's next pod finds an empty volume.
+    pub async fn cover(&self, medium: Medium) -> anyhow::Result<()> {
+        let (script, size) = match medium {
+            Medium::Memory(size) => (COVER_WITH_MEMORY, size),
+            Medium::Device(size) => (COVER_WITH_DEVICE, size),
+        };
+        self.run(script, &[size]).await.context("make a volume of its own")
     }
 
     /// In use, as a storage driver does it.
@@ -73,8 +95,17 @@ impl BrokerVolume {
         self.run(ENLARGE, &[size]).await.context("make the volume larger")
     }
 
-    pub async fn unshrink(&self) -> anyhow::Result<()> {
-        self.run(UNSHRINK, &[]).await.context("take the small volume away")
+    pub async fn uncover(&self) -> anyhow::Result<()> {
+        self.run(UNCOVER, &[]).await.context("take the volume of its own away")
+    }
+
+    /// It takes no writes. Of a device.
+    pub async fn freeze(&self) -> anyhow::Result<()> {
+        self.run(FREEZE, &[]).await.context("stop the device")
+    }
+
+    pub async fn thaw(&self) -> anyhow::Result<()> {
+        self.run(THAW, &[]).await.context("let the device go on")
     }
 
     pub async fn fill(&self) -> anyhow::Result<()> {

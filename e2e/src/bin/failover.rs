@@ -10,10 +10,10 @@
 use anyhow::Context as _;
 use custom_resources::{Cluster, Topic};
 use e2e::{
-    Acknowledged, AtWork, LIMIT, Nodes, Place, Stage,
+    Acknowledged, AtWork, CLUSTER, LIMIT, Nodes, Place, Stage,
     distribution::{Distribution, HEAD},
     in_own_namespace, is_ready, is_topic_ready, is_true, leader_of_most, nodes, operator, pod_name, topic, until,
-    until_gone, until_topic,
+    until_gone, until_topic, until_whole,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::Pod;
@@ -195,17 +195,32 @@ impl Bench {
         self.add("topic", values)
     }
 
-    async fn many_topics(&mut self) -> anyhow::Result<()> {
-        let began = Instant::now();
-        let place = self.stage.place.clone();
-        let applying = stream::iter(0..MANY_TOPICS).map(|number| {
-            let place = place.clone();
-            async move { place.apply::<Topic>(&topic(&format!("{MANY}{number}"), 1)).await.map(drop) }
-        });
-        let applied = applying.buffer_unordered(AT_ONCE).try_collect::<()>();
-        tokio::try_join!(applied, many_are_ready(&place))?;
-        self.add("many-topics", vec![elapsed_ms(began)])
+    /// Beside the load; and, for the row, in clusters of their own before: a thousand topics that are deleted at once are held.
+    async fn many_topics(&mut self, is_row: bool) -> anyhow::Result<()> {
+        let mut values = Vec::new();
+        for _ in 1..if is_row { self.runs } else { 1 } {
+            values.push(in_own_namespace(&self.client(), "many", many_topics_of_a_new_cluster).await?);
+        }
+        values.push(many_topics_ms(&self.stage.place).await?);
+        self.add("many-topics", values)
     }
+}
+
+async fn many_topics_of_a_new_cluster(place: Place) -> anyhow::Result<u64> {
+    place.apply::<Cluster>(CLUSTER).await?;
+    until_whole(&place, 3).await?;
+    many_topics_ms(&place).await
+}
+
+async fn many_topics_ms(place: &Place) -> anyhow::Result<u64> {
+    let began = Instant::now();
+    let applying = stream::iter(0..MANY_TOPICS).map(|number| {
+        let place = place.clone();
+        async move { place.apply::<Topic>(&topic(&format!("{MANY}{number}"), 1)).await.map(drop) }
+    });
+    let applied = applying.buffer_unordered(AT_ONCE).try_collect::<()>();
+    tokio::try_join!(applied, many_are_ready(place))?;
+    Ok(elapsed_ms(began))
 }
 
 async fn many_are_ready(place: &Place) -> anyhow::Result<()> {
@@ -289,7 +304,7 @@ async fn bench(place: Place, nodes: Nodes, file: String) -> anyhow::Result<Ackno
         bench.pod_ready().await?;
     }
     if ["many-topics", "broker-killed-many", "operator-memory"].iter().any(|row| is_wanted(row)) {
-        bench.many_topics().await?;
+        bench.many_topics(is_wanted("many-topics")).await?;
     }
     if is_wanted("broker-killed-many") {
         bench.broker_killed("broker-killed-many").await?;

@@ -1,4 +1,4 @@
-//! A broker that leads stands still past its session, as one does whose disk takes no write: others lead. When it goes on it finds
+//! A broker that leads stands still past its session: others lead. When it goes on it finds
 //! that out before anything that it had in hand counts.
 
 use anyhow::Context as _;

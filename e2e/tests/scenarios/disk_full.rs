@@ -1,6 +1,6 @@
 //! A broker's volume is full: its replicas fall behind and the others go on without them. With room again it catches up by itself.
 
-use crate::small_volume::once_full;
+use crate::own_volume::once_full;
 use anyhow::Context as _;
 use e2e::{Acknowledged, BrokerVolume, Nodes, Place, Stage, lacks_replicas, until};
 

@@ -14,10 +14,12 @@ mod broker_frozen;
 mod broker_killed;
 mod chaos;
 mod chart;
+mod clocks_differ;
 mod crds_deleted;
 mod cut_from_operator;
 mod cut_from_peers;
 mod disk_full;
+mod disk_stalled;
 mod drained;
 mod foreign_disk;
 mod hostile_objects;
@@ -33,6 +35,7 @@ mod objects_deleted;
 mod operator_absent;
 mod operator_frozen;
 mod operator_killed;
+mod own_volume;
 mod plugin;
 mod pods_deleted;
 mod quiet;
@@ -40,7 +43,6 @@ mod restored;
 mod roll;
 mod samples;
 mod scaling;
-mod small_volume;
 mod smoke;
 mod status_lost;
 mod storm;
@@ -51,7 +53,7 @@ mod volume_grows;
 mod volume_lost;
 
 use anyhow::Context as _;
-use e2e::{Acknowledged, Nodes, Place, in_own_namespace, operator, permissions};
+use e2e::{Acknowledged, Nodes, OPERATOR_IMAGE, Place, in_own_namespace, operator, permissions};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use kube::Client;
 use std::{process::ExitCode, time::Instant};
@@ -105,10 +107,12 @@ fn all() -> Vec<Scenario> {
         nodes log_damaged,
         nodes foreign_disk,
         nodes disk_full,
+        nodes disk_stalled,
         nodes volume_grows,
         objects strangers,
         nodes roll,
         objects bad_rollouts,
+        nodes clocks_differ,
         objects scaling,
         objects quiet,
         objects samples,
@@ -160,7 +164,9 @@ async fn mend(client: &Client, nodes: Option<&Nodes>) -> anyhow::Result<()> {
         nodes.mend().await?;
     }
     permissions::serve_operator(client).await?;
-    operator::scale(client, operator::OPERATORS).await
+    operator::scale(client, operator::OPERATORS).await?;
+    // Also after one of another image, or none.
+    if nodes.is_some() { operator::run(client, OPERATOR_IMAGE).await } else { Ok(()) }
 }
 
 async fn run_all(wanted: &[String]) -> anyhow::Result<bool> {

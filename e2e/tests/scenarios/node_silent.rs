@@ -2,18 +2,13 @@
 //! node is back. So it is where the operator at work falls silent with it: then another one takes over first.
 
 use anyhow::{Context as _, ensure};
-use custom_resources::{Cluster, cluster_status::BrokerState};
+use custom_resources::Cluster;
 use e2e::{
-    Acknowledged, AtWork, GIVES_UP_MS, LEASE_MS, Nodes, Place, SESSION_TIMEOUT_MS, Stage, leader_of_most,
+    Acknowledged, AtWork, GIVES_UP_MS, LEASE_MS, Nodes, Place, SESSION_TIMEOUT_MS, Stage, is_fenced, leader_of_most,
     nodes::node_of, pod_name, until,
 };
 use k8s_openapi::api::core::v1::Pod;
 use std::collections::BTreeMap;
-
-fn is_fenced(cluster: &Cluster, id: i32) -> bool {
-    let brokers = cluster.status.as_ref().map(|status| &status.brokers);
-    brokers.into_iter().flatten().any(|broker| broker.id == id && broker.state == BrokerState::Fenced)
-}
 
 async fn node(place: &Place, pod: &str) -> anyhow::Result<String> {
     node_of(&place.api::<Pod>().get(pod).await.with_context(|| format!("find {pod}"))?)

@@ -50,7 +50,11 @@ async fn fences(stage: &mut Stage) -> anyhow::Result<()> {
     weir(&place, "fence 1 events", DONE).await?;
     let is_fenced = |cluster: &Cluster| state_of(cluster, 1) == Some((BrokerState::Fenced, true));
     until(&place, "events", "broker 1 is fenced by hand", is_fenced).await?;
-    weir(&place, "status events", REFUSED).await.context("a fenced broker is a problem")?;
+    let told = weir(&place, "status events", REFUSED).await.context("a fenced broker is a problem")?;
+    let row =
+        told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|row| row.first() == Some(&"1"));
+    let lag = row.as_ref().and_then(|row| row.get(6));
+    ensure!(lag.is_some_and(|lag| lag.parse::<u64>().is_ok()), "how far it lags is not told: {told}");
     weir(&place, "fence 0 events", REFUSED).await.context("with a second one acks=all would be refused")?;
     stage.load.more(20).await.context("two brokers serve")?;
     weir(&place, "unfence 1 events", DONE).await?;

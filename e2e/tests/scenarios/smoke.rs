@@ -15,6 +15,13 @@ use kube::{
 /// Renewals of the operator's lease, one a second, in which a converged cluster must not make it write.
 const QUIET_RENEWALS: usize = 15;
 
+/// Topics that were applied with the cluster are led by all of its brokers.
+async fn is_balanced(stage: &mut Stage) -> anyhow::Result<()> {
+    let leaders = stage.load.leaders().await?;
+    ensure!(leaders.len() == 3, "partitions that each broker leads: {leaders:?}");
+    Ok(())
+}
+
 async fn heals(stage: &mut Stage) -> anyhow::Result<()> {
     stage.load.mark().await?;
     let life = stage.kill(1).await?;
@@ -49,6 +56,7 @@ async fn comes_back_with_its_records(place: &Place, orders: &Orders) -> anyhow::
 
 pub(crate) async fn run(place: Place, _: Nodes) -> anyhow::Result<Acknowledged> {
     let mut stage = Stage::begin(place.clone()).await?;
+    is_balanced(&mut stage).await?;
     let orders = Orders::write(&place).await?;
     orders.are_there(&place).await?;
     heals(&mut stage).await.context("lose a broker")?;

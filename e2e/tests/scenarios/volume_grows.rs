@@ -2,7 +2,7 @@
 //!
 //! The scenario is the storage driver: the class is one of its own, and what it does is what a driver would when a claim asks for more.
 
-use crate::small_volume::once_full;
+use crate::own_volume::once_full;
 use anyhow::{Context as _, ensure};
 use custom_resources::Cluster;
 use e2e::{
