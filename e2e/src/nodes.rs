@@ -59,6 +59,8 @@ while read -r from at _; do
   rm -f "$at.weir-e2e"
 done < /proc/mounts
 "#;
+/// In a node: what it sends nowhere, as `scripts/kubernetes` has it.
+const UNREACHABLE: &str = "ip route show type unreachable";
 /// Nothing else has rules there.
 const MEND: &str = "iptables -w -t raw -F PREROUTING";
 
@@ -93,7 +95,13 @@ impl Nodes {
     }
 
     pub async fn start(&self, node: &str) -> anyhow::Result<()> {
-        docker(["start", node]).await.map(drop)
+        docker(["start", node]).await?;
+        // Routes are gone with the node. Without this one what is for a pod that is gone leaves the machine, and anything may answer.
+        let routes = in_node(&self.control_plane, UNREACHABLE, &[]).await?;
+        for route in routes.lines().filter(|line| !line.trim().is_empty()) {
+            in_node(node, "ip route replace $1", &[route]).await?;
+        }
+        Ok(())
     }
 
     /// All that run brokers, at once; in the order in which they are to be started. A container that starts has the lowest address that is free,

@@ -5,7 +5,7 @@
 //! idempotent, acks=all, and gives up a broker that is silent for a second. At the end what the cluster holds is compared with what
 //! it was told, so a row stands for no lost and no refused record.
 
-#![expect(clippy::print_stdout, reason = "a program that prints a table")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table, and how far it is")]
 
 use anyhow::Context as _;
 use custom_resources::{Cluster, Topic};
@@ -198,8 +198,10 @@ impl Bench {
     /// Beside the load; and, for the row, in clusters of their own before: a thousand topics that are deleted at once are held.
     async fn many_topics(&mut self, is_row: bool) -> anyhow::Result<()> {
         let mut values = Vec::new();
-        for _ in 1..if is_row { self.runs } else { 1 } {
-            values.push(in_own_namespace(&self.client(), "many", many_topics_of_a_new_cluster).await?);
+        for run in 1..if is_row { self.runs } else { 1 } {
+            let ms = in_own_namespace(&self.client(), "many", many_topics_of_a_new_cluster).await?;
+            eprintln!("many-topics, {run} of {}: {ms} ms", self.runs);
+            values.push(ms);
         }
         values.push(many_topics_ms(&self.stage.place).await?);
         self.add("many-topics", values)
