@@ -85,24 +85,17 @@ pub async fn run(client: &Client, image: &str) -> anyhow::Result<()> {
     let deployments = place.api::<Deployment>();
     let patched = deployments.patch(OPERATOR, &PatchParams::default(), &Patch::Strategic(patch)).await;
     patched.context("give the operator another image")?;
-    let is_rolled = |deployment: &Deployment| {
-        let status = deployment.status.clone().unwrap_or_default();
-        let all = Some(OPERATORS);
-        status.observed_generation == deployment.metadata.generation
-            && (status.replicas, status.updated_replicas, status.ready_replicas) == (all, all, all)
-    };
-    until(&place, OPERATOR, &format!("all operators run {image}"), is_rolled).await.map(drop)
+    until_ready(client, OPERATORS).await
 }
 
-/// So many operators are ready.
+/// So many operators are there and ready, all as the deployment says.
 pub async fn until_ready(client: &Client, operators: i32) -> anyhow::Result<()> {
     let place = installed(client).await?;
     let are_ready = |deployment: &Deployment| {
-        let status = deployment.status.as_ref();
-        let is_seen = status.is_some_and(|status| status.observed_generation == deployment.metadata.generation);
-        is_seen
-            && status
-                .is_some_and(|status| (status.replicas, status.ready_replicas) == (Some(operators), Some(operators)))
+        let status = deployment.status.clone().unwrap_or_default();
+        let all = Some(operators);
+        status.observed_generation == deployment.metadata.generation
+            && (status.replicas, status.updated_replicas, status.ready_replicas) == (all, all, all)
     };
     until(&place, OPERATOR, "all operators are ready", are_ready).await.map(drop)
 }

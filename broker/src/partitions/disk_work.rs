@@ -5,6 +5,7 @@
 use model::MonotonicTime;
 use parking_lot::Mutex;
 use std::{
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -41,41 +42,36 @@ pub(super) struct Underway {
     turned: Mutex<MonotonicTime>,
 }
 
-/// Under way until it is dropped.
+/// Under way until it is dropped. `U`: how it holds what counts it.
 #[derive(Debug)]
-pub(super) struct Piece<'a>(&'a AtomicU64);
-
-impl Drop for Piece<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The same, for whoever keeps it.
-#[derive(Debug)]
-pub(super) struct KeptPiece {
-    of: Arc<Underway>,
+pub(super) struct Piece<U: Deref<Target = Underway>> {
+    of: U,
     turn: usize,
 }
 
-impl Drop for KeptPiece {
+impl<U: Deref<Target = Underway>> Piece<U> {
+    /// One that begins in the moment of a turn may count as older than it is, by as long as it takes to come from here to there.
+    fn begin(of: U) -> Self {
+        let turn = of.turn.load(Ordering::Relaxed);
+        of.counts[turn].fetch_add(1, Ordering::Relaxed);
+        Self { of, turn }
+    }
+}
+
+impl<U: Deref<Target = Underway>> Drop for Piece<U> {
     fn drop(&mut self) {
         self.of.counts[self.turn].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Underway {
-    pub(super) fn begin(&self) -> Piece<'_> {
-        // One that begins in the moment of a turn may count as older than it is, by as long as it takes to come from here to there.
-        let count = &self.counts[self.turn.load(Ordering::Relaxed)];
-        count.fetch_add(1, Ordering::Relaxed);
-        Piece(count)
+    pub(super) fn begin(&self) -> Piece<&Self> {
+        Piece::begin(self)
     }
 
-    pub(super) fn begin_kept(self: &Arc<Self>) -> KeptPiece {
-        let turn = self.turn.load(Ordering::Relaxed);
-        self.counts[turn].fetch_add(1, Ordering::Relaxed);
-        KeptPiece { of: Arc::clone(self), turn }
+    /// For whoever keeps it.
+    pub(super) fn begin_kept(self: &Arc<Self>) -> Piece<Arc<Self>> {
+        Piece::begin(Arc::clone(self))
     }
 
     /// For how long the oldest has been under way, as far as these looks tell: it counts from the first that found it.

@@ -6,7 +6,7 @@
 //! background flush of much-written logs hold nothing back.
 
 use super::{
-    disk_work::KeptPiece,
+    disk_work::{Piece, Underway},
     partition::{Partition, State},
     queue::Need,
     writer::{LogState, Writer},
@@ -34,7 +34,7 @@ pub(super) struct FlushState {
     pub(super) keeps_quiet: bool,
     progress: Progress,
     /// Others wait for the flush that runs.
-    wait: Option<KeptPiece>,
+    wait: Option<Piece<Arc<Underway>>>,
     /// What runs, or waits for a thread.
     plan: Option<Arc<FlushPlan<FileDisk>>>,
     /// Dropped when nothing is left to flush, or the log is not to be believed.

@@ -3,11 +3,11 @@
 
 use crate::access::Access;
 use anyhow::Context as _;
+use custom_resources::cluster::ports;
 use futures_util::{StreamExt as _, stream};
 use http::Request;
 use std::{collections::BTreeMap, time::Duration};
 
-const ADMIN_PORT: u16 = 9644;
 const GAUGE: &str = "kafka_server_replicafetchermanager_maxlag";
 /// A broker that does not answer by then is one whose lag nobody knows.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -26,7 +26,7 @@ pub(crate) async fn ask(access: &Access, pods: Vec<(i32, String)>) -> Lags {
 }
 
 async fn of_pod(access: &Access, pod: &str) -> anyhow::Result<u64> {
-    let path = format!("/api/v1/namespaces/{}/pods/{pod}:{ADMIN_PORT}/proxy/metrics", access.namespace);
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}:{}/proxy/metrics", access.namespace, ports::ADMIN);
     let request = Request::get(path).body(Vec::new()).context("make a request")?;
     let metrics = access.client.request_text(request).await.with_context(|| format!("read the metrics of {pod}"))?;
     in_metrics(&metrics).with_context(|| format!("{pod} shows no {GAUGE}"))

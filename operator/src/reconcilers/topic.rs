@@ -24,7 +24,7 @@ use crate::{
 };
 use absences::Absences;
 use anyhow::Context as _;
-use away::Away;
+use away::away;
 use changes::Seen;
 use control_plane::{ControllerHandle, handle::Results};
 use controller::{
@@ -51,7 +51,7 @@ use kube::{
         watcher,
     },
 };
-use model::TopicName;
+use model::{BrokerId, TopicName};
 use ownership::older;
 use pace::Pace;
 use plan::{Decision, Step, decide};
@@ -59,7 +59,7 @@ use serde_json::json;
 use settling::Settling;
 use status::{Did, Outcome, There};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -90,7 +90,8 @@ struct Reconciler {
     pace: Pace,
     settling: Settling,
     absences: Absences,
-    away: Away,
+    /// Of brokers, when a topic is to be made.
+    away: Absences<BTreeSet<BrokerId>>,
 }
 
 /// What the reconciler of a scope works with.
@@ -143,7 +144,7 @@ pub async fn run(scope: Scope, context: Context) -> anyhow::Result<()> {
         pace: Pace::default(),
         settling: Settling::default(),
         absences: Absences::default(),
-        away: Away::default(),
+        away: Absences::default(),
     });
     let reconciling = loops.run(reconcile, failed, reconciler).for_each(|result| async {
         if let Err(error) = result {
@@ -224,7 +225,7 @@ impl Reconciler {
         let was_there = before.is_some_and(|status| status.topic_id.is_some());
         let while_absent = ValidTopic::new(resource)
             .ok()
-            .and_then(|valid| self.absences.rest(&valid.cluster, outcome.is_absence()))
+            .and_then(|valid| self.absences.rest(&valid.cluster, outcome.is_absence().then_some(())))
             .filter(|_| was_there);
         while_absent.or(outcome.wait()).or_else(|| {
             let did_nothing = outcome.did() == Did::default();
@@ -277,7 +278,9 @@ impl Reconciler {
                 Decision::Not { reason, message } => {
                     return Outcome::refused(reason, message).with(there).having_done(did);
                 }
-                Decision::Do(Step::Create(_)) if let Some(wait) = self.away.wait(&topic.cluster, &image, leaving) => {
+                Decision::Do(Step::Create(_))
+                    if let Some(wait) = self.away.rest(&topic.cluster, away(&image, leaving)) =>
+                {
                     return Outcome::awaiting_brokers(wait);
                 }
                 Decision::Do(step) => {

@@ -1,18 +1,30 @@
-"""File systems of their own for the data of single brokers, so small that they can be filled."""
+"""File systems of their own for the data of single brokers, to which things are done that the machine's would not outlive."""
 import errno
 import subprocess
 
 
-class Device:
-    """A file system on a device that can be told to take no writes: whoever writes waits, in the kernel. Needs the rights of root."""
+class Disk:
+    """Mounted where a broker keeps its data. Mounting needs the rights of root."""
+
+    def __init__(self, folder, *what):
+        self.folder = folder
+        folder.mkdir(parents=True)
+        subprocess.run(["mount", *what, folder], check=True)
+
+    def unmount(self):
+        subprocess.run(["umount", "--lazy", self.folder], check=True)
+
+
+class Device(Disk):
+    """One that can be told to take no writes: whoever writes waits, in the kernel."""
 
     def __init__(self, folder, megabytes=256):
-        self.folder, image = folder, folder.with_suffix(".device")
-        folder.mkdir(parents=True)
+        image = folder.with_suffix(".device")
+        image.parent.mkdir(parents=True, exist_ok=True)
         with open(image, "wb") as file:
             file.truncate(megabytes << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-        subprocess.run(["mount", "-o", "loop", image, folder], check=True)
+        super().__init__(folder, "-o", "loop", image)
 
     def freeze(self):
         subprocess.run(["fsfreeze", "--freeze", self.folder], check=True)
@@ -20,17 +32,12 @@ class Device:
     def thaw(self):
         subprocess.run(["fsfreeze", "--unfreeze", self.folder], check=True)
 
-    def unmount(self):
-        subprocess.run(["umount", "--lazy", self.folder], check=True)
 
-
-class SmallDisk:
-    """Memory that is mounted where a broker keeps its data. Mounting needs the rights of root."""
+class SmallDisk(Disk):
+    """Memory, so little that it can be filled."""
 
     def __init__(self, folder, megabytes=96):
-        self.folder = folder
-        folder.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=True)
+        super().__init__(folder, "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs")
 
     @property
     def ballast(self):
@@ -50,6 +57,3 @@ class SmallDisk:
 
     def empty(self):
         self.ballast.unlink()
-
-    def unmount(self):
-        subprocess.run(["umount", "--lazy", self.folder], check=True)

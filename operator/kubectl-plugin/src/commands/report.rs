@@ -4,8 +4,7 @@ use super::{operator_pods, status};
 use crate::{
     access::Access,
     arguments::Report,
-    lag, metadata, output,
-    overview::Overview,
+    metadata, output,
     partition_list::{Filter, PartitionList},
     redacted::redacted,
     topic_list::{Owned, TopicList},
@@ -111,9 +110,7 @@ async fn summaries(folder: &mut Folder, access: &Access, cluster: &Cluster) -> a
     let metadata = metadata::read(access, &cluster.name_any()).await;
     let operator = status::operator_seen(access, cluster).await;
     let image = metadata.as_ref().map(|metadata| &*metadata.image).map_err(|error| format!("{error:#}"));
-    let overview = Overview::new(cluster, image.as_deref().map_err(String::as_str), operator);
-    let lags = lag::ask(access, overview.behind()).await;
-    let overview = overview.with_lags(lags);
+    let overview = status::overview(access, cluster, image.as_deref().map_err(String::as_str), operator).await;
     folder.write("status.txt", overview.text().as_bytes())?;
     folder.write_json("status.json", &overview)?;
     match image {

@@ -7,6 +7,7 @@ use crate::{
     lag, metadata, output,
     overview::{OperatorSeen, Overview},
 };
+use controller::ClusterImage;
 use custom_resources::Cluster;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -17,11 +18,21 @@ pub(super) async fn run(access: &Access, format: Format, named: Named) -> anyhow
     let name = cluster.name_any();
     let (metadata, operator) = tokio::join!(metadata::read(access, &name), operator_seen(access, &cluster));
     let image = metadata.map(|metadata| metadata.image).map_err(|error| format!("{error:#}"));
-    let overview = Overview::new(&cluster, image.as_deref().map_err(String::as_str), operator);
-    let lags = lag::ask(access, overview.behind()).await;
-    let overview = overview.with_lags(lags);
+    let overview = overview(access, &cluster, image.as_deref().map_err(String::as_str), operator).await;
     output::show(format, &overview, Overview::text)?;
     Ok(code(overview.healthy))
+}
+
+/// With what brokers that are behind say themselves.
+pub(super) async fn overview(
+    access: &Access,
+    cluster: &Cluster,
+    image: Result<&ClusterImage, &str>,
+    operator: OperatorSeen,
+) -> Overview {
+    let overview = Overview::new(cluster, image, operator);
+    let lags = lag::ask(access, overview.behind()).await;
+    overview.with_lags(lags)
 }
 
 pub(super) async fn operator_seen(access: &Access, cluster: &Cluster) -> OperatorSeen {

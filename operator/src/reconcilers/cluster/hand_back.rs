@@ -1,6 +1,6 @@
 //! Each broker that a roll restarts hands over what it leads first. Once all have been, every replica is in sync again and clients reach
-//! the last of them ([`super::settling`]), the preferred leaders lead again, unless `auto.leader.rebalance.enable` is off. An operator that takes over in between knows of no
-//! roll that is over; then it is as after any other restart: the controller looks every five minutes.
+//! the last of them ([`super::settling`]), the preferred leaders lead again, unless `auto.leader.rebalance.enable` is off. An operator that
+//! takes over in between knows of no roll that is over; then it is as after any other restart: the controller looks every five minutes.
 
 use super::{
     brokers::BrokerPod,

@@ -16,7 +16,7 @@ async fn reconciliation_ends_though_nothing_is_answered() {
         pace: Pace::default(),
         settling: Settling::default(),
         absences: Absences::default(),
-        away: Away::default(),
+        away: Absences::default(),
         metrics,
         client,
     };
