@@ -131,7 +131,11 @@ fn settings(config: &BrokerConfig) -> Settings {
     let cluster = &config.cluster;
     Settings {
         sessions: SessionSettings { timeout: cluster.session_timeout, reconnect_grace: RECONNECT_GRACE },
-        hand_back: cluster.hand_back_interval.map(|interval| HandBack { interval, percentage: TOLERATED_IMBALANCE }),
+        hand_back: cluster.hand_back_interval.map(|interval| HandBack {
+            interval,
+            percentage: TOLERATED_IMBALANCE,
+            min_here: Duration::ZERO,
+        }),
         ..standalone::settings(config)
     }
 }

@@ -101,17 +101,17 @@ pub(super) struct Accepted {
     pub(super) permit: ConnectionPermit,
 }
 
-/// Serves one client until either side ends it.
-pub(super) async fn serve(shared: Arc<Shared>, accepted: Accepted, connection_id: u64) {
+/// Serves one client until either side ends it. What it is made of is not kept in the future beside the connection itself:
+/// thousands are idle, and cost nothing but their memory.
+pub(super) fn serve(shared: Arc<Shared>, accepted: Accepted, connection_id: u64) -> impl Future<Output = ()> + Send {
     let Accepted { client_address, listener, .. } = &accepted;
     let span = tracing::info_span!("connection", connection_id, client = %client_address, listener = %listener);
     let mut connection = Connection::new(shared, accepted);
-    async {
+    async move {
         let end = poll_fn(|context| connection.poll(context)).await;
         connection.report(&end);
     }
     .instrument(span)
-    .await;
 }
 
 impl Connection {

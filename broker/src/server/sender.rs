@@ -16,7 +16,6 @@ const SENDFILE_STEP: usize = 1 << 20;
 const CALLS_PER_TURN: usize = 8;
 
 /// Bytes and file extents in the order they leave.
-#[derive(Default)]
 pub(super) struct Outbox {
     parts: VecDeque<Piece>,
     unsent: usize,
@@ -32,6 +31,12 @@ pub(super) enum Sent {
     Blocked,
     /// There is more to send and the socket takes it, but others should have a turn.
     Yield,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { parts: VecDeque::with_capacity(1), unsent: 0, sent: 0 }
+    }
 }
 
 impl Outbox {

@@ -23,7 +23,7 @@ use crate::{
     record::{MetadataChange, MetadataRecord},
     requests::{Reply, Request},
     sessions::Sessions,
-    settings::Settings,
+    settings::{HandBack, Settings},
 };
 use model::{BrokerEpoch, BrokerId, MetadataVersion, MonotonicTime, TopicId};
 
@@ -96,8 +96,8 @@ impl Draft {
         liveness::unfence(self, context);
     }
 
-    pub(crate) fn hand_back(&mut self, context: &Context<'_>, percentage: u32) {
-        hand_back::decide(self, context, percentage);
+    pub(crate) fn hand_back(&mut self, context: &Context<'_>, settings: HandBack) {
+        hand_back::decide(self, context, settings);
     }
 
     pub(crate) fn raise_internal_replication(&mut self, settings: &Settings) {

@@ -298,7 +298,7 @@ impl Controller {
             if let Some(hand_back) = self.settings.hand_back
                 && self.hand_back_at.is_some_and(|at| now >= at)
             {
-                draft.hand_back(&context, hand_back.percentage);
+                draft.hand_back(&context, hand_back);
                 self.hand_back_at = Some(now + hand_back.interval);
             }
         }

@@ -67,6 +67,8 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Session {
     epoch: BrokerEpoch,
+    /// It has been here since then, as far as this controller knows.
+    since: MonotonicTime,
     last_heard: MonotonicTime,
     /// By this controller. Otherwise it is only known from the store, which says nothing of what it does now.
     was_heard: bool,
@@ -84,6 +86,7 @@ impl Session {
         let applied = MetadataVersion(0);
         Self {
             epoch,
+            since: now,
             last_heard: now,
             was_heard: false,
             has_departed: false,
@@ -106,6 +109,9 @@ impl Sessions {
         match self.by_broker.get_mut(&id) {
             Some(session) if session.epoch > epoch => {}
             Some(session) if session.epoch == epoch => {
+                if session.lost_at.is_some() || session.has_departed {
+                    session.since = now;
+                }
                 session.last_heard = now;
                 session.was_heard = true;
                 session.has_departed = false;
@@ -156,6 +162,10 @@ impl Sessions {
             let is_connected = session.was_heard && session.given_up_at.is_none();
             session.epoch == epoch && is_connected && now < self.end_of(session)
         })
+    }
+
+    pub(crate) fn is_here_for(&self, id: BrokerId, at_least: Duration, now: MonotonicTime) -> bool {
+        self.by_broker.get(&id).is_some_and(|session| session.since + at_least <= now)
     }
 
     pub(crate) fn applied(&self, id: BrokerId, epoch: BrokerEpoch) -> Option<MetadataVersion> {

@@ -70,4 +70,7 @@ pub struct HandBack {
     pub interval: Duration,
     /// `leader.imbalance.per.broker.percentage`.
     pub percentage: u32,
+    /// For how long a broker has to be here before it is given what it led: where its address is another after a restart,
+    /// clients may not reach it before.
+    pub min_here: Duration,
 }

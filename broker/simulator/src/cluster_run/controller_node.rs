@@ -22,7 +22,8 @@ use std::{
 
 pub(super) const SESSION: SessionSettings =
     SessionSettings { timeout: Duration::from_secs(3), reconnect_grace: Duration::from_millis(200) };
-pub(super) const HAND_BACK: HandBack = HandBack { interval: Duration::from_secs(20), percentage: 10 };
+pub(super) const HAND_BACK: HandBack =
+    HandBack { interval: Duration::from_secs(20), percentage: 10, min_here: Duration::from_secs(1) };
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn settings() -> Settings {

@@ -23,7 +23,7 @@ struct Departure {
 
 impl Departures {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, leaving: VecDeque::new(), queued: 0 }
+        Self { broker, leaving: VecDeque::with_capacity(1), queued: 0 }
     }
 
     /// A response goes to the socket; `end` counts from the first byte that the connection sent.

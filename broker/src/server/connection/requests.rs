@@ -67,7 +67,15 @@ struct InProgress {
 
 impl Requests {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, waiting: VecDeque::new(), answered_early: 0, exclusive: None, bytes: 0, client_id: None }
+        // Most clients wait for one answer before they ask again.
+        Self {
+            broker,
+            waiting: VecDeque::with_capacity(1),
+            answered_early: 0,
+            exclusive: None,
+            bytes: 0,
+            client_id: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

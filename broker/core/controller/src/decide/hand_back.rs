@@ -1,8 +1,8 @@
 //! Preferred leaders lead again (`auto.leader.rebalance.enable`): a broker that was away gets back what is its own. Not while
-//! its disk is about full: it would lead until the first append that finds no room, and end again.
+//! its disk is about full: it would lead until the first append that finds no room, and end again. Not right after it came, either.
 
 use super::{Context, Draft};
-use crate::{BrokerCondition, image::PartitionImage, record::MetadataRecord};
+use crate::{BrokerCondition, HandBack, image::PartitionImage, record::MetadataRecord};
 use model::{BrokerId, PartitionIndex, TopicId};
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ fn has_room_to_lead(condition: &BrokerCondition) -> bool {
     condition.free_bytes.is_none_or(|free| free >= enough)
 }
 
-/// For every broker of whose preferred partitions more than `percentage` are led by others.
-pub(super) fn decide(draft: &mut Draft, context: &Context<'_>, percentage: u32) {
+/// For every broker of whose preferred partitions more than so many percent are led by others.
+pub(super) fn decide(draft: &mut Draft, context: &Context<'_>, settings: HandBack) {
     let image = draft.image();
     let mut preferring = BTreeMap::<BrokerId, usize>::new();
     let mut astray = BTreeMap::<BrokerId, Vec<(TopicId, PartitionIndex)>>::new();
@@ -36,8 +36,12 @@ pub(super) fn decide(draft: &mut Draft, context: &Context<'_>, percentage: u32) 
         let told = epoch.and_then(|epoch| context.sessions.condition(*broker, epoch));
         told.is_none_or(|(_, condition)| has_room_to_lead(&condition))
     };
+    let is_here = |broker: &BrokerId| {
+        image.is_usable(*broker) && context.sessions.is_here_for(*broker, settings.min_here, context.now)
+    };
+    let most = |broker: &BrokerId| preferring[broker] * settings.percentage as usize;
     let beyond = |(broker, astray): &(&BrokerId, &Vec<_>)| {
-        image.is_usable(**broker) && has_room(broker) && astray.len() * 100 > preferring[broker] * percentage as usize
+        is_here(broker) && has_room(broker) && astray.len() * 100 > most(broker)
     };
     let chosen: Vec<_> = astray.iter().filter(beyond).flat_map(|(_, partitions)| partitions).copied().collect();
     let mut elected = 0;

@@ -55,7 +55,8 @@ impl Live {
     fn settings() -> Settings {
         let sessions =
             SessionSettings { timeout: Duration::from_millis(TIMEOUT_MS), reconnect_grace: Duration::from_millis(200) };
-        let hand_back = Some(HandBack { interval: Duration::from_secs(300), percentage: 10 });
+        let (interval, min_here) = (Duration::from_secs(300), Duration::from_secs(5));
+        let hand_back = Some(HandBack { interval, percentage: 10, min_here });
         Settings { sessions, hand_back, ..settings() }
     }
 
@@ -344,6 +345,20 @@ fn preferred_leader_leads_again_at_the_next_look() {
     assert_eq!(live.led().0, Some(2));
     live.pass(300_000);
     assert_eq!(live.led(), (Some(1), vec![1, 2, 3], 2));
+}
+
+#[test]
+fn preferred_leader_that_came_back_a_moment_ago_leads_again_at_the_look_after() {
+    let mut live = Live::start();
+    live.kill(1);
+    live.pass(297_000);
+    live.come_up(1);
+    let joined = live.proposal(&[1, 2, 3]);
+    live.propose(2, joined).unwrap();
+    live.pass(4_000);
+    assert_eq!(live.led().0, Some(2), "the look was at 300 s");
+    live.pass(300_000);
+    assert_eq!(live.led().0, Some(1));
 }
 
 #[test]
