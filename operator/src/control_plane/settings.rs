@@ -13,6 +13,9 @@ const TOLERATED_IMBALANCE: u32 = 10;
 /// Kafka's default of `leader.imbalance.check.interval.seconds`.
 const HAND_BACK_INTERVAL: Duration = Duration::from_secs(300);
 
+/// Until then clients in Kubernetes may have the address that a pod had before it restarted: so long do its resolvers keep names.
+const CLIENTS_FIND_IT: Duration = Duration::from_secs(30);
+
 /// Replicas of internal topics in a cluster that has as many brokers.
 const INTERNAL_REPLICATION_FACTOR: i16 = 3;
 
@@ -34,7 +37,7 @@ pub fn of(cluster: &ValidCluster) -> Settings {
             interval: number(cluster, "leader.imbalance.check.interval.seconds")
                 .map_or(HAND_BACK_INTERVAL, |seconds: u64| Duration::from_secs(seconds.max(1))),
             percentage: TOLERATED_IMBALANCE,
-            min_here: Duration::from_secs(cluster.spec.update_strategy.min_ready_seconds.into()),
+            min_here: CLIENTS_FIND_IT,
         }),
         // It changes without a start of its own, and not by the spec alone.
         leaving: Leaving::NOBODY,
@@ -58,7 +61,7 @@ mod tests {
     #[test]
     fn spec_and_its_config_are_heard() {
         let settings = of(&valid(
-            "{replicas: 5, storage: {size: 1Gi}, failover: {sessionTimeout: 6s}, updateStrategy: {minReadySeconds: 20}, topicDefaults: {partitions: 12},
+            "{replicas: 5, storage: {size: 1Gi}, failover: {sessionTimeout: 6s}, topicDefaults: {partitions: 12},
               config: {delete.topic.enable: 'false', leader.imbalance.check.interval.seconds: 30, offsets.topic.replication.factor: 5}}",
         ));
         assert_eq!(
@@ -68,8 +71,7 @@ mod tests {
         assert_eq!(settings.internal_replication_factor, 5);
         assert_eq!(settings.sessions.timeout, Duration::from_secs(6));
         assert!(!settings.delete_topic_enable);
-        let hand_back = settings.hand_back.unwrap();
-        assert_eq!((hand_back.interval.as_secs(), hand_back.min_here.as_secs()), (30, 20));
+        assert_eq!(settings.hand_back.map(|hand_back| hand_back.interval), Some(Duration::from_secs(30)));
         let off = of(&valid("{storage: {size: 1Gi}, config: {auto.leader.rebalance.enable: 'false'}}"));
         assert_eq!(off.hand_back, None);
     }

@@ -349,16 +349,29 @@ fn preferred_leader_leads_again_at_the_next_look() {
 
 #[test]
 fn preferred_leader_that_came_back_a_moment_ago_leads_again_at_the_look_after() {
-    let mut live = Live::start();
-    live.kill(1);
-    live.pass(297_000);
-    live.come_up(1);
-    let joined = live.proposal(&[1, 2, 3]);
-    live.propose(2, joined).unwrap();
-    live.pass(4_000);
-    assert_eq!(live.led().0, Some(2), "the look was at 300 s");
-    live.pass(300_000);
-    assert_eq!(live.led().0, Some(1));
+    for is_killed in [true, false] {
+        let mut live = Live::start();
+        let before = live.session(1);
+        if is_killed {
+            live.kill(1)
+        } else {
+            live.silence(1)
+        }
+        live.pass(297_000);
+        assert!(live.fenced(1));
+        if is_killed {
+            live.come_up(1);
+        } else {
+            live.up.push(before);
+            live.heard(1);
+        }
+        let joined = live.proposal(&[1, 2, 3]);
+        live.propose(2, joined).unwrap();
+        live.pass(4_000);
+        assert_eq!(live.led().0, Some(2), "the look was at 300 s");
+        live.pass(300_000);
+        assert_eq!(live.led().0, Some(1));
+    }
 }
 
 #[test]
