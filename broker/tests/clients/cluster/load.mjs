@@ -52,8 +52,13 @@ async function produce(key) {
 
 async function join(member, assigned, saw, isReplaced) {
   const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, restartOnFailure: async () => true } })
+  const leave = () => within(consumer.disconnect()).catch(() => {})
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    if (isReplaced()) return
+    // It had failed, and began anew by itself after it was told to leave (README.md).
+    if (isReplaced()) {
+      leave()
+      return
+    }
     const mine = payload.memberAssignment[topic] ?? []
     assigned()
     say('assigned', member, ...mine)
@@ -70,7 +75,7 @@ async function join(member, assigned, saw, isReplaced) {
       },
     })
   } catch (error) {
-    await within(consumer.disconnect()).catch(() => {})
+    await leave()
     throw error
   }
   return consumer
