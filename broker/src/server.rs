@@ -43,6 +43,10 @@ use tokio::{
 /// After [`Server::drain`] began, connections that wait for a parked request get this long for its answer.
 const PARKED_GRACE: Duration = Duration::from_millis(200);
 
+/// What the queues of a new connection have room for: most clients wait for an answer before they ask again, and a queue that
+/// grows from nothing has room for four.
+const UNDER_WAY: usize = 1;
+
 /// Serves the Kafka protocol until it is drained.
 #[derive(Debug)]
 pub(crate) struct Server {

@@ -132,7 +132,7 @@ impl Connection {
             stream,
             reader: FrameReader::new(network.request_max_bytes as usize),
             requests: Requests::new(shared.broker.clone()),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(),
             departures: Departures::new(shared.broker.clone()),
             metrics,
             held: None,

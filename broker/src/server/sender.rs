@@ -1,5 +1,6 @@
 //! Writes responses to the socket: many small ones in one call, large file extents by the kernel from the page cache.
 
+use super::UNDER_WAY;
 use crate::api::{Piece, Response};
 use bytes::Buf;
 use rustix::{
@@ -33,13 +34,11 @@ pub(super) enum Sent {
     Yield,
 }
 
-impl Default for Outbox {
-    fn default() -> Self {
-        Self { parts: VecDeque::with_capacity(1), unsent: 0, sent: 0 }
-    }
-}
-
 impl Outbox {
+    pub(super) fn new() -> Self {
+        Self { parts: VecDeque::with_capacity(UNDER_WAY), unsent: 0, sent: 0 }
+    }
+
     /// Adds a response. One without bytes adds nothing.
     pub(super) fn push(&mut self, response: Response) {
         match response {

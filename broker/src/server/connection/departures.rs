@@ -1,6 +1,9 @@
 //! Responses on their way to the socket: their requests end when the last byte is taken.
 
-use super::stages::{Stages, us};
+use super::{
+    super::UNDER_WAY,
+    stages::{Stages, us},
+};
 use crate::{Broker, metrics::TimeSpent};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::time::Instant;
@@ -23,7 +26,7 @@ struct Departure {
 
 impl Departures {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, leaving: VecDeque::with_capacity(1), queued: 0 }
+        Self { broker, leaving: VecDeque::with_capacity(UNDER_WAY), queued: 0 }
     }
 
     /// A response goes to the socket; `end` counts from the first byte that the connection sent.

@@ -1,7 +1,7 @@
 //! The requests of one connection that are not answered yet, in the order they came.
 
 use super::{
-    super::{dispatch::Request, memory::Grant, sender::Outbox},
+    super::{UNDER_WAY, dispatch::Request, memory::Grant, sender::Outbox},
     departures::Departures,
     stages::Stages,
 };
@@ -67,10 +67,9 @@ struct InProgress {
 
 impl Requests {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        // Most clients wait for one answer before they ask again.
         Self {
             broker,
-            waiting: VecDeque::with_capacity(1),
+            waiting: VecDeque::with_capacity(UNDER_WAY),
             answered_early: 0,
             exclusive: None,
             bytes: 0,

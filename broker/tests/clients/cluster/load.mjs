@@ -11,6 +11,7 @@ const COMMIT_MS = 200
 // (README.md): it is replaced after this.
 const IN_NO_GROUP_MS = 10000
 const within = (ended) => Promise.race([ended, pause(IN_NO_GROUP_MS).then(() => { throw new Error('it does not end') })])
+const leave = consumer => within(consumer.disconnect()).catch(() => {})
 const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 100000 }
 const kafka = new Kafka({ brokers: bootstrap.split(','), logLevel: process.env.VERBOSE ? logLevel.INFO : logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: givesUpMs, retry })
 const say = (...words) => console.log(words.join(' '))
@@ -52,11 +53,10 @@ async function produce(key) {
 
 async function join(member, assigned, saw, isReplaced) {
   const consumer = kafka.consumer({ groupId: topic, sessionTimeout: 6000, rebalanceTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 100, metadataMaxAge: 1000, retry: { ...retry, restartOnFailure: async () => true } })
-  const leave = () => within(consumer.disconnect()).catch(() => {})
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     // It had failed, and began anew by itself after it was told to leave (README.md).
     if (isReplaced()) {
-      leave()
+      leave(consumer)
       return
     }
     const mine = payload.memberAssignment[topic] ?? []
@@ -75,7 +75,7 @@ async function join(member, assigned, saw, isReplaced) {
       },
     })
   } catch (error) {
-    await leave()
+    await leave(consumer)
     throw error
   }
   return consumer
@@ -112,14 +112,14 @@ async function read(member) {
       if (Date.now() - refusedSince > IN_NO_GROUP_MS) {
         refusedSince = undefined
         lives += 1
-        await within(consumer.disconnect()).catch(() => {})
+        await leave(consumer)
         positions = new Map()
         consumer = await start()
       }
       await pause(COMMIT_MS)
     }
   })()
-  return async () => { stopped = true; await committing; await within(consumer.disconnect()).catch(() => {}) }
+  return async () => { stopped = true; await committing; await leave(consumer) }
 }
 
 await letIn(() => producer.connect())
@@ -127,6 +127,6 @@ const members = await Promise.all([read('a'), read('b')])
 const counts = await Promise.all(Array.from({ length: keys }, (_, key) => produce(key)))
 counts.forEach((count, key) => say('sent', key, count))
 await produced
-await Promise.all(members.map((leave) => leave()))
+await Promise.all(members.map((end) => end()))
 // kafkajs would wait for a connection that it was making to a broker, which nobody closes.
 process.exit(0)
